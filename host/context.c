@@ -1,0 +1,106 @@
+#include "context.h"
+
+#include "cache.h"
+#include "status.h"
+
+#include <stdlib.h>
+
+void lms_context_destroy(lms_context *ctx)
+{
+    if (ctx == NULL) return;
+    while (ctx->programs != NULL) {
+        lmsi_program *const next = ctx->programs->next;
+        clReleaseProgram(ctx->programs->program);
+        free(ctx->programs->prelude);
+        free(ctx->programs);
+        ctx->programs = next;
+    }
+    if (ctx->queue != NULL) clReleaseCommandQueue(ctx->queue);
+    if (ctx->id != NULL) clReleaseDevice(ctx->id);
+    if (ctx->context != NULL) clReleaseContext(ctx->context);
+    pthread_mutex_destroy(&ctx->lock);
+    free(ctx->log);
+    free(ctx->cache_dir);
+    free(ctx);
+}
+
+static lms_status check_member(cl_context context, cl_device_id device)
+{
+    lms_status status = LMS_OK;
+    cl_device_id *ids = NULL;
+    size_t bytes = 0;
+    int member = 0;
+    LMSI_CL(clGetContextInfo(context, CL_CONTEXT_DEVICES, 0, NULL, &bytes));
+    ids = malloc(bytes + 1);
+    LMSI_FAIL_IF(ids == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
+    LMSI_CL(clGetContextInfo(context, CL_CONTEXT_DEVICES, bytes, ids, NULL));
+    for (size_t i = 0; i < bytes / sizeof *ids; ++i) member |= ids[i] == device;
+    LMSI_FAIL_IF(!member, LMS_E_ARGUMENT, "device: is not one of the context's %zu devices",
+                 bytes / sizeof *ids);
+fail:
+    free(ids);
+    return status;
+}
+
+lms_status lms_context_create(cl_context context, cl_device_id device, lms_context **out)
+{
+    lms_status status = LMS_OK;
+    lms_context *ctx = NULL;
+    cl_int code = CL_SUCCESS;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_FAIL_IF(context == NULL, LMS_E_ARGUMENT, "context: is NULL");
+    LMSI_FAIL_IF(device == NULL, LMS_E_ARGUMENT, "device: is NULL");
+    LMSI_TRY(check_member(context, device));
+    ctx = calloc(1, sizeof *ctx);
+    LMSI_FAIL_IF(ctx == NULL, LMS_E_MEMORY, "out of memory for a context");
+    pthread_mutex_init(&ctx->lock, NULL);
+    LMSI_TRY(lmsi_device_query(device, &ctx->device));
+    LMSI_CL(clRetainContext(context));
+    ctx->context = context;
+    LMSI_CL(clRetainDevice(device));
+    ctx->id = device;
+    ctx->queue = clCreateCommandQueue(context, device, 0, &code);
+    LMSI_CL(code);
+    LMSI_TRY(lmsi_cache_dir(&ctx->device, &ctx->cache_dir));
+    *out = ctx;
+    return LMS_OK;
+
+fail:
+    lms_context_destroy(ctx);
+    return status;
+}
+
+lms_status lms_context_open(const char *device, lms_context **out)
+{
+    lms_status status = LMS_OK;
+    cl_device_id id = NULL;
+    cl_context context = NULL;
+    cl_int code = CL_SUCCESS;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_TRY(lmsi_device_pick(device, &id));
+    context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
+    LMSI_CL(code);
+    LMSI_TRY(lms_context_create(context, id, out));
+fail:
+    if (context != NULL) clReleaseContext(context);
+    return status;
+}
+
+cl_context lms_context_cl_context(const lms_context *ctx)
+{
+    return ctx == NULL ? NULL : ctx->context;
+}
+
+cl_device_id lms_context_device(const lms_context *ctx) { return ctx == NULL ? NULL : ctx->id; }
+
+cl_command_queue lms_context_queue(const lms_context *ctx)
+{
+    return ctx == NULL ? NULL : ctx->queue;
+}
+
+const char *lms_context_log(const lms_context *ctx)
+{
+    return ctx == NULL || ctx->log == NULL ? "" : ctx->log;
+}

@@ -1,0 +1,47 @@
+/* context.h - lms_context from the inside. */
+#ifndef LMSI_CONTEXT_H
+#define LMSI_CONTEXT_H
+
+#include "lmsample.h"
+
+#include <pthread.h>
+
+/* What the library needs to know of a device. */
+typedef struct lmsi_device {
+    cl_device_type type;
+    cl_uint vendor;
+    size_t max_work_items; /* per work-group */
+    cl_ulong local_bytes;
+    cl_ulong max_alloc_bytes;
+    cl_bool unified;       /* shares memory with the host */
+    char platform[128];
+    char name[128];
+    char driver[128];
+    char version[128];
+} lmsi_device;
+
+/* A built program, found again by the text that it was made from. */
+typedef struct lmsi_program {
+    struct lmsi_program *next;
+    char *prelude;
+    int with_report;
+    cl_program program;
+} lmsi_program;
+
+struct lms_context {
+    cl_context context;
+    cl_device_id id;
+    cl_command_queue queue;
+    lmsi_device device;
+    pthread_mutex_t lock; /* guards programs and log */
+    lmsi_program *programs;
+    char *log;
+    char *cache_dir; /* NULL: no cache of our own */
+};
+
+lms_status lmsi_device_query(cl_device_id id, lmsi_device *out);
+
+/* The device that `wanted` names, as lms_context_open has it. */
+lms_status lmsi_device_pick(const char *wanted, cl_device_id *out);
+
+#endif

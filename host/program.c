@@ -1,0 +1,185 @@
+#include "program.h"
+
+#include "cache.h"
+#include "source.h"
+#include "status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CL1.2 by name: without it some runtimes compile as 3.0. Never a relaxed-math option: those fold
+ * the rounding tricks of number.cl away. */
+static const char build_options[] = "-cl-std=CL1.2";
+
+static char *make_prelude(lms_dtype logits, lms_token_type tokens, uint32_t team)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "#pragma OPENCL FP_CONTRACT OFF\n" /* a contracted a*b+c is rounded once */
+             "#define LMS_LOGITS %d\n"          /* lms_dtype */
+             "#define LMS_TOKENS %d\n"          /* lms_token_type */
+             "#define LMS_TEAM %u\n",           /* work-items that share a row */
+             (int)logits, (int)tokens, (unsigned)team);
+    char *const copy = malloc(strlen(text) + 1);
+    if (copy != NULL) strcpy(copy, text);
+    return copy;
+}
+
+/* The program's text: the prelude, then every file behind a #line of its own, so that a compiler's
+ * message names file and line. */
+static char *make_text(const char *prelude, int with_report)
+{
+    const lmsi_source *files[LMSI_MAX_SOURCES];
+    const size_t count = lmsi_sources(with_report, files);
+    size_t size = strlen(prelude) + 1;
+    for (size_t i = 0; i < count; ++i) size += files[i]->size + strlen(files[i]->label) + 32;
+    char *const text = malloc(size);
+    if (text == NULL) return NULL;
+    size_t at = (size_t)snprintf(text, size, "%s", prelude);
+    for (size_t i = 0; i < count; ++i) {
+        at += (size_t)snprintf(text + at, size - at, "#line 1 \"%s\"\n%s\n", files[i]->label,
+                               files[i]->text);
+    }
+    return text;
+}
+
+/* Everything that decides the binary. */
+static char *make_key(const lms_context *ctx, const char *text)
+{
+    const lmsi_device *d = &ctx->device;
+    const size_t size = strlen(text) + 4 * sizeof d->name + sizeof build_options + 64;
+    char *const key = malloc(size);
+    if (key != NULL) {
+        snprintf(key, size, "lmsample %u\n%s\n%s\n%s\n%s\n%x\n%s\n%s", (unsigned)LMS_VERSION,
+                 d->platform, d->name, d->driver, d->version, (unsigned)d->vendor, build_options,
+                 text);
+    }
+    return key;
+}
+
+/* Keeps the build log for lms_context_log. */
+static void keep_log(lms_context *ctx, cl_program program)
+{
+    size_t size = 0;
+    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size)) return;
+    char *const log = malloc(size + 1);
+    if (log == NULL) return;
+    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL)) size = 0;
+    log[size] = '\0';
+    free(ctx->log);
+    ctx->log = log;
+}
+
+static cl_program from_cache(lms_context *ctx, const char *key)
+{
+    size_t size = 0;
+    cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
+    unsigned char *const binary = lmsi_cache_load(ctx->cache_dir, key, strlen(key), &size);
+    if (binary == NULL) return NULL;
+    const unsigned char *binaries[1] = { binary };
+    cl_program program = clCreateProgramWithBinary(ctx->context, 1, &ctx->id, &size, binaries,
+                                                   &binary_code, &code);
+    free(binary);
+    if (code != CL_SUCCESS || binary_code != CL_SUCCESS) {
+        if (program != NULL) clReleaseProgram(program);
+        return NULL;
+    }
+    if (clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL) != CL_SUCCESS) {
+        clReleaseProgram(program);
+        return NULL;
+    }
+    return program;
+}
+
+static void to_cache(lms_context *ctx, const char *key, cl_program program)
+{
+    cl_uint devices = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL)) return;
+    cl_device_id *const ids = calloc(devices, sizeof *ids);
+    size_t *const sizes = calloc(devices, sizeof *sizes);
+    unsigned char **const binaries = calloc(devices, sizeof *binaries);
+    if (ids == NULL || sizes == NULL || binaries == NULL) goto done;
+    if (clGetProgramInfo(program, CL_PROGRAM_DEVICES, devices * sizeof *ids, ids, NULL) ||
+        clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, devices * sizeof *sizes, sizes, NULL)) {
+        goto done;
+    }
+    /* A NULL entry skips its device. */
+    for (cl_uint i = 0; i < devices; ++i) {
+        if (ids[i] == ctx->id && sizes[i] > 0) binaries[i] = malloc(sizes[i]);
+    }
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, devices * sizeof *binaries, binaries,
+                         NULL) == CL_SUCCESS) {
+        for (cl_uint i = 0; i < devices; ++i) {
+            if (binaries[i] == NULL) continue;
+            lmsi_cache_store(ctx->cache_dir, key, strlen(key), binaries[i], sizes[i]);
+        }
+    }
+done:
+    for (cl_uint i = 0; binaries != NULL && i < devices; ++i) free(binaries[i]);
+    free(ids);
+    free(sizes);
+    free(binaries);
+}
+
+static lms_status build(lms_context *ctx, const char *prelude, int with_report, cl_program *out)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_program program = NULL;
+    char *const text = make_text(prelude, with_report);
+    char *const key = text == NULL ? NULL : make_key(ctx, text);
+    LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
+    if (ctx->cache_dir != NULL) program = from_cache(ctx, key);
+    if (program == NULL) {
+        const char *texts[1] = { text };
+        program = clCreateProgramWithSource(ctx->context, 1, texts, NULL, &code);
+        LMSI_CL(code);
+        code = clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL);
+        if (code != CL_SUCCESS) {
+            keep_log(ctx, program);
+            LMSI_FAIL_IF(1, LMS_E_BUILD, "clBuildProgram (%d) on %s: %.300s", (int)code,
+                         ctx->device.name, ctx->log == NULL ? "" : ctx->log);
+        }
+        if (ctx->cache_dir != NULL) to_cache(ctx, key, program);
+    }
+    *out = program;
+    program = NULL;
+fail:
+    if (program != NULL) clReleaseProgram(program);
+    free(text);
+    free(key);
+    return status;
+}
+
+lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
+                            uint32_t team, int with_report, cl_program *out)
+{
+    lms_status status = LMS_OK;
+    lmsi_program *entry = NULL;
+    char *const prelude = make_prelude(logits, tokens, team);
+    if (prelude == NULL) return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
+    pthread_mutex_lock(&ctx->lock);
+    for (lmsi_program *p = ctx->programs; p != NULL; p = p->next) {
+        if (p->with_report == with_report && strcmp(p->prelude, prelude) == 0) {
+            *out = p->program;
+            goto fail; /* found: status is LMS_OK */
+        }
+    }
+    entry = calloc(1, sizeof *entry);
+    LMSI_FAIL_IF(entry == NULL, LMS_E_MEMORY, "out of memory for a program");
+    LMSI_TRY(build(ctx, prelude, with_report, &entry->program));
+    entry->prelude = prelude;
+    entry->with_report = with_report;
+    entry->next = ctx->programs;
+    ctx->programs = entry;
+    pthread_mutex_unlock(&ctx->lock);
+    *out = entry->program;
+    return LMS_OK;
+
+fail:
+    pthread_mutex_unlock(&ctx->lock);
+    free(entry);
+    free(prelude);
+    return status;
+}

@@ -1,0 +1,210 @@
+/* sampler.c - making and unmaking a sampler: kernels, workspace, and one dry run. */
+#include "sampler.h"
+
+#include "program.h"
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LMSI_DEFAULT_IN_FLIGHT 8u
+#define LMSI_MAX_IN_FLIGHT 64u
+#define LMSI_MAX_TEAM 256u
+
+static void release_mem(cl_mem mem)
+{
+    if (mem != NULL) clReleaseMemObject(mem);
+}
+
+static void release_kernel(cl_kernel kernel)
+{
+    if (kernel != NULL) clReleaseKernel(kernel);
+}
+
+void lms_sampler_destroy(lms_sampler *s)
+{
+    if (s == NULL) return;
+    if (s->last != NULL) {
+        clWaitForEvents(1, &s->last);
+        clReleaseEvent(s->last);
+    }
+    for (uint32_t i = 0; s->stages != NULL && i < s->desc.max_in_flight; ++i) {
+        if (s->stages[i].done != NULL) {
+            clWaitForEvents(1, &s->stages[i].done);
+            clReleaseEvent(s->stages[i].done);
+        }
+        free(s->stages[i].params);
+        free(s->stages[i].index);
+    }
+    free(s->stages);
+    release_kernel(s->tile_kernel);
+    release_kernel(s->sample_kernel);
+    release_kernel(s->report_kernel);
+    release_mem(s->groups);
+    release_mem(s->tile_keys);
+    release_mem(s->seen);
+    release_mem(s->list);
+    release_mem(s->prefix);
+    release_mem(s->outcomes);
+    release_mem(s->params);
+    release_mem(s->index);
+    free(s);
+}
+
+static lms_status desc_check(const lms_context *ctx, const lms_sampler_desc *d)
+{
+    lms_status status = LMS_OK;
+    LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
+                 "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
+    LMSI_FAIL_IF(d->max_rows < 1 || d->max_rows > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_rows: %u is not in 1..2^31-1", (unsigned)d->max_rows);
+    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 && d->logits != LMS_BFLOAT16,
+                 LMS_E_ARGUMENT, "logits: %d is not an lms_dtype", (int)d->logits);
+    LMSI_FAIL_IF((int)d->tokens != 0 && d->tokens != LMS_INT32 && d->tokens != LMS_INT64,
+                 LMS_E_ARGUMENT, "tokens: %d is not an lms_token_type", (int)d->tokens);
+    LMSI_FAIL_IF(d->outputs > 15, LMS_E_ARGUMENT, "outputs: 0x%x has bits other than 0xf",
+                 (unsigned)d->outputs);
+    LMSI_FAIL_IF(d->max_in_flight > LMSI_MAX_IN_FLIGHT, LMS_E_ARGUMENT,
+                 "max_in_flight: %u is not in 0..%u", (unsigned)d->max_in_flight,
+                 LMSI_MAX_IN_FLIGHT);
+    LMSI_FAIL_IF((d->work_items & (d->work_items - 1)) != 0 || d->work_items > LMSI_MAX_TEAM ||
+                     d->work_items > ctx->device.max_work_items,
+                 LMS_E_ARGUMENT, "work_items: %u is not 0 or a power of two up to %u (the device's "
+                 "limit is %zu)",
+                 (unsigned)d->work_items, LMSI_MAX_TEAM, ctx->device.max_work_items);
+    LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
+fail:
+    return status;
+}
+
+/* A CPU is fastest with one work-item and vectors, a GPU with whole work-groups. */
+static uint32_t team_of(const lms_context *ctx, uint32_t wanted)
+{
+    uint32_t team = LMSI_MAX_TEAM;
+    if (wanted != 0) return wanted;
+    if (ctx->device.type & CL_DEVICE_TYPE_CPU) return 1;
+    while (team > ctx->device.max_work_items) team /= 2;
+    return team;
+}
+
+static lms_status make_buffer(lms_sampler *s, const char *what, uint64_t per_row, cl_mem *out)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    const uint64_t bytes = per_row * s->desc.max_rows;
+    LMSI_FAIL_IF(bytes > s->ctx->device.max_alloc_bytes, LMS_E_BUFFER_SIZE,
+                 "max_rows: %u rows of %u logits need %llu bytes for %s; the device allocates at "
+                 "most %llu",
+                 (unsigned)s->desc.max_rows, (unsigned)s->desc.vocab, (unsigned long long)bytes,
+                 what, (unsigned long long)s->ctx->device.max_alloc_bytes);
+    *out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
+    LMSI_CL(code);
+    s->workspace += (size_t)bytes;
+fail:
+    return status;
+}
+
+static lms_status make_workspace(lms_sampler *s)
+{
+    lms_status status = LMS_OK;
+    const uint64_t tiles = s->tiles;
+    LMSI_TRY(make_buffer(s, "group maxima", tiles * 8 * sizeof(cl_int), &s->groups));
+    LMSI_TRY(make_buffer(s, "tile maxima", tiles * sizeof(cl_int), &s->tile_keys));
+    LMSI_TRY(make_buffer(s, "flags", s->chunks * sizeof(cl_uint), &s->seen));
+    LMSI_TRY(make_buffer(s, "candidates", LMSI_LIST * LMSI_ENTRY_BYTES, &s->list));
+    LMSI_TRY(make_buffer(s, "envelopes", tiles * sizeof(cl_ulong), &s->prefix));
+    LMSI_TRY(make_buffer(s, "outcomes", LMSI_OUTCOME_BYTES, &s->outcomes));
+    LMSI_TRY(make_buffer(s, "parameters", sizeof(lms_row_params), &s->params));
+    LMSI_TRY(make_buffer(s, "indices", sizeof(cl_int), &s->index));
+    s->stages = calloc(s->desc.max_in_flight, sizeof *s->stages);
+    LMSI_FAIL_IF(s->stages == NULL, LMS_E_MEMORY, "out of memory for staging");
+    for (uint32_t i = 0; i < s->desc.max_in_flight; ++i) {
+        s->stages[i].params = calloc(s->desc.max_rows, sizeof *s->stages[i].params);
+        s->stages[i].index = calloc(s->desc.max_rows, sizeof *s->stages[i].index);
+        LMSI_FAIL_IF(s->stages[i].params == NULL || s->stages[i].index == NULL, LMS_E_MEMORY,
+                     "out of memory for staging %u rows", (unsigned)s->desc.max_rows);
+    }
+fail:
+    return status;
+}
+
+static lms_status make_kernels(lms_sampler *s)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_program program = NULL;
+    const int report = s->desc.outputs != 0;
+    LMSI_TRY(lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, s->team, report, &program));
+    LMSI_TRY(lmsi_probe(s->ctx, program));
+    s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
+    LMSI_CL(code);
+    s->sample_kernel = clCreateKernel(program, "lms_sample", &code);
+    LMSI_CL(code);
+    if (report) s->report_kernel = clCreateKernel(program, "lms_report", &code);
+    LMSI_CL(code);
+fail:
+    return status;
+}
+
+/* One skipped row: runtimes compile or link a kernel when it is first enqueued, and run must not
+ * wait for that. */
+static lms_status dry_run(lms_sampler *s)
+{
+    static const lms_row_params params = LMS_ROW_PARAMS_INIT;
+    static const int32_t skip = LMS_SKIP_ROW;
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    lms_batch batch;
+    cl_mem logits = NULL, tokens = NULL;
+    memset(&batch, 0, sizeof batch);
+    logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float), NULL,
+                            &code);
+    LMSI_CL(code);
+    tokens = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, sizeof(cl_long), NULL, &code);
+    LMSI_CL(code);
+    batch.rows = 1;
+    batch.logits.buffer = logits;
+    batch.tokens.buffer = tokens;
+    batch.params = &params;
+    batch.index = &skip;
+    if (s->desc.outputs & LMS_OUT_LOGPROB_RAW) batch.logprob_raw.buffer = tokens;
+    if (s->desc.outputs & LMS_OUT_LOGPROB) batch.logprob.buffer = tokens;
+    if (s->desc.outputs & LMS_OUT_KEPT) batch.kept.buffer = tokens;
+    LMSI_TRY(lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL));
+    LMSI_CL(clFinish(s->ctx->queue));
+fail:
+    release_mem(logits);
+    release_mem(tokens);
+    return status;
+}
+
+lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lms_sampler **out)
+{
+    lms_status status = LMS_OK;
+    lms_sampler *s = NULL;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
+    LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
+    LMSI_TRY(desc_check(ctx, desc));
+    s = calloc(1, sizeof *s);
+    LMSI_FAIL_IF(s == NULL, LMS_E_MEMORY, "out of memory for a sampler");
+    s->ctx = ctx;
+    s->desc = *desc;
+    if ((int)s->desc.tokens == 0) s->desc.tokens = LMS_INT32;
+    if (s->desc.max_in_flight == 0) s->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
+    s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    s->chunks = (s->tiles + LMSI_CHUNK - 1) / LMSI_CHUNK;
+    s->team = team_of(ctx, desc->work_items);
+    LMSI_TRY(make_kernels(s));
+    LMSI_TRY(make_workspace(s));
+    LMSI_TRY(dry_run(s));
+    *out = s;
+    return LMS_OK;
+
+fail:
+    lms_sampler_destroy(s);
+    return status;
+}
+
+size_t lms_sampler_workspace(const lms_sampler *s) { return s == NULL ? 0 : s->workspace; }

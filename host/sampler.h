@@ -1,0 +1,51 @@
+/* sampler.h - lms_sampler from the inside. */
+#ifndef LMSI_SAMPLER_H
+#define LMSI_SAMPLER_H
+
+#include "context.h"
+
+/* What the kernels fix; tile.cl, row.cl and select.cl have the same. */
+#define LMSI_TILE 256u
+#define LMSI_CHUNK 32u
+#define LMSI_LIST 2048u
+#define LMSI_ENTRY_BYTES 16u
+#define LMSI_OUTCOME_BYTES 32u
+
+/* Host records on their way to the device. They may be overwritten when `done` has completed. */
+typedef struct lmsi_stage {
+    cl_event done;
+    lms_row_params *params; /* [max_rows] */
+    int32_t *index;         /* [max_rows] */
+} lmsi_stage;
+
+struct lms_sampler {
+    lms_context *ctx;
+    lms_sampler_desc desc;
+    uint32_t tiles;
+    uint32_t chunks;
+    uint32_t team;
+    cl_kernel tile_kernel;
+    cl_kernel sample_kernel;
+    cl_kernel report_kernel; /* NULL without outputs */
+    cl_mem groups;
+    cl_mem tile_keys;
+    cl_mem seen;
+    cl_mem list;
+    cl_mem prefix;
+    cl_mem outcomes;
+    cl_mem params; /* where host records go */
+    cl_mem index;
+    size_t workspace;
+    lmsi_stage *stages; /* [desc.max_in_flight] */
+    uint32_t next_stage;
+    cl_event last; /* of the latest call: the workspace is free when it has completed */
+};
+
+/* Everything that can be wrong with a call, before anything is enqueued. */
+lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue, const lms_batch *batch,
+                            cl_uint num_wait, const cl_event *wait_list);
+
+/* Does the device compute and lay out records as specified? */
+lms_status lmsi_probe(lms_context *ctx, cl_program program);
+
+#endif

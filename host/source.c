@@ -1,0 +1,22 @@
+#include "source.h"
+
+#define LMSI_SOURCE_LIST(X)                                                                   \
+    X(lms_abi) X(params) X(dtype) X(order) X(philox) X(number) X(team) X(row) X(select)       \
+    X(measure) X(filter) X(draw) X(task) X(part) X(next) X(tile) X(sample) X(probe)
+
+#define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;
+LMSI_SOURCE_LIST(LMSI_DECLARE)
+LMSI_DECLARE(report)
+#undef LMSI_DECLARE
+
+size_t lmsi_sources(int with_report, const lmsi_source **files)
+{
+    size_t count = 0;
+#define LMSI_ADD(name) files[count++] = &lmsi_source_##name;
+    LMSI_SOURCE_LIST(LMSI_ADD)
+    if (with_report) {
+        LMSI_ADD(report)
+    }
+#undef LMSI_ADD
+    return count;
+}

@@ -1,0 +1,41 @@
+/* status.h - how a function fails: a status, and a message that names argument, value and rule. */
+#ifndef LMSI_STATUS_H
+#define LMSI_STATUS_H
+
+#include "lmsample.h"
+
+#if defined(__GNUC__)
+#define LMSI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define LMSI_PRINTF(text, first)
+#endif
+
+/* Stores the calling thread's message and returns `status`. */
+lms_status lmsi_fail(lms_status status, const char *format, ...) LMSI_PRINTF(2, 3);
+
+/* The same for an OpenCL call. */
+lms_status lmsi_cl_fail(cl_int code, const char *call);
+
+/* The only ways to reach the label `fail` of a function that has a variable `status`. */
+#define LMSI_TRY(call)                       \
+    do {                                     \
+        status = (call);                     \
+        if (status != LMS_OK) goto fail;     \
+    } while (0)
+#define LMSI_FAIL_IF(condition, code, ...)             \
+    do {                                               \
+        if (condition) {                               \
+            status = lmsi_fail((code), __VA_ARGS__);   \
+            goto fail;                                 \
+        }                                              \
+    } while (0)
+#define LMSI_CL(call)                                       \
+    do {                                                    \
+        const cl_int lmsi_code = (call);                    \
+        if (lmsi_code != CL_SUCCESS) {                      \
+            status = lmsi_cl_fail(lmsi_code, #call);        \
+            goto fail;                                      \
+        }                                                   \
+    } while (0)
+
+#endif

@@ -1,0 +1,59 @@
+/* task.cl - what a team knows of its row on the way to a token. sample.cl has the order of steps. */
+
+typedef enum lms_step {
+    LMS_STEP_MAXIMUM,    /* the row's largest key                                     */
+    LMS_STEP_FIRST,      /* the lowest id that has it                                 */
+    LMS_STEP_HEAD,       /* bins of tile or group maxima: a key with enough above it  */
+    LMS_STEP_TOTAL,      /* mass of the row                                           */
+    LMS_STEP_BASE,       /* mass of what top-k and min-p keep                         */
+    LMS_STEP_COUNT,      /* how many tokens the interval has                          */
+    LMS_STEP_LIST,       /* ... and which                                             */
+    LMS_STEP_LIST_MASS,  /* mass of the listed ones that count for top-p's base       */
+    LMS_STEP_LIST_BINS,  /* narrows the interval by the list, ...                     */
+    LMS_STEP_LIST_TIES,  /* ... measures the tokens of its last key, ...              */
+    LMS_STEP_LIST_WALK,  /* ... and takes them in id order                            */
+    LMS_STEP_ROW_BINS,   /* the same three by the whole row                           */
+    LMS_STEP_ROW_TIES,
+    LMS_STEP_ROW_WALK,
+    LMS_STEP_ENVELOPE,   /* the own tiles' shares of the envelope                     */
+    LMS_STEP_PREFIX,     /* sums of lower lanes onto the own prefix sums              */
+    LMS_STEP_ATTEMPTS,
+    LMS_STEP_DONE
+} lms_step;
+
+/* What a row's work-items know, the same in all of them but for `before` and `own`. */
+typedef struct lms_task {
+    lms_step step;
+    lms_row_params p;
+    lms_source source;
+    lms_scaled filter_scale;
+    lms_scaled draw_scale;
+    lms_cut cut;       /* the tightest so far */
+    lms_cut base;      /* what counts for top-p's base */
+    bool whole;        /* that is the whole row */
+    bool for_k;        /* the search is top-k's, else top-p's */
+    bool narrowed;     /* the list is to hold just the interval in which the cut is */
+    bool by_tile;      /* HEAD looks at tile maxima, else at group maxima */
+    lms_search f;
+    lms_search head;
+    uint listed;       /* entries in the list */
+    ulong before;      /* sums of lower lanes, from the last meeting */
+    ulong own;         /* ... and the own one */
+    ulong envelope;
+    uint attempt;
+    lms_outcome outcome;
+} lms_task;
+
+/* Is the search's end among the own tokens? */
+bool lms_my_turn(const lms_task *t)
+{
+    const ulong before = t->f.before + t->before;
+    return before < t->f.target && before + t->own >= t->f.target;
+}
+
+bool lms_has_top_k(const lms_task *t, const lms_row *row)
+{
+    return t->p.top_k > 0 && (uint)t->p.top_k < row->vocab;
+}
+bool lms_has_min_p(const lms_task *t) { return t->p.min_p > 0.0f; }
+bool lms_has_top_p(const lms_task *t) { return t->p.top_p < 1.0f; }

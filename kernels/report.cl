@@ -1,0 +1,119 @@
+/* report.cl - what a caller may want to know beside the token (specification, section 9). A kernel of
+ * its own, because it reads the whole row again; only samplers that were made for it have it.
+ *
+ *   in   as for lms_sample, and its outcome
+ *   out  logprob_raw, logprob float[rows]; kept int[rows]; probs float[rows][probs_stride], each
+ *        where `wanted` has its LMS_OUT_ bit
+ *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM
+ *   mem  sizeof(lms_shared) local
+ */
+#define LMS_OUT_LOGPROB_RAW 1u
+#define LMS_OUT_LOGPROB 2u
+#define LMS_OUT_KEPT 4u
+#define LMS_OUT_PROBS 8u
+
+float lms_logit_gap(const lms_row *row, uint token)
+{
+    const float x = lms_load(row->x, token);
+    /* Equal infinities have no difference. */
+    return lms_key(x) == row->max_key ? 0.0f : x - lms_logit_of(row->max_key);
+}
+
+/* Processed probabilities of the own tiles; zeros where `mass` is 0. */
+void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong mass,
+                     __global float *probs)
+{
+    const float factor = mass ? lms_reciprocal((float)mass) : 0.0f;
+    for (uint tile = row->first; tile < row->last; ++tile) {
+        lms_unit unit;
+        unit.shift = 64;
+        if (mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
+        for (uint at = tile * LMS_TILE; at < min((tile + 1) * LMS_TILE, row->vocab); at += 8) {
+            float8 p = (float8)(0.0f);
+            if (unit.shift < 64) {
+                const float8 x = lms_quarter(row, at);
+                const int8 w = lms_weights8(scaled, unit, x);
+                const int8 kept = lms_kept8(cut, lms_keys8(x), at);
+                p = convert_float8(lms_masses8(unit, w & kept)) * factor;
+            }
+            if (at + 8 <= row->vocab) {
+                vstore8(p, 0, probs + at);
+            } else {
+                float last[8];
+                vstore8(p, 0, last);
+                for (uint i = 0; at + i < row->vocab; ++i) probs[at + i] = last[i];
+            }
+        }
+    }
+}
+
+ulong lms_sum_of_all(__local lms_shared *shared, ulong own)
+{
+    lms_part part;
+    lms_goal none;
+    part.sum = own;
+    part.best = 0;
+    none.target = 0;
+    none.by_mass = false;
+    return lms_meet(shared, part, none).total;
+}
+
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
+                __global const lms_row_params *params, ulong params_offset,
+                __global const int *groups, __global const int *tile_keys,
+                __global const lms_outcome *outcomes, uint wanted,
+                __global float *logprob_raw, ulong logprob_raw_offset,
+                __global float *logprob, ulong logprob_offset,
+                __global int *kept, ulong kept_offset,
+                __global float *probs, ulong probs_offset, ulong probs_stride)
+{
+    __local lms_shared shared;
+    const size_t r = get_group_id(0);
+    const lms_outcome outcome = outcomes[r];
+    const bool skipped = LMS_ROW_CODE(outcome.status) == LMS_ROW_SKIPPED;
+    const bool has_token = outcome.token != LMS_NO_TOKEN;
+    const bool drawn = has_token && !(outcome.filtered & LMS_GREEDY);
+    const bool filtered = outcome.filtered & LMS_FILTERED;
+    /* A row without a token is not looked at: its index may point anywhere. */
+    const ulong source = has_token ? (ulong)outcome.source : 0;
+    lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups, tile_keys, 0, 0,
+                             &shared);
+    const lms_cut cut = lms_cut_at(outcome.cut_key, outcome.cut_id);
+    lms_scaled raw, scaled;
+    lms_measure own;
+    ulong raw_own = 0;
+    own.mass = 0;
+    own.count = 0;
+    row.max_key = outcome.max_key;
+    if (has_token) raw = lms_at_scale(lms_scale(1.0f), row.max_key);
+    if (drawn) scaled = lms_at_scale(lms_scale(params[params_offset + r].temperature), row.max_key);
+    if (has_token && wanted & LMS_OUT_LOGPROB_RAW) raw_own = lms_total_own(&row, &raw);
+    if (drawn && (filtered || wanted & LMS_OUT_KEPT)) own = lms_kept_own(&row, &scaled, cut);
+    if (drawn && !filtered && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS)) {
+        own.mass = lms_total_own(&row, &scaled);
+    }
+    lms_clear_own_bins(&shared);
+    const ulong raw_mass = lms_sum_of_all(&shared, raw_own);
+    const ulong mass = lms_sum_of_all(&shared, own.mass);
+    const ulong count = lms_sum_of_all(&shared, own.count);
+
+    if (wanted & LMS_OUT_PROBS && !skipped) {
+        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0, probs + probs_offset + r * probs_stride);
+    }
+    lms_sync(); /* the greedy row's zeros before its one */
+    if (lms_lane() != 0 || skipped) return;
+    const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : NAN;
+    if (has_token && !drawn && wanted & LMS_OUT_PROBS) {
+        probs[probs_offset + r * probs_stride + (ulong)outcome.token] = 1.0f;
+    }
+    if (wanted & LMS_OUT_LOGPROB_RAW) {
+        logprob_raw[logprob_raw_offset + r] = has_token ? gap - lms_log_mass(&raw, raw_mass) : NAN;
+    }
+    if (wanted & LMS_OUT_LOGPROB) {
+        logprob[logprob_offset + r] =
+            drawn ? fma(gap * scaled.s, 0x1.62e430p-1f, -lms_log_mass(&scaled, mass))
+                  : (has_token ? 0.0f : NAN);
+    }
+    if (wanted & LMS_OUT_KEPT) kept[kept_offset + r] = drawn ? (int)count : (has_token ? 1 : 0);
+}
