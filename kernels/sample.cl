@@ -84,7 +84,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
         task.source.seed = task.p.seed;
         task.source.step = task.p.step;
         task.source.words = attempts ? words + (words_offset + r * attempts) * 4 : 0;
-        task.source.attempts = attempts ? attempts : LMS_ATTEMPTS;
+        task.source.attempts = attempts ? min(attempts, LMS_ATTEMPTS) : LMS_ATTEMPTS;
         task.outcome.status = 0;
         for (uint i = 0; i < chunks; ++i) task.outcome.status |= seen[r * chunks + i];
         lms_sample_row(&row, &task);

@@ -126,7 +126,7 @@ void lms_after_maximum(lms_task *t, lms_row *row, int max_key)
         return;
     }
     if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
-    if (t->p.temperature == 0.0f || t->p.top_p <= 0.0f) {
+    if (lms_is_greedy(t)) {
         t->outcome.filtered = LMS_GREEDY;
         t->step = LMS_STEP_FIRST;
     } else {
@@ -205,7 +205,7 @@ void lms_after_attempts(lms_task *t, long best)
     t->attempt += LMS_TEAM;
     if (t->attempt < t->source.attempts) {
         t->step = LMS_STEP_ATTEMPTS;
-    } else if (t->source.words) {
+    } else if (t->source.attempts < LMS_ATTEMPTS) {
         t->outcome.status |= LMS_ROW_UNIFORMS_SPENT;
     } else {
         t->step = LMS_STEP_FIRST;

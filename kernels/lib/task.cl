@@ -55,5 +55,10 @@ bool lms_has_top_k(const lms_task *t, const lms_row *row)
 {
     return t->p.top_k > 0 && (uint)t->p.top_k < row->vocab;
 }
-bool lms_has_min_p(const lms_task *t) { return t->p.min_p > 0.0f; }
+/* By bits, subnormals included: as integers, negative floats are negative. */
+bool lms_is_greedy(const lms_task *t)
+{
+    return (as_uint(t->p.temperature) & 0x7fffffffu) == 0 || as_int(t->p.top_p) <= 0;
+}
+bool lms_has_min_p(const lms_task *t) { return as_int(t->p.min_p) > 0; }
 bool lms_has_top_p(const lms_task *t) { return t->p.top_p < 1.0f; }
