@@ -50,12 +50,9 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
 ulong lms_sum_of_all(__local lms_shared *shared, ulong own)
 {
     lms_part part;
-    lms_goal none;
     part.sum = own;
     part.best = 0;
-    none.target = 0;
-    none.by_mass = false;
-    return lms_meet(shared, part, none).total;
+    return lms_meet(shared, part, 0).total;
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))

@@ -24,17 +24,14 @@ typedef long lms_token;
 typedef int lms_token;
 #endif
 
-/* Which crossing a step asks for; none, where it does not use the bins. */
-lms_goal lms_goal_of_step(const lms_task *t)
+/* What the bins are to reach; 0 in a step that does not use them. */
+ulong lms_target_of_step(const lms_task *t)
 {
-    lms_goal none;
-    none.target = 0;
-    none.by_mass = false;
     switch (t->step) {
-    case LMS_STEP_HEAD: return lms_goal_of(&t->head);
+    case LMS_STEP_HEAD: return t->head.target - t->head.before;
     case LMS_STEP_LIST_BINS:
-    case LMS_STEP_ROW_BINS: return lms_goal_of(&t->f);
-    default: return none;
+    case LMS_STEP_ROW_BINS: return t->f.target - t->f.before;
+    default: return 0;
     }
 }
 
@@ -47,7 +44,7 @@ void lms_sample_row(lms_row *row, lms_task *t)
     lms_clear_own_bins(row->shared);
     while (t->step != LMS_STEP_DONE) {
         const lms_part part = lms_part_of(row, t);
-        const lms_meeting m = lms_meet(row->shared, part, lms_goal_of_step(t));
+        const lms_meeting m = lms_meet(row->shared, part, lms_target_of_step(t));
         lms_next(t, row, &m);
     }
 }

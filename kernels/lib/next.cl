@@ -3,25 +3,36 @@
 /* Groups that are worth listing when nobody says how many tokens count. */
 #define LMS_HEAD_GROUPS 240u
 
+/* What no such list holds: its tokens weigh at most 2^30 each, and in flat rows much less. */
+#define LMS_LIST_MASS ((ulong)LMS_HEAD_GROUPS << (30 + LMS_GUARD_BITS))
+
 void lms_to_draw(lms_task *t)
 {
     t->draw_scale = lms_at_scale(lms_scale(t->p.temperature), t->outcome.max_key);
     t->step = LMS_STEP_ENVELOPE;
 }
 
-/* The search goes through the whole row, in bins that suit it. */
+/* First bins: of 1/32 octave of probability, which suit most rows; of keys, where nothing but the
+ * maximum has any. */
+void lms_suit_bins(const lms_task *t, lms_search *f)
+{
+    f->linear = t->filter_scale.huge ? 0.0f : t->filter_scale.s * 32.0f;
+    lms_fit_bins(f);
+}
+
 void lms_to_row_bins(lms_task *t)
 {
-    /* Bins of 1/32 octave of probability; of keys, where nothing but the maximum has any. */
-    t->f.linear = t->f.by_mass && !t->filter_scale.huge ? t->filter_scale.s * 32.0f : 0.0f;
-    lms_fit_bins(&t->f);
+    lms_suit_bins(t, &t->f);
     t->step = LMS_STEP_ROW_BINS;
 }
 
 /* The candidates did not fit the list. */
 void lms_overflow(lms_task *t)
 {
-    if (t->for_k || t->whole) {
+    if (t->narrowed) {
+        lms_fit_bins(&t->f);
+        t->step = lms_single_key(&t->f) ? LMS_STEP_ROW_TIES : LMS_STEP_ROW_BINS;
+    } else if (t->for_k || t->whole) {
         t->f.low = LMS_NEVER;
         lms_to_row_bins(t);
     } else {
@@ -50,7 +61,7 @@ void lms_to_head(lms_task *t, const lms_row *row, uint k)
         return;
     }
     t->head = lms_search_of(k, false, LMS_NEVER, row->max_key);
-    lms_fit_bins(&t->head);
+    lms_suit_bins(t, &t->head);
     t->step = LMS_STEP_HEAD;
 }
 
@@ -142,7 +153,7 @@ void lms_after_head(lms_task *t, const lms_meeting *m)
     }
     lms_narrow(&t->head, *m);
     /* A few too many cost less than another round. */
-    if (lms_single_key(&t->head) || m->count <= 8 + t->head.target / 8) {
+    if (lms_single_key(&t->head) || m->bin_measure <= 8 + t->head.target / 8) {
         t->f.low = t->head.low;
         lms_to_list(t);
     } else {
@@ -186,13 +197,8 @@ void lms_after_row_bins(lms_task *t, const lms_row *row, const lms_meeting *m)
         return;
     }
     lms_narrow(&t->f, *m);
-    lms_fit_bins(&t->f);
     t->narrowed = true;
-    if (m->count <= LMS_LIST) {
-        t->step = LMS_STEP_COUNT;
-    } else if (lms_single_key(&t->f)) {
-        t->step = LMS_STEP_ROW_TIES;
-    }
+    t->step = LMS_STEP_COUNT;
 }
 
 void lms_after_attempts(lms_task *t, long best)
@@ -224,7 +230,11 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
     case LMS_STEP_HEAD: lms_after_head(t, m); break;
     case LMS_STEP_TOTAL:
         t->f.target = lms_share_of(m->total, t->p.top_p);
-        lms_to_head(t, row, min(LMS_HEAD_GROUPS, row->tiles * LMS_TILE_GROUPS / 2));
+        if (t->f.target > LMS_LIST_MASS) {
+            lms_to_row_bins(t);
+        } else {
+            lms_to_head(t, row, min(LMS_HEAD_GROUPS, row->tiles * LMS_TILE_GROUPS / 2));
+        }
         break;
     case LMS_STEP_BASE:
         t->f.target = lms_share_of(m->total, t->p.top_p);

@@ -16,7 +16,11 @@ void lms_bin_head(const lms_row *row, const lms_task *t)
 {
     const uint per = t->by_tile ? 1 : LMS_TILE_GROUPS;
     __global const int *const keys = t->by_tile ? row->tile_keys : row->groups;
-    for (uint i = row->first * per; i < row->last * per; ++i) {
+    uint i = row->first * per;
+    for (; i + 8 <= row->last * per; i += 8) {
+        lms_bin_add8(row->shared, lms_bins_of8(&t->head, vload8(0, keys + i)), (ulong8)(1));
+    }
+    for (; i < row->last * per; ++i) {
         if (lms_inside(&t->head, keys[i])) {
             lms_bin_add(row->shared, lms_bin_of(&t->head, keys[i]), 1);
         }

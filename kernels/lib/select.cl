@@ -42,14 +42,6 @@ void lms_fit_bins(lms_search *f)
 /* One key left: its tokens' ids decide. */
 bool lms_single_key(const lms_search *f) { return f->high - 1 == f->low; }
 
-lms_goal lms_goal_of(const lms_search *f)
-{
-    lms_goal goal;
-    goal.target = f->target - f->before;
-    goal.by_mass = f->by_mass;
-    return goal;
-}
-
 /* Monotone in the key, which is all that a bin must be. */
 uint lms_bin_of(const lms_search *f, int key)
 {
@@ -58,6 +50,21 @@ uint lms_bin_of(const lms_search *f, int key)
         return d < (float)(LMS_BINS - 1) ? (uint)d : LMS_BINS - 1;
     }
     return ((uint)f->high - (uint)key) >> f->shift;
+}
+
+/* Of eight keys; LMS_BINS for those outside the interval. */
+uint8 lms_bins_of8(const lms_search *f, int8 keys)
+{
+    const int8 inside = (keys > f->low) & (keys <= f->high);
+    uint8 bins;
+    if (f->linear > 0.0f) {
+        const float8 d = (lms_logit_of(f->high) - lms_logits_of8(keys)) * f->linear;
+        const float8 last = (float8)((float)(LMS_BINS - 1));
+        bins = as_uint8(convert_int8(d < last ? d : last));
+    } else {
+        bins = ((uint8)((uint)f->high) - as_uint8(keys)) >> f->shift;
+    }
+    return select((uint8)(LMS_BINS), bins, as_uint8(inside));
 }
 
 /* The largest key in (low, high] whose bin is at least `bin`; low if none. */
@@ -103,16 +110,10 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
                 const float8 x = lms_quarter(row, at);
                 const int8 key8 = lms_keys8(x);
                 if (!any((key8 > f->low) & (key8 <= f->high))) continue;
-                int key[8];
-                ulong mass[8];
-                vstore8(key8, 0, key);
-                vstore8(f->by_mass ? lms_masses8(unit, lms_weights8(scaled, unit, x)) : (ulong8)(0),
-                        0, mass);
-                for (uint i = 0; i < 8; ++i) {
-                    if (lms_inside(f, key[i])) {
-                        lms_bin_add(row->shared, lms_bin_of(f, key[i]), mass[i]);
-                    }
-                }
+                const ulong8 measure = f->by_mass
+                                           ? lms_masses8(unit, lms_weights8(scaled, unit, x))
+                                           : (ulong8)(1);
+                lms_bin_add8(row->shared, lms_bins_of8(f, key8), measure);
             }
         }
     }

@@ -19,29 +19,27 @@ typedef struct lms_part {
     long best;
 } lms_part;
 
-/* What it takes home. The crossing is the first bin at which the measure of the bins up to it
+/* What it takes home. A step that uses the bins has a target > 0; the crossing is the first bin at which the measure of the bins up to it
  * reaches the target; bin LMS_BINS if none does. */
 typedef struct lms_meeting {
     ulong before; /* sums of lower lanes */
     ulong total;  /* of all lanes */
     long best;    /* the largest */
     uint bin;
-    uint count;         /* entries in that bin */
-    ulong bin_before;   /* measure of the bins before it */
+    ulong bin_measure;
+    ulong bin_before; /* measure of the bins before it */
 } lms_meeting;
 
-/* Which bins' crossing is wanted; no target, no bins in use. */
-typedef struct lms_goal {
-    ulong target;
-    bool by_mass;
-} lms_goal;
-
+/* Bins are sums of counts or masses. The last one takes what belongs to none. */
 typedef struct lms_shared {
     lms_part parts[LMS_TEAM];
     ulong measures[LMS_TEAM];
-    uint low[LMS_BINS]; /* a bin's mass, in two halves: 64-bit atomics are not everywhere */
-    uint high[LMS_BINS];
-    uint count[LMS_BINS];
+#if LMS_TEAM == 1
+    ulong bins[LMS_BINS + 1];
+#else
+    uint low[LMS_BINS + 1]; /* in two halves: 64-bit atomics are not everywhere */
+    uint high[LMS_BINS + 1];
+#endif
     lms_meeting crossing;
 } lms_shared;
 
@@ -56,48 +54,61 @@ void lms_sync(void) { barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); }
 
 #define LMS_OWN_BINS (LMS_BINS / LMS_TEAM)
 
+ulong lms_bin(__local const lms_shared *shared, uint bin)
+{
+#if LMS_TEAM == 1
+    return shared->bins[bin];
+#else
+    return (ulong)shared->high[bin] << 32 | shared->low[bin];
+#endif
+}
+
 /* Before the first superstep; every meeting leaves the bins clear. */
 void lms_clear_own_bins(__local lms_shared *shared)
 {
     const uint first = lms_lane() * LMS_OWN_BINS;
     for (uint i = first; i < first + LMS_OWN_BINS; ++i) {
+#if LMS_TEAM == 1
+        shared->bins[i] = 0;
+#else
         shared->low[i] = 0;
         shared->high[i] = 0;
-        shared->count[i] = 0;
+#endif
     }
 }
 
-void lms_bin_add(__local lms_shared *shared, uint bin, ulong mass)
+void lms_bin_add(__local lms_shared *shared, uint bin, ulong measure)
 {
 #if LMS_TEAM == 1
-    const ulong sum = ((ulong)shared->high[bin] << 32 | shared->low[bin]) + mass;
-    shared->low[bin] = (uint)sum;
-    shared->high[bin] = (uint)(sum >> 32);
-    ++shared->count[bin];
+    shared->bins[bin] += measure;
 #else
-    const uint low = (uint)mass;
+    if (bin == LMS_BINS) return;
+    const uint low = (uint)measure;
     const uint old = atomic_add(&shared->low[bin], low);
     /* Each wrap of the low half is seen by exactly the one addition that caused it. */
-    const uint high = (uint)(mass >> 32) + (old + low < low ? 1u : 0u);
+    const uint high = (uint)(measure >> 32) + (old + low < low ? 1u : 0u);
     if (high) atomic_add(&shared->high[bin], high);
-    atomic_inc(&shared->count[bin]);
 #endif
 }
 
-ulong lms_bin_measure(__local const lms_shared *shared, uint bin, bool by_mass)
+void lms_bin_add8(__local lms_shared *shared, uint8 bins, ulong8 measures)
 {
-    return by_mass ? (ulong)shared->high[bin] << 32 | shared->low[bin] : shared->count[bin];
+    uint bin[8];
+    ulong measure[8];
+    vstore8(bins, 0, bin);
+    vstore8(measures, 0, measure);
+    for (uint i = 0; i < 8; ++i) lms_bin_add(shared, bin[i], measure[i]);
 }
 
 /* Looks for the crossing in the own bins, before which all bins measure `before`. */
-void lms_cross_own(__local lms_shared *shared, lms_goal goal, ulong before)
+void lms_cross_own(__local lms_shared *shared, ulong target, ulong before)
 {
     const uint first = lms_lane() * LMS_OWN_BINS;
     for (uint i = first; i < first + LMS_OWN_BINS; ++i) {
-        const ulong here = lms_bin_measure(shared, i, goal.by_mass);
-        if (before < goal.target && before + here >= goal.target) {
+        const ulong here = lms_bin(shared, i);
+        if (before < target && before + here >= target) {
             shared->crossing.bin = i;
-            shared->crossing.count = shared->count[i];
+            shared->crossing.bin_measure = here;
             shared->crossing.bin_before = before;
             return;
         }
@@ -107,12 +118,12 @@ void lms_cross_own(__local lms_shared *shared, lms_goal goal, ulong before)
 
 #if LMS_TEAM == 1
 
-lms_meeting lms_meet(__local lms_shared *shared, lms_part part, lms_goal goal)
+lms_meeting lms_meet(__local lms_shared *shared, lms_part part, ulong target)
 {
     lms_meeting m;
     shared->crossing.bin = LMS_BINS;
-    if (goal.target > 0) {
-        lms_cross_own(shared, goal, 0);
+    if (target > 0) {
+        lms_cross_own(shared, target, 0);
         m = shared->crossing;
         lms_clear_own_bins(shared);
     }
@@ -125,14 +136,14 @@ lms_meeting lms_meet(__local lms_shared *shared, lms_part part, lms_goal goal)
 
 #else
 
-lms_meeting lms_meet(__local lms_shared *shared, lms_part part, lms_goal goal)
+lms_meeting lms_meet(__local lms_shared *shared, lms_part part, ulong target)
 {
     const uint lane = lms_lane();
     const uint first = lane * LMS_OWN_BINS;
     ulong measure = 0;
     lms_sync(); /* all parts of the superstep are done */
     for (uint i = first; i < first + LMS_OWN_BINS; ++i) {
-        measure += lms_bin_measure(shared, i, goal.by_mass);
+        measure += lms_bin(shared, i);
     }
     const ulong own_sum = part.sum, own_measure = measure;
     shared->parts[lane] = part;
@@ -154,11 +165,11 @@ lms_meeting lms_meet(__local lms_shared *shared, lms_part part, lms_goal goal)
     m.before = part.sum - own_sum;
     m.total = shared->parts[LMS_TEAM - 1].sum;
     m.best = shared->parts[LMS_TEAM - 1].best;
-    lms_cross_own(shared, goal, measure - own_measure);
+    lms_cross_own(shared, target, measure - own_measure);
     lms_clear_own_bins(shared);
     lms_sync();
     m.bin = shared->crossing.bin;
-    m.count = shared->crossing.count;
+    m.bin_measure = shared->crossing.bin_measure;
     m.bin_before = shared->crossing.bin_before;
     lms_sync(); /* parts[] and crossing may be written again */
     return m;
