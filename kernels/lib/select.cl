@@ -177,8 +177,8 @@ ulong lms_listed_mass(const lms_row *row, uint n, lms_cut base)
     return mass;
 }
 
-/* Measure of the own entries with the key f->high. Where `stop` > 0: until it reaches that, and
- * *id is the token at which it does. */
+/* Measure of the own entries with the key f->high. Where `stop` > 0, which they reach: until they
+ * do, and *id is the token at which that is. */
 ulong lms_tie_list(const lms_row *row, const lms_search *f, uint n, ulong stop, uint *id)
 {
     ulong sum = 0;
@@ -202,11 +202,21 @@ ulong lms_tie_row(const lms_row *row, const lms_scaled *scaled, const lms_search
         /* In one tile, tokens of one key weigh the same. */
         const int w = lms_weight(scaled, unit, lms_logit_of(f->high));
         const ulong mass = f->by_mass ? lms_masses8(unit, (int8)(w)).s0 : 1;
-        for (uint i = tile * LMS_TILE; i < min((tile + 1) * LMS_TILE, row->vocab); ++i) {
-            if (lms_key(lms_load(row->x, i)) != f->high) continue;
-            sum += mass;
-            *id = i;
-            if (stop > 0 && sum >= stop) return sum;
+        for (uint at = tile * LMS_TILE; at < (tile + 1) * LMS_TILE; at += 8) {
+            const int8 ties = lms_keys8(lms_quarter(row, at)) == f->high;
+            const ulong eight = mass * (ulong)-lms_sum_int8(ties);
+            if (eight == 0 || stop == 0 || sum + eight < stop) {
+                sum += eight;
+                continue;
+            }
+            int tie[8];
+            vstore8(ties, 0, tie);
+            for (uint i = 0; i < 8 && sum < stop; ++i) {
+                if (!tie[i]) continue;
+                sum += mass;
+                *id = at + i;
+            }
+            return sum;
         }
     }
     return sum;
