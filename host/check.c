@@ -64,10 +64,14 @@ static lms_status extent_check(const lms_sampler *s, const lmsi_extent *e)
     size_t size = 0;
     cl_context context = NULL;
     cl_mem_flags flags = 0;
+    cl_mem_object_type type = 0;
     const uint64_t needed = extent_bytes(e);
     const cl_int code = clGetMemObjectInfo(e->view.buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
-    LMSI_FAIL_IF(code != CL_SUCCESS, LMS_E_ARGUMENT, "%s: is not a buffer (OpenCL says %d)", e->name,
-                 (int)code);
+    LMSI_FAIL_IF(code == CL_INVALID_MEM_OBJECT, LMS_E_ARGUMENT, "%s: is not a buffer", e->name);
+    LMSI_CL_NAMED(code, "clGetMemObjectInfo");
+    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_TYPE, sizeof type, &type, NULL));
+    LMSI_FAIL_IF(type != CL_MEM_OBJECT_BUFFER, LMS_E_ARGUMENT,
+                 "%s: is not a buffer, but a memory object of type 0x%x", e->name, (unsigned)type);
     LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_CONTEXT, sizeof context, &context, NULL));
     LMSI_FAIL_IF(context != s->ctx->context, LMS_E_ARGUMENT,
                  "%s: belongs to another cl_context than the sampler", e->name);
@@ -101,7 +105,7 @@ fail:
     return status;
 }
 
-static lms_status doors_check(const lms_sampler *s, const lms_batch *b)
+static lms_status doors_check(const lms_batch *b)
 {
     lms_status status = LMS_OK;
     const uint64_t logits_rows = b->logits_rows ? b->logits_rows : b->rows;
@@ -128,7 +132,6 @@ static lms_status doors_check(const lms_sampler *s, const lms_batch *b)
     LMSI_FAIL_IF(b->index == NULL && b->index_device.buffer == NULL && logits_rows < b->rows,
                  LMS_E_ARGUMENT, "logits_rows: %llu is less than rows (%u) without an index",
                  (unsigned long long)logits_rows, (unsigned)b->rows);
-    (void)s;
 fail:
     return status;
 }
@@ -139,7 +142,7 @@ static lms_status extents_check(const lms_sampler *s, const lms_batch *b)
     const uint64_t logits_rows = b->logits_rows ? b->logits_rows : rows;
     const uint64_t stride = b->row_stride ? b->row_stride : v;
     const uint64_t probs_stride = b->probs_stride ? b->probs_stride : v;
-    const uint64_t words = 4 * (uint64_t)b->uniforms_per_row;
+    const uint64_t attempts = b->uniforms_per_row;
     const uint64_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
     const struct {
         lmsi_extent e;
@@ -149,7 +152,7 @@ static lms_status extents_check(const lms_sampler *s, const lms_batch *b)
         { { "logits", b->logits, logits_rows, stride, v, s->desc.logits == LMS_FLOAT32 ? 4 : 2, 0 }, 1, 0 },
         { { "params_device", b->params_device, rows, 1, 1, sizeof(lms_row_params), 0 }, 0, 0 },
         { { "index_device", b->index_device, rows, 1, 1, 4, 0 }, 0, 0 },
-        { { "uniforms", { b->uniforms.buffer, 0 }, rows, words, words, 4, 0 }, 0, 0 },
+        { { "uniforms", b->uniforms, rows, attempts, attempts, 16, 0 }, 0, 0 },
         { { "tokens", b->tokens, rows, 1, 1, token, 1 }, 1, 0 },
         { { "status", b->status, rows, 1, 1, 4, 1 }, 0, 0 },
         { { "logprob_raw", b->logprob_raw, rows, 1, 1, 4, 1 }, 0, LMS_OUT_LOGPROB_RAW },
@@ -189,7 +192,7 @@ lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue, const 
     LMSI_FAIL_IF(b->logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31", (unsigned long long)b->logits_rows);
     if (b->rows == 0) return LMS_OK;
-    LMSI_TRY(doors_check(s, b));
+    LMSI_TRY(doors_check(b));
     LMSI_TRY(extents_check(s, b));
 fail:
     return status;

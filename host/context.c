@@ -61,7 +61,7 @@ lms_status lms_context_create(cl_context context, cl_device_id device, lms_conte
     LMSI_CL(clRetainDevice(device));
     ctx->id = device;
     ctx->queue = clCreateCommandQueue(context, device, 0, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateCommandQueue");
     LMSI_TRY(lmsi_cache_dir(&ctx->device, &ctx->cache_dir));
     *out = ctx;
     return LMS_OK;
@@ -81,7 +81,7 @@ lms_status lms_context_open(const char *device, lms_context **out)
     *out = NULL;
     LMSI_TRY(lmsi_device_pick(device, &id));
     context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateContext");
     LMSI_TRY(lms_context_create(context, id, out));
 fail:
     if (context != NULL) clReleaseContext(context);

@@ -10,6 +10,7 @@
 typedef struct lmsi_device {
     cl_device_type type;
     cl_uint vendor;
+    cl_uint units;
     size_t max_work_items; /* per work-group */
     cl_ulong local_bytes;
     cl_ulong max_alloc_bytes;

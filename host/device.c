@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LMSI_NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR of cl_ext.h */
+
 static lms_status query_text(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
     lms_status status = LMS_OK;
@@ -23,6 +25,23 @@ fail:
     return status;
 }
 
+/* By way of memory of the name's own size: a longer one would be an error. */
+static lms_status query_platform(cl_platform_id id, char *text, size_t size)
+{
+    lms_status status = LMS_OK;
+    size_t needed = 0;
+    char *all = NULL;
+    LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, 0, NULL, &needed));
+    all = malloc(needed + 1);
+    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of platform name", needed);
+    LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, needed, all, NULL));
+    all[needed] = '\0';
+    snprintf(text, size, "%s", all);
+fail:
+    free(all);
+    return status;
+}
+
 lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
 {
     lms_status status = LMS_OK;
@@ -30,6 +49,7 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
     memset(out, 0, sizeof *out);
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof out->type, &out->type, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_VENDOR_ID, sizeof out->vendor, &out->vendor, NULL));
+    LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof out->units, &out->units, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof out->max_work_items,
                             &out->max_work_items, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof out->local_bytes,
@@ -39,8 +59,7 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof out->unified,
                             &out->unified, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
-    LMSI_CL(clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof out->platform, out->platform,
-                              NULL));
+    LMSI_TRY(query_platform(platform, out->platform, sizeof out->platform));
     LMSI_TRY(query_text(id, CL_DEVICE_NAME, out->name, sizeof out->name));
     LMSI_TRY(query_text(id, CL_DRIVER_VERSION, out->driver, sizeof out->driver));
     LMSI_TRY(query_text(id, CL_DEVICE_VERSION, out->version, sizeof out->version));
@@ -73,23 +92,30 @@ static int rank_of(const lmsi_device *device, const char *wanted)
     return device->type & CL_DEVICE_TYPE_ACCELERATOR ? 2 : 1;
 }
 
-/* Best device of one platform; a platform without devices is no error. */
-static void pick_from(cl_platform_id platform, const char *wanted, cl_device_id *best, int *rank)
+/* Best device of one platform. A platform without devices is no error, nor is a device that does
+ * not answer: others may. */
+static lms_status pick_from(cl_platform_id platform, const char *wanted, cl_device_id *best, int *rank)
 {
     cl_device_id ids[64];
     cl_uint count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 64, ids, &count) != CL_SUCCESS) return;
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 64, ids, &count) != CL_SUCCESS) {
+        return LMS_OK;
+    }
     for (cl_uint i = 0; i < count && i < 64; ++i) {
         lmsi_device device;
         cl_bool available = CL_FALSE;
         clGetDeviceInfo(ids[i], CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-        if (!available || lmsi_device_query(ids[i], &device) != LMS_OK) continue;
+        if (!available) continue;
+        const lms_status status = lmsi_device_query(ids[i], &device);
+        if (status == LMS_E_MEMORY) return status;
+        if (status != LMS_OK) continue;
         const int r = rank_of(&device, wanted);
         if (r > *rank) {
             *rank = r;
             *best = ids[i];
         }
     }
+    return LMS_OK;
 }
 
 lms_status lmsi_device_pick(const char *wanted, cl_device_id *out)
@@ -99,9 +125,13 @@ lms_status lmsi_device_pick(const char *wanted, cl_device_id *out)
     int rank = 0;
     *out = NULL;
     const cl_int code = clGetPlatformIDs(64, platforms, &count);
-    /* -1001 (no platform) is the ICD loader's, and means the same to the caller. */
-    if (code != CL_SUCCESS) count = 0;
-    for (cl_uint i = 0; i < count && i < 64; ++i) pick_from(platforms[i], wanted, out, &rank);
+    /* The ICD loader's way to say that there is none. */
+    if (code == LMSI_NO_PLATFORM) count = 0;
+    else if (code != CL_SUCCESS) return lmsi_cl_fail(code, "clGetPlatformIDs");
+    for (cl_uint i = 0; i < count && i < 64; ++i) {
+        const lms_status status = pick_from(platforms[i], wanted, out, &rank);
+        if (status != LMS_OK) return status;
+    }
     if (*out != NULL) return LMS_OK;
     if (wanted != NULL && *wanted != '\0') {
         return lmsi_fail(LMS_E_NO_DEVICE, "no device among %u OpenCL platforms is named \"%s\"",

@@ -24,6 +24,7 @@ lms_status lms_sample_host(lms_sampler *s, const void *logits, size_t row_stride
     cl_int code = CL_SUCCESS;
     cl_mem in = NULL, out = NULL, state = NULL;
     size_t bytes = 0;
+    int enqueued = 0;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     if (rows == 0) return LMS_OK;
     const size_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
@@ -33,14 +34,16 @@ lms_status lms_sample_host(lms_sampler *s, const void *logits, size_t row_stride
     LMSI_FAIL_IF(logits == NULL, LMS_E_ARGUMENT, "logits: is NULL");
     LMSI_FAIL_IF(params == NULL, LMS_E_ARGUMENT, "params: is NULL");
     LMSI_FAIL_IF(tokens == NULL, LMS_E_ARGUMENT, "tokens: is NULL");
+    LMSI_FAIL_IF(rows > s->desc.max_rows, LMS_E_ARGUMENT, "rows: %u is above max_rows (%u)",
+                 (unsigned)rows, (unsigned)s->desc.max_rows);
     LMSI_TRY(extent(s, stride, rows, &bytes));
     in = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY | place, bytes, (void *)(uintptr_t)logits,
                         &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer for logits");
     out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, rows * token, NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer for tokens");
     state = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, rows * sizeof(cl_uint), NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer for status");
     lms_batch batch = { 0 };
     batch.rows = rows;
     batch.logits.buffer = in;
@@ -48,13 +51,17 @@ lms_status lms_sample_host(lms_sampler *s, const void *logits, size_t row_stride
     batch.params = params;
     batch.tokens.buffer = out;
     batch.status.buffer = state;
-    LMSI_TRY(lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL));
+    status = lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL);
+    enqueued = status <= 0;
+    LMSI_TRY(status);
     LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, out, CL_TRUE, 0, rows * token, tokens, 0, NULL, NULL));
     if (row_status != NULL) {
         LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, state, CL_TRUE, 0, rows * sizeof(cl_uint),
                                     row_status, 0, NULL, NULL));
     }
 fail:
+    /* The caller's logits may be freed on return. */
+    if (status != LMS_OK && enqueued) clFinish(s->ctx->queue);
     if (in != NULL) clReleaseMemObject(in);
     if (out != NULL) clReleaseMemObject(out);
     if (state != NULL) clReleaseMemObject(state);

@@ -35,11 +35,11 @@ lms_status lmsi_probe(lms_context *ctx, cl_program program)
     cl_mem in = NULL, out = NULL;
     cl_kernel kernel = clCreateKernel(program, "lms_probe", &code);
     const size_t one = 1;
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateKernel for lms_probe");
     in = clCreateBuffer(ctx->context, CL_MEM_READ_ONLY, sizeof operands, NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
     out = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, sizeof results, NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
     LMSI_CL(clEnqueueWriteBuffer(ctx->queue, in, CL_TRUE, 0, sizeof operands, operands, 0, NULL,
                                  NULL));
     LMSI_CL(clSetKernelArg(kernel, 0, sizeof in, &in));

@@ -62,12 +62,13 @@ static char *make_key(const lms_context *ctx, const char *text)
 static void keep_log(lms_context *ctx, cl_program program)
 {
     size_t size = 0;
+    free(ctx->log); /* of another build */
+    ctx->log = NULL;
     if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size)) return;
     char *const log = malloc(size + 1);
     if (log == NULL) return;
     if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL)) size = 0;
     log[size] = '\0';
-    free(ctx->log);
     ctx->log = log;
 }
 
@@ -95,7 +96,10 @@ static cl_program from_cache(lms_context *ctx, const char *key)
 static void to_cache(lms_context *ctx, const char *key, cl_program program)
 {
     cl_uint devices = 0;
-    if (clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL)) return;
+    if (clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL) ||
+        devices == 0) {
+        return;
+    }
     cl_device_id *const ids = calloc(devices, sizeof *ids);
     size_t *const sizes = calloc(devices, sizeof *sizes);
     unsigned char **const binaries = calloc(devices, sizeof *binaries);
@@ -134,13 +138,12 @@ static lms_status build(lms_context *ctx, const char *prelude, int with_report, 
     if (program == NULL) {
         const char *texts[1] = { text };
         program = clCreateProgramWithSource(ctx->context, 1, texts, NULL, &code);
-        LMSI_CL(code);
+        LMSI_CL_NAMED(code, "clCreateProgramWithSource");
         code = clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL);
-        if (code != CL_SUCCESS) {
-            keep_log(ctx, program);
-            LMSI_FAIL_IF(1, LMS_E_BUILD, "clBuildProgram (%d) on %s: %.300s", (int)code,
-                         ctx->device.name, ctx->log == NULL ? "" : ctx->log);
-        }
+        if (code == CL_BUILD_PROGRAM_FAILURE) keep_log(ctx, program);
+        LMSI_FAIL_IF(code == CL_BUILD_PROGRAM_FAILURE, LMS_E_BUILD, "clBuildProgram (%d) on %s: "
+                     "%.300s", (int)code, ctx->device.name, ctx->log == NULL ? "" : ctx->log);
+        LMSI_CL_NAMED(code, "clBuildProgram");
         if (ctx->cache_dir != NULL) to_cache(ctx, key, program);
     }
     *out = program;

@@ -58,6 +58,12 @@ static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
     return a.code;
 }
 
+/* With enough rows for every core, a row's tiles and the rest of it are one launch. */
+static int is_fused(const lms_sampler *s, const lms_batch *b)
+{
+    return s->team == 1 && b->rows >= s->fuse_from;
+}
+
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
 {
     const lms_batch *const b = c->batch;
@@ -72,6 +78,7 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     set_mem(&a, s->tile_keys, NULL);
     set_mem(&a, s->seen, NULL);
     set_uint(&a, s->chunks);
+    set_uint(&a, is_fused(s, b) ? 1 : 0);
     set_mem(&a, s->list, NULL);
     set_mem(&a, s->prefix, NULL);
     set_mem(&a, s->outcomes, NULL);
@@ -137,28 +144,48 @@ fail:
     return status;
 }
 
-/* Events of a call in the making. A list of them is what the next command waits for. */
+/* What the next command of a call in the making waits for. */
 typedef struct lmsi_chain {
-    cl_event events[3];
+    cl_event events[2];
     cl_uint count;
+    cl_event owned; /* the one of them to release, if any */
+    int begun;      /* a command that uses the sampler's memory has been enqueued */
 } lmsi_chain;
-
-static void chain_clear(lmsi_chain *chain)
-{
-    for (cl_uint i = 0; i < chain->count; ++i) clReleaseEvent(chain->events[i]);
-    chain->count = 0;
-}
-
-/* From now on, the next command waits for `event` alone. Takes the reference over. */
-static void chain_only(lmsi_chain *chain, cl_event event)
-{
-    chain_clear(chain);
-    chain->events[chain->count++] = event;
-}
 
 static const cl_event *chain_list(const lmsi_chain *chain)
 {
     return chain->count > 0 ? chain->events : NULL;
+}
+
+/* From now on, the next command waits for `event` alone: the last one enqueued, which waited for
+ * all before. It stays the caller's unless `owned`. */
+static void chain_only(lmsi_chain *chain, cl_event event, int owned)
+{
+    if (chain->owned != NULL) clReleaseEvent(chain->owned);
+    chain->owned = owned ? event : NULL;
+    chain->events[0] = event;
+    chain->count = 1;
+    chain->begun = 1;
+}
+
+/* Later calls wait for what this one has enqueued, even if it failed half-way. */
+static void chain_end(lms_sampler *s, lmsi_chain *chain)
+{
+    if (chain->begun && chain->owned == NULL) {
+        /* A second reference, or else there is no way to wait later. */
+        if (clRetainEvent(chain->events[0]) == CL_SUCCESS) {
+            chain->owned = chain->events[0];
+        } else {
+            clWaitForEvents(1, chain->events);
+        }
+    }
+    if (chain->begun && chain->owned != NULL) {
+        if (s->last != NULL) clReleaseEvent(s->last);
+        s->last = chain->owned;
+    } else if (chain->owned != NULL) {
+        clReleaseEvent(chain->owned);
+    }
+    chain->owned = NULL;
 }
 
 /* The call's wait list and the sampler's previous call, as one short list. */
@@ -166,15 +193,37 @@ static lms_status chain_start(lms_sampler *s, cl_command_queue queue, cl_uint nu
                               const cl_event *wait_list, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    cl_event marker = NULL;
-    if (num_wait > 0) {
-        LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &marker));
-        chain->events[chain->count++] = marker;
-    }
+    cl_int state = CL_COMPLETE;
+    /* A call that was terminated, say by an event of its wait list, must not take all later ones
+     * with it. One that is complete stays: to ask for its state is no synchronization point. */
     if (s->last != NULL) {
-        LMSI_CL(clRetainEvent(s->last));
-        chain->events[chain->count++] = s->last;
+        LMSI_CL(clGetEventInfo(s->last, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
+                               NULL));
+        if (state < 0) {
+            clReleaseEvent(s->last);
+            s->last = NULL;
+        }
     }
+    if (num_wait > 0) {
+        LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &chain->owned));
+        chain->events[chain->count++] = chain->owned;
+    }
+    if (s->last != NULL) chain->events[chain->count++] = s->last;
+fail:
+    return status;
+}
+
+/* One write from the stage, which is taken from then on until the write is done. */
+static lms_status upload_one(cl_command_queue queue, cl_mem to, size_t size, const void *from,
+                             lmsi_stage *stage, lmsi_chain *chain)
+{
+    lms_status status = LMS_OK;
+    cl_event done = NULL;
+    LMSI_CL(clEnqueueWriteBuffer(queue, to, CL_FALSE, 0, size, from, chain->count,
+                                 chain_list(chain), &done));
+    chain_only(chain, done, 0);
+    if (stage->done != NULL) clReleaseEvent(stage->done);
+    stage->done = done;
 fail:
     return status;
 }
@@ -184,22 +233,17 @@ static lms_status upload(lms_sampler *s, cl_command_queue queue, const lms_batch
                          lmsi_stage *stage, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    cl_event done = NULL;
+    s->next_stage = (s->next_stage + 1) % s->desc.max_in_flight;
     if (b->params != NULL) {
-        memcpy(stage->params, b->params, b->rows * sizeof *stage->params);
-        LMSI_CL(clEnqueueWriteBuffer(queue, s->params, CL_FALSE, 0, b->rows * sizeof *stage->params,
-                                     stage->params, chain->count, chain_list(chain), &done));
-        chain_only(chain, done);
+        const size_t size = b->rows * sizeof *stage->params;
+        memcpy(stage->params, b->params, size);
+        LMSI_TRY(upload_one(queue, s->params, size, stage->params, stage, chain));
     }
     if (b->index != NULL) {
-        memcpy(stage->index, b->index, b->rows * sizeof *stage->index);
-        LMSI_CL(clEnqueueWriteBuffer(queue, s->index, CL_FALSE, 0, b->rows * sizeof *stage->index,
-                                     stage->index, chain->count, chain_list(chain), &done));
-        chain_only(chain, done);
+        const size_t size = b->rows * sizeof *stage->index;
+        memcpy(stage->index, b->index, size);
+        LMSI_TRY(upload_one(queue, s->index, size, stage->index, stage, chain));
     }
-    LMSI_CL(clRetainEvent(done));
-    stage->done = done;
-    s->next_stage = (s->next_stage + 1) % s->desc.max_in_flight;
 fail:
     return status;
 }
@@ -211,7 +255,7 @@ static lms_status launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimen
     cl_event done = NULL;
     LMSI_CL(clEnqueueNDRangeKernel(queue, kernel, dimensions, NULL, global, local, chain->count,
                                    chain_list(chain), &done));
-    chain_only(chain, done);
+    chain_only(chain, done, 1);
 fail:
     return status;
 }
@@ -223,7 +267,7 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
     const size_t local[2] = { s->team, 1 };
     const size_t tile_global[2] = { (size_t)s->chunks * s->team, b->rows };
     const size_t row_global[1] = { (size_t)b->rows * s->team };
-    LMSI_TRY(launch(queue, s->tile_kernel, 2, tile_global, local, chain));
+    if (!is_fused(s, b)) LMSI_TRY(launch(queue, s->tile_kernel, 2, tile_global, local, chain));
     LMSI_TRY(launch(queue, s->sample_kernel, 1, row_global, local, chain));
     if (wanted_outputs(b) != 0) {
         LMSI_TRY(launch(queue, s->report_kernel, 1, row_global, local, chain));
@@ -236,8 +280,15 @@ static lms_status run_empty(cl_command_queue queue, cl_uint num_wait, const cl_e
                             cl_event *event)
 {
     lms_status status = LMS_OK;
-    LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, event));
+    cl_event marker = NULL;
+    LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &marker));
+    LMSI_CL(clFlush(queue));
+    if (event != NULL) {
+        *event = marker;
+        marker = NULL;
+    }
 fail:
+    if (marker != NULL) clReleaseEvent(marker);
     return status;
 }
 
@@ -245,21 +296,26 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
                            cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = { { NULL, NULL, NULL }, 0 };
+    lmsi_chain chain = { { NULL, NULL }, 0, NULL, 0 };
     lmsi_stage *stage = NULL;
     if (event != NULL) *event = NULL;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     LMSI_TRY(lmsi_batch_check(s, queue, batch, num_wait, wait_list));
-    if (batch->rows == 0) return run_empty(queue, num_wait, wait_list, event);
+    if (batch->rows == 0) {
+        LMSI_TRY(run_empty(queue, num_wait, wait_list, event));
+        return LMS_OK;
+    }
 
     lmsi_call call = { batch, batch->params_device, batch->index_device, 0, 0 };
     call.stride = batch->row_stride ? batch->row_stride : s->desc.vocab;
     call.logits_rows = batch->logits_rows ? batch->logits_rows : batch->rows;
     if (batch->params != NULL) call.params = (lms_view){ s->params, 0 };
     if (batch->index != NULL) call.index = (lms_view){ s->index, 0 };
-    LMSI_CL(set_tile(s, &call));
-    LMSI_CL(set_sample(s, &call));
-    if (wanted_outputs(batch) != 0) LMSI_CL(set_report(s, &call));
+    LMSI_CL_NAMED(set_tile(s, &call), "clSetKernelArg of lms_tile_maxima");
+    LMSI_CL_NAMED(set_sample(s, &call), "clSetKernelArg of lms_sample");
+    if (wanted_outputs(batch) != 0) {
+        LMSI_CL_NAMED(set_report(s, &call), "clSetKernelArg of lms_report");
+    }
     const int uploads = batch->params != NULL || batch->index != NULL;
     if (uploads) LMSI_TRY(take_stage(s, &stage));
 
@@ -272,11 +328,11 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
         LMSI_CL(clRetainEvent(chain.events[0]));
         *event = chain.events[0];
     }
-    if (s->last != NULL) clReleaseEvent(s->last);
-    s->last = chain.events[0];
+    chain_end(s, &chain);
     return LMS_OK;
 
 fail:
-    chain_clear(&chain);
+    if (chain.begun) clFlush(queue);
+    chain_end(s, &chain);
     return status;
 }

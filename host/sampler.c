@@ -16,9 +16,17 @@ static void release_mem(cl_mem mem)
     if (mem != NULL) clReleaseMemObject(mem);
 }
 
-static void release_kernel(cl_kernel kernel)
+static void release_kernel(cl_kernel *kernel)
 {
-    if (kernel != NULL) clReleaseKernel(kernel);
+    if (*kernel != NULL) clReleaseKernel(*kernel);
+    *kernel = NULL;
+}
+
+static void release_kernels(lms_sampler *s)
+{
+    release_kernel(&s->tile_kernel);
+    release_kernel(&s->sample_kernel);
+    release_kernel(&s->report_kernel);
 }
 
 void lms_sampler_destroy(lms_sampler *s)
@@ -37,9 +45,7 @@ void lms_sampler_destroy(lms_sampler *s)
         free(s->stages[i].index);
     }
     free(s->stages);
-    release_kernel(s->tile_kernel);
-    release_kernel(s->sample_kernel);
-    release_kernel(s->report_kernel);
+    release_kernels(s);
     release_mem(s->groups);
     release_mem(s->tile_keys);
     release_mem(s->seen);
@@ -98,7 +104,7 @@ static lms_status make_buffer(lms_sampler *s, const char *what, uint64_t per_row
                  (unsigned)s->desc.max_rows, (unsigned)s->desc.vocab, (unsigned long long)bytes,
                  what, (unsigned long long)s->ctx->device.max_alloc_bytes);
     *out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
     s->workspace += (size_t)bytes;
 fail:
     return status;
@@ -137,11 +143,48 @@ static lms_status make_kernels(lms_sampler *s)
     LMSI_TRY(lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, s->team, report, &program));
     LMSI_TRY(lmsi_probe(s->ctx, program));
     s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateKernel for lms_tile_maxima");
     s->sample_kernel = clCreateKernel(program, "lms_sample", &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateKernel for lms_sample");
     if (report) s->report_kernel = clCreateKernel(program, "lms_report", &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateKernel for lms_report");
+fail:
+    return status;
+}
+
+/* Kernels may take smaller work-groups than the device: for want of registers, say. */
+static lms_status kernel_limit(const lms_sampler *s, size_t *limit)
+{
+    lms_status status = LMS_OK;
+    const cl_kernel kernels[3] = { s->tile_kernel, s->sample_kernel, s->report_kernel };
+    *limit = LMSI_MAX_TEAM;
+    for (size_t i = 0; i < 3; ++i) {
+        size_t own = 0;
+        if (kernels[i] == NULL) continue;
+        LMSI_CL(clGetKernelWorkGroupInfo(kernels[i], s->ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
+                                         sizeof own, &own, NULL));
+        if (own < *limit) *limit = own;
+    }
+fail:
+    return status;
+}
+
+/* Halves a team that is the library's choice until the kernels take it. */
+static lms_status make_fitting_kernels(lms_sampler *s)
+{
+    lms_status status = LMS_OK;
+    size_t limit = 0;
+    LMSI_TRY(make_kernels(s));
+    LMSI_TRY(kernel_limit(s, &limit));
+    while (s->team > limit) {
+        LMSI_FAIL_IF(s->desc.work_items != 0 || s->team == 1, LMS_E_UNSUPPORTED,
+                     "work_items: %u is above the %zu that the kernels can have on %s",
+                     (unsigned)s->team, limit, s->ctx->device.name);
+        s->team /= 2;
+        release_kernels(s);
+        LMSI_TRY(make_kernels(s));
+        LMSI_TRY(kernel_limit(s, &limit));
+    }
 fail:
     return status;
 }
@@ -155,13 +198,13 @@ static lms_status dry_run(lms_sampler *s)
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     lms_batch batch;
-    cl_mem logits = NULL, tokens = NULL;
+    cl_mem logits = NULL, tokens = NULL, probs = NULL;
     memset(&batch, 0, sizeof batch);
     logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float), NULL,
                             &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
     tokens = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, sizeof(cl_long), NULL, &code);
-    LMSI_CL(code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
     batch.rows = 1;
     batch.logits.buffer = logits;
     batch.tokens.buffer = tokens;
@@ -170,11 +213,18 @@ static lms_status dry_run(lms_sampler *s)
     if (s->desc.outputs & LMS_OUT_LOGPROB_RAW) batch.logprob_raw.buffer = tokens;
     if (s->desc.outputs & LMS_OUT_LOGPROB) batch.logprob.buffer = tokens;
     if (s->desc.outputs & LMS_OUT_KEPT) batch.kept.buffer = tokens;
+    if (s->desc.outputs & LMS_OUT_PROBS) {
+        probs = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, s->desc.vocab * sizeof(cl_float),
+                               NULL, &code);
+        LMSI_CL_NAMED(code, "clCreateBuffer");
+        batch.probs.buffer = probs;
+    }
     LMSI_TRY(lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL));
     LMSI_CL(clFinish(s->ctx->queue));
 fail:
     release_mem(logits);
     release_mem(tokens);
+    release_mem(probs);
     return status;
 }
 
@@ -196,7 +246,8 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     s->chunks = (s->tiles + LMSI_CHUNK - 1) / LMSI_CHUNK;
     s->team = team_of(ctx, desc->work_items);
-    LMSI_TRY(make_kernels(s));
+    s->fuse_from = 4 * ctx->device.units;
+    LMSI_TRY(make_fitting_kernels(s));
     LMSI_TRY(make_workspace(s));
     LMSI_TRY(dry_run(s));
     *out = s;

@@ -24,6 +24,7 @@ struct lms_sampler {
     uint32_t tiles;
     uint32_t chunks;
     uint32_t team;
+    uint32_t fuse_from; /* rows from which on a team of one does its row's tiles too */
     cl_kernel tile_kernel;
     cl_kernel sample_kernel;
     cl_kernel report_kernel; /* NULL without outputs */

@@ -29,11 +29,13 @@ lms_status lmsi_cl_fail(cl_int code, const char *call);
             goto fail;                                 \
         }                                              \
     } while (0)
-#define LMSI_CL(call)                                       \
+#define LMSI_CL(call) LMSI_CL_NAMED(call, #call)
+/* For a code that came through a pointer or through a helper. */
+#define LMSI_CL_NAMED(code, name)                           \
     do {                                                    \
-        const cl_int lmsi_code = (call);                    \
+        const cl_int lmsi_code = (code);                    \
         if (lmsi_code != CL_SUCCESS) {                      \
-            status = lmsi_cl_fail(lmsi_code, #call);        \
+            status = lmsi_cl_fail(lmsi_code, name);         \
             goto fail;                                      \
         }                                                   \
     } while (0)

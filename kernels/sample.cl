@@ -1,6 +1,7 @@
 /* sample.cl - a row's token, from the maxima of its groups and the few logits they point to.
  *
- *   in   logits, index as for lms_tile_maxima; its outputs; params lms_row_params[rows];
+ *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only): then
+ *        the row's tiles are done here, while the row is in the cache; params lms_row_params[rows];
  *        words uint[rows][attempts][4] or none
  *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM: one team a row
@@ -54,8 +55,8 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
                 uint vocab, __global const int *index, ulong index_offset, uint has_index,
                 __global const lms_row_params *params, ulong params_offset,
                 __global const uint *words, ulong words_offset, uint attempts,
-                __global const int *groups, __global const int *tile_keys,
-                __global const uint *seen, uint chunks, __global lms_entry *list,
+                __global int *groups, __global int *tile_keys, __global const uint *seen,
+                uint chunks, uint with_tiles, __global lms_entry *list,
                 __global ulong *prefix, __global lms_outcome *outcomes,
                 __global lms_token *tokens, ulong tokens_offset,
                 __global uint *status, ulong status_offset, uint has_status)
@@ -83,7 +84,16 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
         task.source.words = attempts ? words + (words_offset + r * attempts) * 4 : 0;
         task.source.attempts = attempts ? min(attempts, LMS_ATTEMPTS) : LMS_ATTEMPTS;
         task.outcome.status = 0;
-        for (uint i = 0; i < chunks; ++i) task.outcome.status |= seen[r * chunks + i];
+#if LMS_TEAM == 1
+        if (with_tiles) {
+            task.outcome.status = lms_own_tiles(row.x, vocab, 0, row.tiles,
+                                                groups + r * row.tiles * LMS_TILE_GROUPS,
+                                                tile_keys + r * row.tiles);
+        }
+#endif
+        for (uint i = 0; i < chunks && !with_tiles; ++i) {
+            task.outcome.status |= seen[r * chunks + i];
+        }
         lms_sample_row(&row, &task);
         task.outcome.cut_key = task.cut.key;
         task.outcome.cut_id = task.cut.id;

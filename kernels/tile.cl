@@ -66,6 +66,17 @@ int lms_tile_keys(__global const lms_logit *x, uint tile, uint vocab, __global i
     return tile_key;
 }
 
+/* Own tiles of [first, last), every LMS_TEAM-th; returns what was seen. */
+uint lms_own_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+                   __global int *groups, __global int *tile_keys)
+{
+    uint seen = 0;
+    for (uint tile = first + (uint)get_local_id(0); tile < last; tile += LMS_TEAM) {
+        tile_keys[tile] = lms_tile_keys(x, tile, vocab, groups, &seen);
+    }
+    return seen;
+}
+
 #endif
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
@@ -87,9 +98,7 @@ void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong strid
     const uint first = chunk * LMS_CHUNK, last = min(first + LMS_CHUNK, tiles);
 
 #if LMS_TEAM < 32
-    for (uint tile = first + lane; tile < last; tile += LMS_TEAM) {
-        tile_keys[tile] = lms_tile_keys(x, tile, vocab, groups, &nan);
-    }
+    nan = lms_own_tiles(x, vocab, first, last, groups, tile_keys);
 #else
     /* A work-item reads quarters of groups, its neighbours the next ones: coalesced. */
     __local int quarters[LMS_TEAM];
