@@ -58,7 +58,8 @@ lms_status lmsi_cache_dir(const lmsi_device *device, char **out)
             return LMS_OK;
         }
     }
-    if (base != NULL && *out == NULL) return lmsi_fail(LMS_E_MEMORY, "out of memory for a path");
+    if (base != NULL && *out == NULL)
+        return lmsi_fail(LMS_E_MEMORY, "out of memory for a path");
     return LMS_OK;
 }
 
@@ -67,7 +68,8 @@ static char *entry_path(const char *dir, const char *key, size_t key_size, const
     const size_t size = strlen(dir) + strlen(suffix) + 32;
     char *const path = malloc(size);
     const uint64_t hash = fnv1a(LMSI_FNV_START, key, key_size);
-    if (path != NULL) snprintf(path, size, "%s/%016llx.bin%s", dir, (unsigned long long)hash, suffix);
+    if (path != NULL)
+        snprintf(path, size, "%s/%016llx.bin%s", dir, (unsigned long long)hash, suffix);
     return path;
 }
 
@@ -125,7 +127,7 @@ void lmsi_cache_store(const char *dir, const char *key, size_t key_size,
                       const unsigned char *binary, size_t size)
 {
     char suffix[32];
-    lmsi_cache_head head = { LMSI_CACHE_MAGIC, key_size, size, 0 };
+    lmsi_cache_head head = {LMSI_CACHE_MAGIC, key_size, size, 0};
     /* A name that no other process or thread writes; the rename is atomic. */
     snprintf(suffix, sizeof suffix, ".%ld.%p", (long)getpid(), (void *)&head);
     char *const path = entry_path(dir, key, key_size, "");

@@ -1,8 +1,9 @@
 /* cache.h - built programs on disk, for runtimes that do not keep them themselves.
  *
- * An entry is one file: magic, sizes, checksum, the whole key, the binary. The key is everything that
- * decides the binary; it is compared in full, so a collision of file names costs a rebuild and
- * nothing else. An entry that is not what was written is rebuilt, and never reaches the driver. */
+ * An entry is one file: magic, sizes, checksum, the whole key, the binary. The key is
+ * everything that decides the binary; it is compared in full, so a collision of file names
+ * costs a rebuild and nothing else. An entry that is not what was written is rebuilt, and never
+ * reaches the driver. */
 #ifndef LMSI_CACHE_H
 #define LMSI_CACHE_H
 
@@ -10,8 +11,8 @@
 
 #include <stddef.h>
 
-/* The folder, from LMS_CACHE_DIR, XDG_CACHE_HOME or HOME; NULL where the runtime's own cache does
- * better (pocl) and LMS_CACHE_DIR does not say otherwise, or where there is no folder. */
+/* The folder, from LMS_CACHE_DIR, XDG_CACHE_HOME or HOME; NULL where the runtime's own cache
+ * does better (pocl) and LMS_CACHE_DIR does not say otherwise, or where there is no folder. */
 lms_status lmsi_cache_dir(const lmsi_device *device, char **out);
 
 /* The entry of a key, or NULL: not there, or damaged. The caller frees it. */

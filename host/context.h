@@ -14,7 +14,7 @@ typedef struct lmsi_device {
     size_t max_work_items; /* per work-group */
     cl_ulong local_bytes;
     cl_ulong max_alloc_bytes;
-    cl_bool unified;       /* shares memory with the host */
+    cl_bool unified; /* shares memory with the host */
     char platform[128];
     char name[128];
     char driver[128];

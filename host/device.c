@@ -16,7 +16,8 @@ static lms_status query_text(cl_device_id id, cl_device_info what, char *text, s
     char *all = NULL;
     LMSI_CL(clGetDeviceInfo(id, what, 0, NULL, &needed));
     all = malloc(needed + 1);
-    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of device text", needed);
+    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of device text",
+                 needed);
     LMSI_CL(clGetDeviceInfo(id, what, needed, all, NULL));
     all[needed] = '\0';
     snprintf(text, size, "%s", all);
@@ -33,7 +34,8 @@ static lms_status query_platform(cl_platform_id id, char *text, size_t size)
     char *all = NULL;
     LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, 0, NULL, &needed));
     all = malloc(needed + 1);
-    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of platform name", needed);
+    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of platform name",
+                 needed);
     LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, needed, all, NULL));
     all[needed] = '\0';
     snprintf(text, size, "%s", all);
@@ -49,7 +51,8 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
     memset(out, 0, sizeof *out);
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof out->type, &out->type, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_VENDOR_ID, sizeof out->vendor, &out->vendor, NULL));
-    LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof out->units, &out->units, NULL));
+    LMSI_CL(
+        clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof out->units, &out->units, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof out->max_work_items,
                             &out->max_work_items, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof out->local_bytes,
@@ -72,7 +75,8 @@ static int contains_ignoring_case(const char *text, const char *part)
     const size_t length = strlen(part);
     for (; *text; ++text) {
         size_t i = 0;
-        while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) {
+        while (i < length &&
+               tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) {
             ++i;
         }
         if (i == length) return 1;
@@ -92,9 +96,10 @@ static int rank_of(const lmsi_device *device, const char *wanted)
     return device->type & CL_DEVICE_TYPE_ACCELERATOR ? 2 : 1;
 }
 
-/* Best device of one platform. A platform without devices is no error, nor is a device that does
- * not answer: others may. */
-static lms_status pick_from(cl_platform_id platform, const char *wanted, cl_device_id *best, int *rank)
+/* Best device of one platform. A platform without devices is no error, nor is a device that
+ * does not answer: others may. */
+static lms_status pick_from(cl_platform_id platform, const char *wanted, cl_device_id *best,
+                            int *rank)
 {
     cl_device_id ids[64];
     cl_uint count = 0;
@@ -126,8 +131,10 @@ lms_status lmsi_device_pick(const char *wanted, cl_device_id *out)
     *out = NULL;
     const cl_int code = clGetPlatformIDs(64, platforms, &count);
     /* The ICD loader's way to say that there is none. */
-    if (code == LMSI_NO_PLATFORM) count = 0;
-    else if (code != CL_SUCCESS) return lmsi_cl_fail(code, "clGetPlatformIDs");
+    if (code == LMSI_NO_PLATFORM)
+        count = 0;
+    else if (code != CL_SUCCESS)
+        return lmsi_cl_fail(code, "clGetPlatformIDs");
     for (cl_uint i = 0; i < count && i < 64; ++i) {
         const lms_status status = pick_from(platforms[i], wanted, out, &rank);
         if (status != LMS_OK) return status;

@@ -10,8 +10,8 @@ static lms_status extent(const lms_sampler *s, size_t stride, uint32_t rows, siz
                          (unsigned)s->desc.vocab);
     }
     if (stride > (SIZE_MAX / element - s->desc.vocab) / rows) {
-        return lmsi_fail(LMS_E_ARGUMENT, "row_stride: %u rows of %zu logits overflow", (unsigned)rows,
-                         stride);
+        return lmsi_fail(LMS_E_ARGUMENT, "row_stride: %u rows of %zu logits overflow",
+                         (unsigned)rows, stride);
     }
     *bytes = ((size_t)(rows - 1) * stride + s->desc.vocab) * element;
     return LMS_OK;
@@ -29,22 +29,25 @@ lms_status lms_sample_host(lms_sampler *s, const void *logits, size_t row_stride
     if (rows == 0) return LMS_OK;
     const size_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
     const size_t stride = row_stride ? row_stride : s->desc.vocab;
-    /* Shared memory is used where it is; CL_MEM_USE_HOST_PTR never writes a READ_ONLY buffer. */
-    const cl_mem_flags place = s->ctx->device.unified ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
+    /* Shared memory is used where it is; CL_MEM_USE_HOST_PTR never writes a READ_ONLY
+     * buffer. */
+    const cl_mem_flags place =
+        s->ctx->device.unified ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
     LMSI_FAIL_IF(logits == NULL, LMS_E_ARGUMENT, "logits: is NULL");
     LMSI_FAIL_IF(params == NULL, LMS_E_ARGUMENT, "params: is NULL");
     LMSI_FAIL_IF(tokens == NULL, LMS_E_ARGUMENT, "tokens: is NULL");
     LMSI_FAIL_IF(rows > s->desc.max_rows, LMS_E_ARGUMENT, "rows: %u is above max_rows (%u)",
                  (unsigned)rows, (unsigned)s->desc.max_rows);
     LMSI_TRY(extent(s, stride, rows, &bytes));
-    in = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY | place, bytes, (void *)(uintptr_t)logits,
-                        &code);
+    in = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY | place, bytes,
+                        (void *)(uintptr_t)logits, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer for logits");
     out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, rows * token, NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer for tokens");
-    state = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, rows * sizeof(cl_uint), NULL, &code);
+    state =
+        clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, rows * sizeof(cl_uint), NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer for status");
-    lms_batch batch = { 0 };
+    lms_batch batch = {0};
     batch.rows = rows;
     batch.logits.buffer = in;
     batch.row_stride = stride;
@@ -54,7 +57,8 @@ lms_status lms_sample_host(lms_sampler *s, const void *logits, size_t row_stride
     status = lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL);
     enqueued = status <= 0;
     LMSI_TRY(status);
-    LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, out, CL_TRUE, 0, rows * token, tokens, 0, NULL, NULL));
+    LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, out, CL_TRUE, 0, rows * token, tokens, 0, NULL,
+                                NULL));
     if (row_status != NULL) {
         LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, state, CL_TRUE, 0, rows * sizeof(cl_uint),
                                     row_status, 0, NULL, NULL));

@@ -8,30 +8,30 @@ static const struct {
     const char *what;
     uint32_t answer;
 } expected[LMSI_PROBES] = {
-    { "sizeof lms_row_params", sizeof(lms_row_params) },
-    { "offset of temperature", offsetof(lms_row_params, temperature) },
-    { "offset of flags", offsetof(lms_row_params, flags) },
-    { "fma is fused", 0x33800000u },
-    { "products are rounded on their own", 0 },
-    { "sums are not rearranged", 0x3f800000u },
-    { "scale", 0x3fb89eb1u },
-    { "reciprocal", 0x3f800801u },
-    { "lg, low half", 0xfd1a9f13u },
-    { "lg, high half", 0x00000024u },
-    { "weight near the maximum", 0x05e27770u },
-    { "weight further down", 0x001b90a2u },
-    { "key", (uint32_t)-0x3f801000 },
-    { "Philox", 0xde08bf52u },
-    { "integer to float", 0x5f000000u },
-    { "share", 0x24facacdu },
+    {"sizeof lms_row_params", sizeof(lms_row_params)},
+    {"offset of temperature", offsetof(lms_row_params, temperature)},
+    {"offset of flags", offsetof(lms_row_params, flags)},
+    {"fma is fused", 0x33800000u},
+    {"products are rounded on their own", 0},
+    {"sums are not rearranged", 0x3f800000u},
+    {"scale", 0x3fb89eb1u},
+    {"reciprocal", 0x3f800801u},
+    {"lg, low half", 0xfd1a9f13u},
+    {"lg, high half", 0x00000024u},
+    {"weight near the maximum", 0x05e27770u},
+    {"weight further down", 0x001b90a2u},
+    {"key", (uint32_t)-0x3f801000},
+    {"Philox", 0xde08bf52u},
+    {"integer to float", 0x5f000000u},
+    {"share", 0x24facacdu},
 };
 
 lms_status lmsi_probe(lms_context *ctx, cl_program program)
 {
-    static const float operands[3] = { 1.000244140625f, 0.999755859375f, -1.00048828125f };
+    static const float operands[3] = {1.000244140625f, 0.999755859375f, -1.00048828125f};
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
-    uint32_t results[LMSI_PROBES] = { 0 };
+    uint32_t results[LMSI_PROBES] = {0};
     cl_mem in = NULL, out = NULL;
     cl_kernel kernel = clCreateKernel(program, "lms_probe", &code);
     const size_t one = 1;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* CL1.2 by name: without it some runtimes compile as 3.0. Never a relaxed-math option: those fold
- * the rounding tricks of number.cl away. */
+/* CL1.2 by name: without it some runtimes compile as 3.0. Never a relaxed-math option: those
+ * fold the rounding tricks of number.cl away. */
 static const char build_options[] = "-cl-std=CL1.2";
 
 static char *make_prelude(lms_dtype logits, lms_token_type tokens, uint32_t team)
@@ -26,8 +26,8 @@ static char *make_prelude(lms_dtype logits, lms_token_type tokens, uint32_t team
     return copy;
 }
 
-/* The program's text: the prelude, then every file behind a #line of its own, so that a compiler's
- * message names file and line. */
+/* The program's text: the prelude, then every file behind a #line of its own, so that a
+ * compiler's message names file and line. */
 static char *make_text(const char *prelude, int with_report)
 {
     const lmsi_source *files[LMSI_MAX_SOURCES];
@@ -52,8 +52,8 @@ static char *make_key(const lms_context *ctx, const char *text)
     char *const key = malloc(size);
     if (key != NULL) {
         snprintf(key, size, "lmsample %u\n%s\n%s\n%s\n%s\n%x\n%s\n%s", (unsigned)LMS_VERSION,
-                 d->platform, d->name, d->driver, d->version, (unsigned)d->vendor, build_options,
-                 text);
+                 d->platform, d->name, d->driver, d->version, (unsigned)d->vendor,
+                 build_options, text);
     }
     return key;
 }
@@ -67,7 +67,8 @@ static void keep_log(lms_context *ctx, cl_program program)
     if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size)) return;
     char *const log = malloc(size + 1);
     if (log == NULL) return;
-    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL)) size = 0;
+    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
+        size = 0;
     log[size] = '\0';
     ctx->log = log;
 }
@@ -78,7 +79,7 @@ static cl_program from_cache(lms_context *ctx, const char *key)
     cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
     unsigned char *const binary = lmsi_cache_load(ctx->cache_dir, key, strlen(key), &size);
     if (binary == NULL) return NULL;
-    const unsigned char *binaries[1] = { binary };
+    const unsigned char *binaries[1] = {binary};
     cl_program program = clCreateProgramWithBinary(ctx->context, 1, &ctx->id, &size, binaries,
                                                    &binary_code, &code);
     free(binary);
@@ -105,17 +106,20 @@ static void to_cache(lms_context *ctx, const char *key, cl_program program)
     unsigned char **const binaries = calloc(devices, sizeof *binaries);
     if (ids == NULL || sizes == NULL || binaries == NULL) goto done;
     if (clGetProgramInfo(program, CL_PROGRAM_DEVICES, devices * sizeof *ids, ids, NULL) ||
-        clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, devices * sizeof *sizes, sizes, NULL)) {
+        clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, devices * sizeof *sizes, sizes,
+                         NULL)) {
         goto done;
     }
-    /* A NULL entry skips its device. */
+    /* Every device's: a NULL entry should skip its device, but pocl writes there. */
     for (cl_uint i = 0; i < devices; ++i) {
-        if (ids[i] == ctx->id && sizes[i] > 0) binaries[i] = malloc(sizes[i]);
+        if (sizes[i] == 0) continue;
+        binaries[i] = malloc(sizes[i]);
+        if (binaries[i] == NULL) goto done;
     }
     if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, devices * sizeof *binaries, binaries,
                          NULL) == CL_SUCCESS) {
         for (cl_uint i = 0; i < devices; ++i) {
-            if (binaries[i] == NULL) continue;
+            if (ids[i] != ctx->id || binaries[i] == NULL) continue;
             lmsi_cache_store(ctx->cache_dir, key, strlen(key), binaries[i], sizes[i]);
         }
     }
@@ -136,13 +140,15 @@ static lms_status build(lms_context *ctx, const char *prelude, int with_report, 
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
     if (ctx->cache_dir != NULL) program = from_cache(ctx, key);
     if (program == NULL) {
-        const char *texts[1] = { text };
+        const char *texts[1] = {text};
         program = clCreateProgramWithSource(ctx->context, 1, texts, NULL, &code);
         LMSI_CL_NAMED(code, "clCreateProgramWithSource");
         code = clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL);
         if (code == CL_BUILD_PROGRAM_FAILURE) keep_log(ctx, program);
-        LMSI_FAIL_IF(code == CL_BUILD_PROGRAM_FAILURE, LMS_E_BUILD, "clBuildProgram (%d) on %s: "
-                     "%.300s", (int)code, ctx->device.name, ctx->log == NULL ? "" : ctx->log);
+        LMSI_FAIL_IF(code == CL_BUILD_PROGRAM_FAILURE, LMS_E_BUILD,
+                     "clBuildProgram (%d) on %s: "
+                     "%.300s",
+                     (int)code, ctx->device.name, ctx->log == NULL ? "" : ctx->log);
         LMSI_CL_NAMED(code, "clBuildProgram");
         if (ctx->cache_dir != NULL) to_cache(ctx, key, program);
     }
@@ -161,7 +167,8 @@ lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type t
     lms_status status = LMS_OK;
     lmsi_program *entry = NULL;
     char *const prelude = make_prelude(logits, tokens, team);
-    if (prelude == NULL) return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
+    if (prelude == NULL)
+        return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
     pthread_mutex_lock(&ctx->lock);
     for (lmsi_program *p = ctx->programs; p != NULL; p = p->next) {
         if (p->with_report == with_report && strcmp(p->prelude, prelude) == 0) {

@@ -4,8 +4,8 @@
 
 #include "context.h"
 
-/* The program for these logits, tokens and team, from memory, from the disk cache, or built. The
- * context keeps it; nothing to release. */
+/* The program for these logits, tokens and team, from memory, from the disk cache, or built.
+ * The context keeps it; nothing to release. */
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
                             uint32_t team, int with_report, cl_program *out);
 

@@ -1,4 +1,5 @@
-/* run.c - one call: check everything, then enqueue an upload, two or three kernels and no wait. */
+/* run.c - one call: check everything, then enqueue an upload, two or three kernels and no
+ * wait. */
 #include "sampler.h"
 #include "status.h"
 
@@ -50,7 +51,7 @@ static void set_logits(const lms_sampler *s, lmsi_arguments *a, const lmsi_call 
 
 static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
 {
-    lmsi_arguments a = { s->tile_kernel, 0, CL_SUCCESS };
+    lmsi_arguments a = {s->tile_kernel, 0, CL_SUCCESS};
     set_logits(s, &a, c);
     set_mem(&a, s->groups, NULL);
     set_mem(&a, s->tile_keys, NULL);
@@ -67,7 +68,7 @@ static int is_fused(const lms_sampler *s, const lms_batch *b)
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
 {
     const lms_batch *const b = c->batch;
-    lmsi_arguments a = { s->sample_kernel, 0, CL_SUCCESS };
+    lmsi_arguments a = {s->sample_kernel, 0, CL_SUCCESS};
     set_logits(s, &a, c);
     set_mem(&a, c->params.buffer, NULL);
     set_ulong(&a, c->params.offset);
@@ -101,7 +102,7 @@ static cl_uint wanted_outputs(const lms_batch *b)
 static cl_int set_report(const lms_sampler *s, const lmsi_call *c)
 {
     const lms_batch *const b = c->batch;
-    lmsi_arguments a = { s->report_kernel, 0, CL_SUCCESS };
+    lmsi_arguments a = {s->report_kernel, 0, CL_SUCCESS};
     set_mem(&a, b->logits.buffer, NULL);
     set_ulong(&a, b->logits.offset);
     set_ulong(&a, c->stride);
@@ -131,8 +132,8 @@ static lms_status take_stage(lms_sampler *s, lmsi_stage **out)
     lmsi_stage *const stage = &s->stages[s->next_stage];
     cl_int state = CL_COMPLETE;
     if (stage->done != NULL) {
-        LMSI_CL(clGetEventInfo(stage->done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
-                               NULL));
+        LMSI_CL(clGetEventInfo(stage->done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
+                               &state, NULL));
         LMSI_FAIL_IF(state > CL_COMPLETE, LMS_E_BUSY,
                      "max_in_flight: %u calls with host records are unfinished",
                      (unsigned)s->desc.max_in_flight);
@@ -157,8 +158,8 @@ static const cl_event *chain_list(const lmsi_chain *chain)
     return chain->count > 0 ? chain->events : NULL;
 }
 
-/* From now on, the next command waits for `event` alone: the last one enqueued, which waited for
- * all before. It stays the caller's unless `owned`. */
+/* From now on, the next command waits for `event` alone: the last one enqueued, which waited
+ * for all before. It stays the caller's unless `owned`. */
 static void chain_only(lmsi_chain *chain, cl_event event, int owned)
 {
     if (chain->owned != NULL) clReleaseEvent(chain->owned);
@@ -194,8 +195,9 @@ static lms_status chain_start(lms_sampler *s, cl_command_queue queue, cl_uint nu
 {
     lms_status status = LMS_OK;
     cl_int state = CL_COMPLETE;
-    /* A call that was terminated, say by an event of its wait list, must not take all later ones
-     * with it. One that is complete stays: to ask for its state is no synchronization point. */
+    /* A call that was terminated, say by an event of its wait list, must not take all later
+     * ones with it. One that is complete stays: to ask for its state is no synchronization
+     * point. */
     if (s->last != NULL) {
         LMSI_CL(clGetEventInfo(s->last, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
                                NULL));
@@ -264,9 +266,9 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
                              lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    const size_t local[2] = { s->team, 1 };
-    const size_t tile_global[2] = { (size_t)s->chunks * s->team, b->rows };
-    const size_t row_global[1] = { (size_t)b->rows * s->team };
+    const size_t local[2] = {s->team, 1};
+    const size_t tile_global[2] = {(size_t)s->chunks * s->team, b->rows};
+    const size_t row_global[1] = {(size_t)b->rows * s->team};
     if (!is_fused(s, b)) LMSI_TRY(launch(queue, s->tile_kernel, 2, tile_global, local, chain));
     LMSI_TRY(launch(queue, s->sample_kernel, 1, row_global, local, chain));
     if (wanted_outputs(b) != 0) {
@@ -296,7 +298,7 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
                            cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = { { NULL, NULL }, 0, NULL, 0 };
+    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
     lmsi_stage *stage = NULL;
     if (event != NULL) *event = NULL;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
@@ -306,11 +308,11 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
         return LMS_OK;
     }
 
-    lmsi_call call = { batch, batch->params_device, batch->index_device, 0, 0 };
+    lmsi_call call = {batch, batch->params_device, batch->index_device, 0, 0};
     call.stride = batch->row_stride ? batch->row_stride : s->desc.vocab;
     call.logits_rows = batch->logits_rows ? batch->logits_rows : batch->rows;
-    if (batch->params != NULL) call.params = (lms_view){ s->params, 0 };
-    if (batch->index != NULL) call.index = (lms_view){ s->index, 0 };
+    if (batch->params != NULL) call.params = (lms_view){s->params, 0};
+    if (batch->index != NULL) call.index = (lms_view){s->index, 0};
     LMSI_CL_NAMED(set_tile(s, &call), "clSetKernelArg of lms_tile_maxima");
     LMSI_CL_NAMED(set_sample(s, &call), "clSetKernelArg of lms_sample");
     if (wanted_outputs(batch) != 0) {

@@ -64,7 +64,8 @@ static lms_status desc_check(const lms_context *ctx, const lms_sampler_desc *d)
                  "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
     LMSI_FAIL_IF(d->max_rows < 1 || d->max_rows > INT32_MAX, LMS_E_ARGUMENT,
                  "max_rows: %u is not in 1..2^31-1", (unsigned)d->max_rows);
-    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 && d->logits != LMS_BFLOAT16,
+    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 &&
+                     d->logits != LMS_BFLOAT16,
                  LMS_E_ARGUMENT, "logits: %d is not an lms_dtype", (int)d->logits);
     LMSI_FAIL_IF((int)d->tokens != 0 && d->tokens != LMS_INT32 && d->tokens != LMS_INT64,
                  LMS_E_ARGUMENT, "tokens: %d is not an lms_token_type", (int)d->tokens);
@@ -75,7 +76,8 @@ static lms_status desc_check(const lms_context *ctx, const lms_sampler_desc *d)
                  LMSI_MAX_IN_FLIGHT);
     LMSI_FAIL_IF((d->work_items & (d->work_items - 1)) != 0 || d->work_items > LMSI_MAX_TEAM ||
                      d->work_items > ctx->device.max_work_items,
-                 LMS_E_ARGUMENT, "work_items: %u is not 0 or a power of two up to %u (the device's "
+                 LMS_E_ARGUMENT,
+                 "work_items: %u is not 0 or a power of two up to %u (the device's "
                  "limit is %zu)",
                  (unsigned)d->work_items, LMSI_MAX_TEAM, ctx->device.max_work_items);
     LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
@@ -98,11 +100,12 @@ static lms_status make_buffer(lms_sampler *s, const char *what, uint64_t per_row
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     const uint64_t bytes = per_row * s->desc.max_rows;
-    LMSI_FAIL_IF(bytes > s->ctx->device.max_alloc_bytes, LMS_E_BUFFER_SIZE,
-                 "max_rows: %u rows of %u logits need %llu bytes for %s; the device allocates at "
-                 "most %llu",
-                 (unsigned)s->desc.max_rows, (unsigned)s->desc.vocab, (unsigned long long)bytes,
-                 what, (unsigned long long)s->ctx->device.max_alloc_bytes);
+    LMSI_FAIL_IF(
+        bytes > s->ctx->device.max_alloc_bytes, LMS_E_BUFFER_SIZE,
+        "max_rows: %u rows of %u logits need %llu bytes for %s; the device allocates at "
+        "most %llu",
+        (unsigned)s->desc.max_rows, (unsigned)s->desc.vocab, (unsigned long long)bytes, what,
+        (unsigned long long)s->ctx->device.max_alloc_bytes);
     *out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
     s->workspace += (size_t)bytes;
@@ -140,7 +143,8 @@ static lms_status make_kernels(lms_sampler *s)
     cl_int code = CL_SUCCESS;
     cl_program program = NULL;
     const int report = s->desc.outputs != 0;
-    LMSI_TRY(lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, s->team, report, &program));
+    LMSI_TRY(
+        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, s->team, report, &program));
     LMSI_TRY(lmsi_probe(s->ctx, program));
     s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
     LMSI_CL_NAMED(code, "clCreateKernel for lms_tile_maxima");
@@ -156,7 +160,7 @@ fail:
 static lms_status kernel_limit(const lms_sampler *s, size_t *limit)
 {
     lms_status status = LMS_OK;
-    const cl_kernel kernels[3] = { s->tile_kernel, s->sample_kernel, s->report_kernel };
+    const cl_kernel kernels[3] = {s->tile_kernel, s->sample_kernel, s->report_kernel};
     *limit = LMSI_MAX_TEAM;
     for (size_t i = 0; i < 3; ++i) {
         size_t own = 0;
@@ -189,8 +193,8 @@ fail:
     return status;
 }
 
-/* One skipped row: runtimes compile or link a kernel when it is first enqueued, and run must not
- * wait for that. */
+/* One skipped row: runtimes compile or link a kernel when it is first enqueued, and run must
+ * not wait for that. */
 static lms_status dry_run(lms_sampler *s)
 {
     static const lms_row_params params = LMS_ROW_PARAMS_INIT;
@@ -200,8 +204,8 @@ static lms_status dry_run(lms_sampler *s)
     lms_batch batch;
     cl_mem logits = NULL, tokens = NULL, probs = NULL;
     memset(&batch, 0, sizeof batch);
-    logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float), NULL,
-                            &code);
+    logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float),
+                            NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
     tokens = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, sizeof(cl_long), NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
@@ -214,8 +218,8 @@ static lms_status dry_run(lms_sampler *s)
     if (s->desc.outputs & LMS_OUT_LOGPROB) batch.logprob.buffer = tokens;
     if (s->desc.outputs & LMS_OUT_KEPT) batch.kept.buffer = tokens;
     if (s->desc.outputs & LMS_OUT_PROBS) {
-        probs = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, s->desc.vocab * sizeof(cl_float),
-                               NULL, &code);
+        probs = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE,
+                               s->desc.vocab * sizeof(cl_float), NULL, &code);
         LMSI_CL_NAMED(code, "clCreateBuffer");
         batch.probs.buffer = probs;
     }

@@ -11,7 +11,8 @@
 #define LMSI_ENTRY_BYTES 16u
 #define LMSI_OUTCOME_BYTES 32u
 
-/* Host records on their way to the device. They may be overwritten when `done` has completed. */
+/* Host records on their way to the device. They may be overwritten when `done` has
+ * completed. */
 typedef struct lmsi_stage {
     cl_event done;
     lms_row_params *params; /* [max_rows] */
@@ -43,8 +44,9 @@ struct lms_sampler {
 };
 
 /* Everything that can be wrong with a call, before anything is enqueued. */
-lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue, const lms_batch *batch,
-                            cl_uint num_wait, const cl_event *wait_list);
+lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
+                            const lms_batch *batch, cl_uint num_wait,
+                            const cl_event *wait_list);
 
 /* Does the device compute and lay out records as specified? */
 lms_status lmsi_probe(lms_context *ctx, cl_program program);

@@ -1,8 +1,10 @@
 #include "source.h"
 
-#define LMSI_SOURCE_LIST(X)                                                                   \
-    X(lms_abi) X(params) X(dtype) X(order) X(philox) X(number) X(team) X(row) X(select)       \
+/* clang-format off */
+#define LMSI_SOURCE_LIST(X)                                                                \
+    X(lms_abi) X(params) X(dtype) X(order) X(philox) X(number) X(team) X(row) X(select)    \
     X(measure) X(filter) X(draw) X(task) X(part) X(next) X(tile) X(sample) X(probe)
+/* clang-format on */
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;
 LMSI_SOURCE_LIST(LMSI_DECLARE)

@@ -10,8 +10,8 @@ typedef struct lmsi_source {
     size_t size;
 } lmsi_source;
 
-/* The files of the sampling program, in order, without report.cl unless wanted. Returns how many;
- * `files` has room for LMSI_MAX_SOURCES. */
+/* The files of the sampling program, in order, without report.cl unless wanted. Returns how
+ * many; `files` has room for LMSI_MAX_SOURCES. */
 #define LMSI_MAX_SOURCES 24
 size_t lmsi_sources(int with_report, const lmsi_source **files);
 

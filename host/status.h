@@ -1,4 +1,5 @@
-/* status.h - how a function fails: a status, and a message that names argument, value and rule. */
+/* status.h - how a function fails: a status, and a message that names argument, value and
+ * rule. */
 #ifndef LMSI_STATUS_H
 #define LMSI_STATUS_H
 
@@ -17,27 +18,27 @@ lms_status lmsi_fail(lms_status status, const char *format, ...) LMSI_PRINTF(2, 
 lms_status lmsi_cl_fail(cl_int code, const char *call);
 
 /* The only ways to reach the label `fail` of a function that has a variable `status`. */
-#define LMSI_TRY(call)                       \
-    do {                                     \
-        status = (call);                     \
-        if (status != LMS_OK) goto fail;     \
+#define LMSI_TRY(call)                                                                         \
+    do {                                                                                       \
+        status = (call);                                                                       \
+        if (status != LMS_OK) goto fail;                                                       \
     } while (0)
-#define LMSI_FAIL_IF(condition, code, ...)             \
-    do {                                               \
-        if (condition) {                               \
-            status = lmsi_fail((code), __VA_ARGS__);   \
-            goto fail;                                 \
-        }                                              \
+#define LMSI_FAIL_IF(condition, code, ...)                                                     \
+    do {                                                                                       \
+        if (condition) {                                                                       \
+            status = lmsi_fail((code), __VA_ARGS__);                                           \
+            goto fail;                                                                         \
+        }                                                                                      \
     } while (0)
 #define LMSI_CL(call) LMSI_CL_NAMED(call, #call)
 /* For a code that came through a pointer or through a helper. */
-#define LMSI_CL_NAMED(code, name)                           \
-    do {                                                    \
-        const cl_int lmsi_code = (code);                    \
-        if (lmsi_code != CL_SUCCESS) {                      \
-            status = lmsi_cl_fail(lmsi_code, name);         \
-            goto fail;                                      \
-        }                                                   \
+#define LMSI_CL_NAMED(code, name)                                                              \
+    do {                                                                                       \
+        const cl_int lmsi_code = (code);                                                       \
+        if (lmsi_code != CL_SUCCESS) {                                                         \
+            status = lmsi_cl_fail(lmsi_code, name);                                            \
+            goto fail;                                                                         \
+        }                                                                                      \
     } while (0)
 
 #endif

@@ -154,8 +154,9 @@ typedef struct lms_batch {
     const int32_t *index;      /* in: [rows]: which logits row each row reads, LMS_SKIP_ROW for
                                   none; or ...                                                    */
     lms_view index_device;     /*     ... int32[rows]; neither: row r reads logits row r          */
-    lms_view uniforms;         /* in: uint32[rows][uniforms_per_row][4], or none: random words in
-                                  the place of Philox's (specification, section 7)                */
+    lms_view uniforms;         /* in: uint32[rows][uniforms_per_row][4] (offset in attempts, of 4
+                                  words), or none: random words in the place of Philox's
+                                  (specification, section 7)                                      */
     uint32_t uniforms_per_row; /*     attempts they suffice for, >= 1 if given                    */
     lms_view tokens;           /* out: int32 or int64[rows]; LMS_NO_TOKEN where there is none     */
     lms_view status;           /* out: uint32[rows], LMS_ROW_...; optional                        */

@@ -1,0 +1,69 @@
+# What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
+set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
+add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c)
+target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
+target_link_libraries(lms_api_rig PUBLIC lms_test_support)
+
+# The library's objects once more, for programs that hook the calls it makes.
+file(GLOB LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
+add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c)
+target_include_directories(lms_hooked PRIVATE ${PROJECT_SOURCE_DIR}/include
+                           ${PROJECT_SOURCE_DIR}/host)
+# Sanitizers' libraries call the wrapped allocations too, and must find them.
+set_target_properties(lms_hooked PROPERTIES C_VISIBILITY_PRESET default)
+target_link_libraries(lms_hooked PRIVATE OpenCL::OpenCL lms_options Threads::Threads)
+file(STRINGS ${LMS_API_DIR}/hooks.c hooks 
+     REGEX "^(cl_|void).*__wrap_|^HOOK_(CODE|INFO|NEW|EVENT)\\(cl")
+set(wraps "")
+foreach(line ${hooks})
+    string(REGEX MATCH "__wrap_([A-Za-z]+)|^HOOK_[A-Z]+\\((cl[A-Za-z]+)" matched "${line}")
+    list(APPEND wraps "-Wl,--wrap=${CMAKE_MATCH_1}${CMAKE_MATCH_2}")
+endforeach()
+list(REMOVE_DUPLICATES wraps)
+
+file(GLOB sources CONFIGURE_DEPENDS ${LMS_API_DIR}/test_*.c)
+foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    file(STRINGS ${source} hooked REGEX "include \"hooks.h\"" LIMIT_COUNT 1)
+    if(hooked)
+        target_sources(${name} PRIVATE $<TARGET_OBJECTS:lms_hooked>
+                       $<TARGET_OBJECTS:lms_kernels>)
+        target_link_libraries(${name} PRIVATE ${wraps} OpenCL::OpenCL)
+        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/host)
+    endif()
+    target_link_libraries(${name} PRIVATE lms_api_rig)
+    # A call that waits for what never comes is a failure too.
+    set_tests_properties(api/${name} PROPERTIES TIMEOUT 180)
+endforeach()
+
+# The header by itself, in every language that may include it.
+function(lms_header_test standard language compiler)
+    add_test(NAME api/header_${standard}
+             COMMAND ${compiler} -std=${standard} -x ${language} -Wall -Wextra -Wpedantic
+                     -Wconversion -Wshadow -Werror -fsyntax-only
+                     -I ${PROJECT_SOURCE_DIR}/include
+                     ${PROJECT_SOURCE_DIR}/include/lmsample.h)
+    set_tests_properties(api/header_${standard} PROPERTIES LABELS api)
+endfunction()
+lms_header_test(c11 c ${CMAKE_C_COMPILER})
+find_program(LMS_CXX NAMES c++ g++ clang++)
+if(LMS_CXX)
+    lms_header_test(c++11 c++ ${LMS_CXX})
+    lms_header_test(c++17 c++ ${LMS_CXX})
+endif()
+
+if(CMAKE_NM)
+    add_test(NAME api/symbols COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM}
+             -DLIBRARY=$<TARGET_FILE:lmsample> -DHEADER=${PROJECT_SOURCE_DIR}/include/lmsample.h
+             -P ${LMS_API_DIR}/symbols.cmake
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(api/symbols PROPERTIES LABELS api)
+endif()
+
+if(LMS_BUILD_EXAMPLES AND EXISTS ${PROJECT_SOURCE_DIR}/examples/CMakeLists.txt)
+    add_test(NAME api/readme COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md
+             -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.c -DPROGRAM=$<TARGET_FILE:minimal>
+             -DEXPECTED=${LMS_API_DIR}/minimal.txt -P ${LMS_API_DIR}/readme.cmake
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(api/readme PROPERTIES LABELS api SKIP_REGULAR_EXPRESSION "SKIP: ")
+endif()

@@ -1,0 +1,269 @@
+#include "hooks.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOOK_LIMIT 64
+
+static struct {
+    const char *name;
+    unsigned count;
+} hooked[HOOK_LIMIT];
+static const char *fail_name;
+static unsigned fail_countdown, blocking;
+static cl_int fail_code;
+static int fail_done, corrupt_read, break_source, terminate_event;
+static long live;
+static size_t small_limit;
+
+void hook_reset(void)
+{
+    for (size_t i = 0; i < HOOK_LIMIT; ++i) hooked[i].count = 0;
+    fail_name = NULL;
+    fail_done = 0;
+    blocking = 0;
+    corrupt_read = 0;
+    break_source = 0;
+    terminate_event = 0;
+    small_limit = 0;
+}
+
+void hook_fail(const char *function, unsigned nth, cl_int code)
+{
+    fail_name = function;
+    fail_countdown = nth;
+    fail_code = code;
+    fail_done = 0;
+}
+
+int hook_failed(void) { return fail_done; }
+unsigned hook_blocking(void) { return blocking; }
+long hook_live(void) { return live; }
+const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
+void hook_small_gpu(size_t limit) { small_limit = limit; }
+void hook_corrupt_read(void) { corrupt_read = 1; }
+void hook_break_source(void) { break_source = 1; }
+void hook_terminate_event(void) { terminate_event = 1; }
+
+static size_t slot_of(const char *function)
+{
+    size_t i = 0;
+    while (i + 1 < HOOK_LIMIT && hooked[i].name != NULL &&
+           strcmp(hooked[i].name, function) != 0) {
+        ++i;
+    }
+    hooked[i].name = function;
+    return i;
+}
+
+unsigned hook_count(const char *function) { return hooked[slot_of(function)].count; }
+
+/* The code that this call is to fail with, or 0. */
+static cl_int enter(const char *function)
+{
+    ++hooked[slot_of(function)].count;
+    if (fail_name == NULL || strcmp(fail_name, function) != 0 || --fail_countdown > 0) return 0;
+    fail_name = NULL;
+    fail_done = 1;
+    return fail_code;
+}
+
+/* Returns a code; `change` references come or go. Releases never fail: nobody could do
+ * better. */
+#define HOOK_CODE(name, change, parameters, arguments)                                         \
+    cl_int __real_##name parameters;                                                           \
+    cl_int __wrap_##name parameters;                                                           \
+    cl_int __wrap_##name parameters                                                            \
+    {                                                                                          \
+        cl_int code = enter(#name);                                                            \
+        if (code == CL_SUCCESS || (change) < 0) code = __real_##name arguments;                \
+        if (code == CL_SUCCESS) live += (change);                                              \
+        return code;                                                                           \
+    }
+/* Returns a new object, and a code by way of `code`. */
+#define HOOK_NEW(name, type, parameters, arguments)                                            \
+    type __real_##name parameters;                                                             \
+    type __wrap_##name parameters;                                                             \
+    type __wrap_##name parameters                                                              \
+    {                                                                                          \
+        const cl_int wanted = enter(#name);                                                    \
+        type object = NULL;                                                                    \
+        if (wanted == CL_SUCCESS)                                                              \
+            object = __real_##name arguments;                                                  \
+        else if (code != NULL)                                                                 \
+            *code = wanted;                                                                    \
+        live += object != NULL;                                                                \
+        return object;                                                                         \
+    }
+#define HOOK_INFO(name, object, what)                                                          \
+    HOOK_CODE(name, 0, (object a, what b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+#define HOOK_EVENT(name, parameters, arguments)                                                \
+    HOOK_CODE(name, event != NULL ? 1 : 0, parameters, arguments)
+
+HOOK_CODE(clGetPlatformIDs, 0, (cl_uint a, cl_platform_id *b, cl_uint *c), (a, b, c))
+HOOK_CODE(clGetDeviceIDs, 0,
+          (cl_platform_id a, cl_device_type b, cl_uint c, cl_device_id *d, cl_uint *e),
+          (a, b, c, d, e))
+HOOK_INFO(clGetPlatformInfo, cl_platform_id, cl_platform_info)
+HOOK_INFO(clGetContextInfo, cl_context, cl_context_info)
+HOOK_INFO(clGetCommandQueueInfo, cl_command_queue, cl_command_queue_info)
+HOOK_INFO(clGetMemObjectInfo, cl_mem, cl_mem_info)
+HOOK_INFO(clGetProgramInfo, cl_program, cl_program_info)
+HOOK_CODE(clGetProgramBuildInfo, 0,
+          (cl_program a, cl_device_id b, cl_program_build_info c, size_t d, void *e, size_t *f),
+          (a, b, c, d, e, f))
+HOOK_CODE(clRetainContext, 1, (cl_context a), (a))
+HOOK_CODE(clReleaseContext, -1, (cl_context a), (a))
+HOOK_CODE(clRetainDevice, 1, (cl_device_id a), (a))
+HOOK_CODE(clReleaseDevice, -1, (cl_device_id a), (a))
+HOOK_CODE(clReleaseCommandQueue, -1, (cl_command_queue a), (a))
+HOOK_CODE(clReleaseMemObject, -1, (cl_mem a), (a))
+HOOK_CODE(clReleaseProgram, -1, (cl_program a), (a))
+HOOK_CODE(clReleaseKernel, -1, (cl_kernel a), (a))
+HOOK_CODE(clRetainEvent, 1, (cl_event a), (a))
+HOOK_CODE(clReleaseEvent, -1, (cl_event a), (a))
+HOOK_CODE(clWaitForEvents, 0, (cl_uint a, const cl_event *b), (a, b))
+HOOK_CODE(clFlush, 0, (cl_command_queue a), (a))
+HOOK_CODE(clFinish, 0, (cl_command_queue a), (a))
+HOOK_CODE(clSetKernelArg, 0, (cl_kernel a, cl_uint b, size_t c, const void *d), (a, b, c, d))
+HOOK_CODE(clBuildProgram, 0,
+          (cl_program a, cl_uint b, const cl_device_id *c, const char *d,
+           void(CL_CALLBACK *e)(cl_program, void *), void *f),
+          (a, b, c, d, e, f))
+HOOK_EVENT(clEnqueueMarkerWithWaitList,
+           (cl_command_queue a, cl_uint b, const cl_event *c, cl_event *event),
+           (a, b, c, event))
+HOOK_EVENT(clEnqueueNDRangeKernel,
+           (cl_command_queue a, cl_kernel b, cl_uint c, const size_t *d, const size_t *e,
+            const size_t *f, cl_uint g, const cl_event *h, cl_event *event),
+           (a, b, c, d, e, f, g, h, event))
+HOOK_EVENT(clEnqueueCopyBuffer,
+           (cl_command_queue a, cl_mem b, cl_mem c, size_t d, size_t e, size_t f, cl_uint g,
+            const cl_event *h, cl_event *event),
+           (a, b, c, d, e, f, g, h, event))
+HOOK_NEW(clCreateContext, cl_context,
+         (const cl_context_properties *a, cl_uint b, const cl_device_id *c,
+          void(CL_CALLBACK *d)(const char *, const void *, size_t, void *), void *e,
+          cl_int *code),
+         (a, b, c, d, e, code))
+HOOK_NEW(clCreateCommandQueue, cl_command_queue,
+         (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code),
+         (a, b, c, code))
+HOOK_NEW(clCreateBuffer, cl_mem,
+         (cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code), (a, b, c, d, code))
+HOOK_NEW(clCreateKernel, cl_kernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
+HOOK_NEW(clCreateProgramWithBinary, cl_program,
+         (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d,
+          const unsigned char **e, cl_int *f, cl_int *code),
+         (a, b, c, d, e, f, code))
+
+cl_program __real_clCreateProgramWithSource(cl_context, cl_uint, const char **, const size_t *,
+                                            cl_int *);
+cl_program __wrap_clCreateProgramWithSource(cl_context, cl_uint, const char **, const size_t *,
+                                            cl_int *);
+cl_program __wrap_clCreateProgramWithSource(cl_context a, cl_uint b, const char **c,
+                                            const size_t *d, cl_int *code)
+{
+    static const char *broken[1] = {
+        "__kernel void broken(__global int *p) { *p = unheard_of; }"};
+    const cl_int wanted = enter("clCreateProgramWithSource");
+    cl_program program = NULL;
+    if (wanted != CL_SUCCESS) {
+        *code = wanted;
+    } else {
+        program = break_source ? __real_clCreateProgramWithSource(a, 1, broken, NULL, code)
+                               : __real_clCreateProgramWithSource(a, b, c, d, code);
+    }
+    break_source = 0;
+    live += program != NULL;
+    return program;
+}
+
+#define TRANSFER(constant)                                                                     \
+    (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, constant void *f, cl_uint g, \
+     const cl_event *h, cl_event *event)
+cl_int __real_clEnqueueWriteBuffer TRANSFER(const);
+cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const);
+cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const)
+{
+    cl_int code = enter("clEnqueueWriteBuffer");
+    blocking += c != CL_FALSE;
+    if (code == CL_SUCCESS) code = __real_clEnqueueWriteBuffer(a, b, c, d, e, f, g, h, event);
+    live += code == CL_SUCCESS && event != NULL;
+    return code;
+}
+
+cl_int __real_clEnqueueReadBuffer TRANSFER();
+cl_int __wrap_clEnqueueReadBuffer TRANSFER();
+cl_int __wrap_clEnqueueReadBuffer TRANSFER()
+{
+    cl_int code = enter("clEnqueueReadBuffer");
+    blocking += c != CL_FALSE;
+    if (code == CL_SUCCESS) code = __real_clEnqueueReadBuffer(a, b, c, d, e, f, g, h, event);
+    if (code == CL_SUCCESS && corrupt_read) {
+        ((unsigned char *)f)[e - 1] ^= 0x40;
+        corrupt_read = 0;
+    }
+    live += code == CL_SUCCESS && event != NULL;
+    return code;
+}
+
+cl_int __real_clGetEventInfo(cl_event, cl_event_info, size_t, void *, size_t *);
+cl_int __wrap_clGetEventInfo(cl_event, cl_event_info, size_t, void *, size_t *);
+cl_int __wrap_clGetEventInfo(cl_event a, cl_event_info b, size_t c, void *d, size_t *e)
+{
+    cl_int code = enter("clGetEventInfo");
+    if (code == CL_SUCCESS) code = __real_clGetEventInfo(a, b, c, d, e);
+    if (terminate_event) *(cl_int *)d = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+    terminate_event = 0;
+    return code;
+}
+
+cl_int __real_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size_t *);
+cl_int __wrap_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size_t *);
+cl_int __wrap_clGetDeviceInfo(cl_device_id a, cl_device_info b, size_t c, void *d, size_t *e)
+{
+    cl_int code = enter("clGetDeviceInfo");
+    if (code == CL_SUCCESS) code = __real_clGetDeviceInfo(a, b, c, d, e);
+    if (small_limit != 0 && b == CL_DEVICE_TYPE) *(cl_device_type *)d = CL_DEVICE_TYPE_GPU;
+    return code;
+}
+
+#define GROUP_INFO                                                                             \
+    (cl_kernel a, cl_device_id b, cl_kernel_work_group_info c, size_t d, void *e, size_t *f)
+cl_int __real_clGetKernelWorkGroupInfo GROUP_INFO;
+cl_int __wrap_clGetKernelWorkGroupInfo GROUP_INFO;
+cl_int __wrap_clGetKernelWorkGroupInfo GROUP_INFO
+{
+    cl_int code = enter("clGetKernelWorkGroupInfo");
+    if (code == CL_SUCCESS) code = __real_clGetKernelWorkGroupInfo(a, b, c, d, e, f);
+    if (small_limit != 0) *(size_t *)e = small_limit;
+    return code;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    void *const memory = enter("malloc") ? NULL : __real_malloc(size);
+    live += memory != NULL;
+    return memory;
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *const memory = enter("calloc") ? NULL : __real_calloc(count, size);
+    live += memory != NULL;
+    return memory;
+}
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory)
+{
+    live -= memory != NULL;
+    __real_free(memory);
+}

@@ -1,0 +1,42 @@
+/* hooks.h - counts what the library asks of OpenCL and of the C library, and makes one call of
+ * it fail. Programs with hooks are linked from the library's objects with -Wl,--wrap; see
+ * api.cmake. For one thread. */
+#ifndef LMS_TEST_HOOKS_H
+#define LMS_TEST_HOOKS_H
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+/* Counts start at 0 and nothing fails; what is live stays counted. */
+void hook_reset(void);
+
+/* From now on, the nth call (from 1) of a function fails once, without being made: with `code`,
+ * or with NULL for malloc and calloc. */
+void hook_fail(const char *function, unsigned nth, cl_int code);
+
+/* Did the call that should fail come? */
+int hook_failed(void);
+
+/* Calls since the last reset. */
+unsigned hook_count(const char *function);
+unsigned hook_blocking(void); /* reads and writes with CL_TRUE */
+
+/* References to OpenCL objects and allocations, made and not yet given back. */
+long hook_live(void);
+
+/* All hooked functions, by number; NULL at the end. */
+const char *hook_name(unsigned i);
+
+/* The next blocking read gets one bit wrong; the next source has an error. */
+void hook_corrupt_read(void);
+void hook_break_source(void);
+
+/* Until the next reset, kernels take work-groups of at most `limit`, and devices are GPUs. */
+void hook_small_gpu(size_t limit);
+
+/* The next question about an event is answered: terminated with an error. */
+void hook_terminate_event(void);
+
+#endif

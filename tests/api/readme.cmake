@@ -1,0 +1,23 @@
+# README shows examples/minimal.c as it is, and what it prints. -DREADME -DSOURCE -DPROGRAM
+# -DEXPECTED
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed ERROR_VARIABLE errors
+                RESULT_VARIABLE bad)
+if(bad)
+    message(FATAL_ERROR "${PROGRAM}: ${bad}: ${errors}")
+endif()
+file(READ ${EXPECTED} expected)
+if(NOT printed STREQUAL expected)
+    message(FATAL_ERROR "printed\n${printed}instead of\n${expected}")
+endif()
+if(NOT EXISTS ${README})
+    message("SKIP: no README")
+    return()
+endif()
+file(READ ${README} readme)
+file(READ ${SOURCE} source)
+foreach(text source expected)
+    string(FIND "${readme}" "\n${${text}}```" at)
+    if(at EQUAL -1)
+        message(FATAL_ERROR "README has no code block with exactly this:\n${${text}}")
+    endif()
+endforeach()

@@ -1,0 +1,399 @@
+/* Every OpenCL call and every allocation of the library fails once, and nothing is lost by
+ * it. */
+#include "hooks.h"
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INJECTED CL_OUT_OF_HOST_MEMORY
+
+/* The scenario opens a context, makes a sampler, and stops where something fails. */
+static lms_status make_all(void)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    lms_status status = lms_context_open(NULL, &ctx);
+    if (status == LMS_OK) {
+        status = lms_sampler_create(ctx, &desc, &sampler);
+        assert_true((status == LMS_OK) == (sampler != NULL));
+    } else {
+        assert_null(ctx);
+    }
+    lms_sampler_destroy(sampler);
+    lms_context_destroy(ctx);
+    return status;
+}
+
+static bool is_release(const char *name) { return strncmp(name, "clRelease", 9) == 0; }
+
+static bool is_allocation(const char *name)
+{
+    return strcmp(name, "malloc") == 0 || strcmp(name, "calloc") == 0;
+}
+
+static bool says(const char *part) { return strstr(lms_error_message(), part) != NULL; }
+
+/* What make_all() may return when a call of `name` failed. */
+static bool is_right(const char *name, lms_status status)
+{
+    if (is_release(name) || strcmp(name, "clWaitForEvents") == 0) return status == LMS_OK;
+    if (is_allocation(name)) return status == LMS_E_MEMORY && says("out of memory");
+    /* A platform or device that does not answer is not there; others may be. */
+    if (strcmp(name, "clGetDeviceIDs") == 0)
+        return status == LMS_E_NO_DEVICE || status == LMS_OK;
+    if (strcmp(name, "clGetDeviceInfo") == 0 || strcmp(name, "clGetPlatformInfo") == 0) {
+        return status == LMS_E_NO_DEVICE || status == LMS_OK ||
+               (status == INJECTED && says(name));
+    }
+    return status == INJECTED && says(name);
+}
+
+static void test_every_call_of_create_fails_once(void **state)
+{
+    unsigned calls[64] = {0};
+    unsigned failures = 0;
+    (void)state;
+    RIG_OK(make_all());
+    const long live = hook_live();
+    hook_reset();
+    RIG_OK(make_all());
+    assert_int_equal(hook_live(), live);
+    for (unsigned f = 0; hook_name(f) != NULL; ++f) calls[f] = hook_count(hook_name(f));
+    for (unsigned f = 0; hook_name(f) != NULL; ++f) {
+        const char *const name = hook_name(f);
+        for (unsigned nth = 1; nth <= calls[f]; ++nth, ++failures) {
+            hook_reset();
+            hook_fail(name, nth, INJECTED);
+            const lms_status status = make_all();
+            if (!hook_failed() || !is_right(name, status) || hook_live() != live) {
+                fail_msg("%s, call %u: status %d (%s), %ld more alive than before", name, nth,
+                         (int)status, lms_error_message(), hook_live() - live);
+            }
+        }
+    }
+    print_message("%u failures of create\n", failures);
+    hook_reset();
+}
+
+/* Uploads, a wait list, all outputs and an event: a run that makes every call it can. */
+static lms_status run_all(rig *r, cl_command_queue queue, cl_event before)
+{
+    cl_event event = NULL;
+    lms_batch batch = rig_batch(r);
+    batch.params_device.buffer = NULL;
+    batch.params = r->records;
+    batch.index_device.buffer = NULL;
+    batch.index = r->order;
+    const lms_status status = lms_sampler_run(r->sampler, queue, &batch, 1, &before, &event);
+    assert_true((status == LMS_OK) == (event != NULL));
+    if (event != NULL) clReleaseEvent(event);
+    return status;
+}
+
+static void fail_run(rig *r, cl_command_queue queue, cl_event before, const char *name,
+                     unsigned nth)
+{
+    const long live = hook_live();
+    rig_results found;
+    hook_reset();
+    hook_fail(name, nth, INJECTED);
+    const lms_status status = run_all(r, queue, before);
+    if (!hook_failed() || status != (is_release(name) ? LMS_OK : INJECTED)) {
+        fail_msg("%s, call %u: status %d", name, nth, (int)status);
+    }
+    if (status != LMS_OK && !says(name)) fail_msg("\"%s\": not %s", lms_error_message(), name);
+    hook_reset();
+    for (int again = 0; again < 2; ++again) {
+        rig_poison(r);
+        RIG_OK(run_all(r, queue, before));
+        assert_int_equal(clFinish(queue), CL_SUCCESS);
+        rig_read(r, &found);
+        rig_assert_same(&found, &r->expected);
+    }
+    if (hook_live() != live) {
+        fail_msg("%s, call %u: %ld references more than before", name, nth, hook_live() - live);
+    }
+}
+
+static void fail_each_of_run(rig *r, cl_command_queue queue)
+{
+    unsigned calls[64] = {0};
+    cl_int code = CL_SUCCESS;
+    const cl_event before = clCreateUserEvent(r->context, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    clSetUserEventStatus(before, CL_COMPLETE);
+    for (int i = 0; i < 3; ++i) { /* until every stage has an event */
+        hook_reset();
+        RIG_OK(run_all(r, queue, before));
+        for (unsigned f = 0; hook_name(f) != NULL; ++f) calls[f] = hook_count(hook_name(f));
+        clFinish(queue);
+    }
+    for (unsigned f = 0; hook_name(f) != NULL; ++f) {
+        for (unsigned nth = 1; nth <= calls[f]; ++nth) {
+            fail_run(r, queue, before, hook_name(f), nth);
+        }
+    }
+    clReleaseEvent(before);
+}
+
+static void test_every_call_of_run_fails_once(void **state)
+{
+    rig *const r = *state;
+    cl_int code = CL_SUCCESS;
+    fail_each_of_run(r, r->queue);
+    const cl_command_queue queue = clCreateCommandQueue(
+        r->context, lms_context_device(r->ctx), CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    fail_each_of_run(r, queue);
+    clReleaseCommandQueue(queue);
+}
+
+/* The first enqueue that fails has changed nothing: kernels were to write later. */
+static void test_failed_first_enqueue_writes_nothing(void **state)
+{
+    static const char *const first[] = {"clSetKernelArg", "clEnqueueWriteBuffer",
+                                        "clGetMemObjectInfo", "clGetCommandQueueInfo"};
+    rig *const r = *state;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; ++i) {
+        lms_batch batch = rig_small_batch(r);
+        rig_poison(r);
+        hook_reset();
+        hook_fail(first[i], 1, INJECTED);
+        RIG_FAILS(INJECTED, lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL),
+                  first[i], "out of host memory");
+        clFinish(r->queue);
+        rig_assert_poisoned(r);
+    }
+    hook_reset();
+    rig_assert_good(r);
+}
+
+static void test_destroy_after_a_failed_run(void **state)
+{
+    static const char *const parts[] = {"clEnqueueNDRangeKernel", "clEnqueueWriteBuffer",
+                                        "clFlush"};
+    rig *const r = *state;
+    const lms_sampler_desc desc = rig_desc();
+    const lms_batch batch = rig_small_batch(r);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; ++i) {
+        const long live = hook_live();
+        lms_sampler *sampler = NULL;
+        RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
+        for (unsigned nth = 1; nth < 3; ++nth) {
+            hook_reset();
+            hook_fail(parts[i], nth, INJECTED);
+            (void)lms_sampler_run(sampler, r->queue, &batch, 0, NULL, NULL);
+        }
+        hook_reset();
+        lms_sampler_destroy(sampler);
+        assert_int_equal(hook_live(), live);
+    }
+}
+
+/* A queue that a user event holds back, and one call on it that fails where `name` does. */
+static cl_event hold_and_fail(rig *r, cl_command_queue queue, const char *name, unsigned nth)
+{
+    cl_int code = CL_SUCCESS;
+    const cl_event hold = clCreateUserEvent(r->context, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    hook_reset();
+    hook_fail(name, nth, INJECTED);
+    assert_int_equal(run_all(r, queue, hold), INJECTED);
+    hook_reset();
+    return hold;
+}
+
+/* The records of a failed call are still to be read by its first upload. */
+static void test_a_failed_call_keeps_its_stage(void **state)
+{
+    rig *const r = *state;
+    const lms_batch batch = rig_small_batch(r);
+    const cl_event hold = hold_and_fail(r, r->queue, "clEnqueueWriteBuffer", 2);
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+    RIG_FAILS(LMS_E_BUSY, lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL),
+              "max_in_flight: 2");
+    clSetUserEventStatus(hold, CL_COMPLETE);
+    clFinish(r->queue);
+    clReleaseEvent(hold);
+    rig_assert_good(r);
+}
+
+/* The upload and the kernels of a failed call still use the workspace. */
+static void wait_for_a_failed_one(rig *r, unsigned kernel)
+{
+    cl_int code = CL_SUCCESS;
+    cl_event event = NULL;
+    const lms_batch batch = rig_batch(r);
+    const cl_command_queue queue =
+        clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    const cl_event hold = hold_and_fail(r, queue, "clEnqueueNDRangeKernel", kernel);
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, &event));
+    rig_assert_pending(event);
+    clSetUserEventStatus(hold, CL_COMPLETE);
+    assert_int_equal(clWaitForEvents(1, &event), CL_SUCCESS);
+    clReleaseEvent(event);
+    clReleaseEvent(hold);
+    clReleaseCommandQueue(queue);
+    rig_assert_good(r);
+}
+
+static void test_calls_wait_for_a_failed_one(void **state)
+{
+    wait_for_a_failed_one(*state, 1);
+    wait_for_a_failed_one(*state, 2);
+}
+
+/* A call that was terminated, by a wait list that failed, does not take later ones with it.
+ * (Not with a wait list that fails in earnest: pocl ends the process then.) */
+static void test_a_terminated_call_is_left_behind(void **state)
+{
+    rig *const r = *state;
+    cl_event event = NULL;
+    const lms_batch batch = rig_batch(r);
+    const cl_event hold = clCreateUserEvent(r->context, NULL);
+    const cl_command_queue queue =
+        clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, NULL);
+    RIG_OK(lms_sampler_run(r->sampler, queue, &batch, 1, &hold, NULL));
+    hook_reset();
+    hook_terminate_event();
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, &event));
+    assert_int_equal(clWaitForEvents(1, &event), CL_SUCCESS); /* though the first is held */
+    clSetUserEventStatus(hold, CL_COMPLETE);
+    clFinish(queue);
+    clReleaseEvent(event);
+    clReleaseEvent(hold);
+    clReleaseCommandQueue(queue);
+    rig_assert_good(r);
+}
+
+static void test_wrong_answers_are_unsupported(void **state)
+{
+    rig *const r = *state;
+    const lms_sampler_desc desc = rig_desc();
+    const long live = hook_live();
+    lms_sampler *sampler = (lms_sampler *)r;
+    hook_reset();
+    hook_corrupt_read();
+    RIG_FAILS(LMS_E_UNSUPPORTED, lms_sampler_create(r->ctx, &desc, &sampler), "share gives 0x",
+              "not 0x24facacd", "tokens would differ");
+    assert_null(sampler);
+    assert_int_equal(hook_live(), live);
+}
+
+/* A team that the kernels do not take is refused if it was asked for, and halved if not. */
+static void test_kernels_with_small_groups(void **state)
+{
+    rig *const r = *state;
+    lms_sampler_desc desc = rig_desc();
+    lms_context *gpu = NULL;
+    lms_sampler *sampler = NULL;
+    int32_t expected[RIG_ROWS], found[RIG_ROWS];
+    const long live = hook_live();
+    hook_reset();
+    hook_small_gpu(16);
+    RIG_OK(lms_context_open(NULL, &gpu));
+    desc.work_items = 64;
+    RIG_FAILS(LMS_E_UNSUPPORTED, lms_sampler_create(gpu, &desc, &sampler),
+              "work_items: 64 is above the 16 that the kernels can have");
+    assert_null(sampler);
+    desc.work_items = 0;
+    RIG_OK(lms_sampler_create(gpu, &desc, &sampler));
+    assert_int_equal(hook_count("clBuildProgram"), 5); /* 64; 256, 128, 32, 16 */
+    RIG_OK(lms_sample_host(sampler, r->values, 0, RIG_ROWS, r->records, found, NULL));
+    lms_sampler_destroy(sampler);
+    hook_reset();
+    lms_context_destroy(gpu);
+    assert_int_equal(hook_live(), live);
+    for (int i = 0; i < 2; ++i) {
+        RIG_OK(lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, expected, NULL));
+    }
+    assert_memory_equal(found, expected, sizeof found);
+}
+
+static void test_broken_source_is_a_build_failure(void **state)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    (void)state;
+    RIG_OK(lms_context_open(NULL, &ctx));
+    assert_string_equal(lms_context_log(ctx), "");
+    hook_reset();
+    hook_break_source();
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)",
+              "unheard_of");
+    assert_null(sampler);
+    assert_non_null(strstr(lms_context_log(ctx), "unheard_of"));
+    RIG_OK(lms_sampler_create(ctx, &desc, &sampler)); /* a failed build is not kept */
+    lms_sampler_destroy(sampler);
+    lms_context_destroy(ctx);
+}
+
+/* Without memory for the log there is still the status. */
+static void test_build_failure_without_a_log(void **state)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    (void)state;
+    RIG_OK(lms_context_open(NULL, &ctx));
+    hook_reset();
+    hook_break_source();
+    hook_fail("clGetProgramBuildInfo", 1, INJECTED);
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)");
+    assert_true(hook_failed());
+    assert_string_equal(lms_context_log(ctx), "");
+    lms_context_destroy(ctx);
+}
+
+static void test_host_call_fails_cleanly(void **state)
+{
+    static const char *const calls[] = {"clCreateBuffer", "clEnqueueNDRangeKernel",
+                                        "clEnqueueReadBuffer", "clEnqueueWriteBuffer",
+                                        "clFlush"};
+    rig *const r = *state;
+    int32_t tokens[RIG_ROWS], expected[RIG_ROWS];
+    uint32_t status[RIG_ROWS];
+    for (int i = 0; i < 3; ++i) { /* until every stage has an event */
+        RIG_OK(
+            lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, expected, status));
+    }
+    for (size_t i = 0; i < 2 * sizeof calls / sizeof calls[0]; ++i) {
+        const long live = hook_live();
+        const char *const name = calls[i / 2];
+        hook_reset();
+        hook_fail(name, 1 + i % 2, INJECTED);
+        const lms_status code =
+            lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, tokens, status);
+        assert_int_equal(code, hook_failed() ? INJECTED : LMS_OK);
+        hook_reset();
+        for (int again = 0; again < 2; ++again) {
+            RIG_OK(lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, tokens,
+                                   status));
+            assert_memory_equal(tokens, expected, sizeof tokens);
+        }
+        assert_int_equal(hook_live(), live);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_call_of_create_fails_once),
+        cmocka_unit_test(test_every_call_of_run_fails_once),
+        cmocka_unit_test(test_failed_first_enqueue_writes_nothing),
+        cmocka_unit_test(test_destroy_after_a_failed_run),
+        cmocka_unit_test(test_a_failed_call_keeps_its_stage),
+        cmocka_unit_test(test_calls_wait_for_a_failed_one),
+        cmocka_unit_test(test_a_terminated_call_is_left_behind),
+        cmocka_unit_test(test_wrong_answers_are_unsupported),
+        cmocka_unit_test(test_kernels_with_small_groups),
+        cmocka_unit_test(test_broken_source_is_a_build_failure),
+        cmocka_unit_test(test_build_failure_without_a_log),
+        cmocka_unit_test(test_host_call_fails_cleanly),
+    };
+    return cmocka_run_group_tests_name("faults", tests, rig_setup, rig_teardown);
+}

@@ -1,0 +1,139 @@
+/* lms_row_params_check and the presets; and that the device's door makes the same check. */
+#include "rig.h"
+
+#include <math.h>
+
+static const struct {
+    lms_row_params p;
+    uint32_t field;
+} cases[] = {
+    {LMS_ROW_PARAMS_INIT, 0},
+    {{.seed = 0}, 0}, /* all zero: greedy */
+    {{.temperature = 0x1p-64f}, 0},
+    {{.temperature = 0x1p+64f}, 0},
+    {{.temperature = -0.0f}, 0},
+    {{.temperature = 0x1.fffffep-65f}, LMS_FIELD_TEMPERATURE},
+    {{.temperature = 0x1.000002p+64f}, LMS_FIELD_TEMPERATURE},
+    {{.temperature = 0x1p-149f}, LMS_FIELD_TEMPERATURE},
+    {{.temperature = -1.0f}, LMS_FIELD_TEMPERATURE},
+    {{.temperature = INFINITY}, LMS_FIELD_TEMPERATURE},
+    {{.temperature = NAN}, LMS_FIELD_TEMPERATURE},
+    {{.top_p = -INFINITY}, 0},
+    {{.top_p = INFINITY}, 0},
+    {{.top_p = NAN}, LMS_FIELD_TOP_P},
+    {{.min_p = -INFINITY}, 0},
+    {{.min_p = 1.0f}, 0},
+    {{.min_p = 0x1.000002p0f}, LMS_FIELD_MIN_P},
+    {{.min_p = INFINITY}, LMS_FIELD_MIN_P},
+    {{.min_p = NAN}, LMS_FIELD_MIN_P},
+    {{.top_k = INT32_MIN}, 0},
+    {{.top_k = INT32_MAX}, 0},
+    {{.flags = LMS_ROW_FLAGS}, 0},
+    {{.flags = 16}, LMS_FIELD_FLAGS},
+    {{.flags = 0x80000000u}, LMS_FIELD_FLAGS},
+    {{.reserved = {1, 0, 0}}, LMS_FIELD_RESERVED},
+    {{.reserved = {0, 1, 0}}, LMS_FIELD_RESERVED},
+    {{.reserved = {0, 0, 0x80000000u}}, LMS_FIELD_RESERVED},
+    /* the first bad field is named */
+    {{.temperature = NAN, .top_p = NAN, .reserved = {1, 1, 1}}, LMS_FIELD_TEMPERATURE},
+    {{.top_p = NAN, .min_p = 2.0f, .flags = 99}, LMS_FIELD_TOP_P},
+    {{.min_p = 2.0f, .flags = 99}, LMS_FIELD_MIN_P},
+    {{.flags = 99, .reserved = {1, 1, 1}}, LMS_FIELD_FLAGS},
+};
+enum {
+    CASES = sizeof cases / sizeof cases[0]
+};
+
+static void test_check(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CASES; ++i) {
+        assert_int_equal(lms_row_params_check(&cases[i].p), cases[i].field);
+    }
+}
+
+/* A bad record on the device spoils its own row only. */
+static void test_both_doors_agree(void **state)
+{
+    rig *const r = *state;
+    for (size_t i = 0; i < CASES; ++i) {
+        rig_results found;
+        lms_row_params records[RIG_ROWS];
+        lms_batch b = rig_small_batch(r);
+        const uint32_t bad = (uint32_t)i % RIG_ROWS, field = cases[i].field;
+        memcpy(records, r->records, sizeof records);
+        records[bad] = cases[i].p;
+        b.params = records;
+        const lms_status status = lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL);
+        assert_int_equal(status, field ? LMS_E_ROW_PARAMS : LMS_OK);
+        b = rig_batch(r);
+        b.params = NULL;
+        clEnqueueWriteBuffer(r->queue, r->params, CL_TRUE, 0, sizeof records, records, 0, NULL,
+                             NULL);
+        RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+        rig_read(r, &found);
+        for (uint32_t row = 0; row < RIG_ROWS; ++row) {
+            if (row != bad) {
+                assert_int_equal(found.tokens[row], r->expected.tokens[row]);
+                assert_int_equal(found.status[row], r->expected.status[row]);
+            } else if (field) {
+                assert_int_equal(LMS_ROW_CODE(found.status[row]), LMS_ROW_BAD_PARAMS);
+                assert_int_equal(LMS_ROW_FIELD(found.status[row]), field);
+                assert_int_equal(found.tokens[row], LMS_NO_TOKEN);
+            } else {
+                assert_int_equal(found.status[row], LMS_ROW_OK);
+            }
+        }
+    }
+    clEnqueueWriteBuffer(r->queue, r->params, CL_TRUE, 0, sizeof r->records, r->records, 0,
+                         NULL, NULL);
+    rig_assert_good(r);
+}
+
+static void test_presets(void **state)
+{
+    static const uint32_t presets[] = {LMS_PRESET_VLLM, LMS_PRESET_HUGGING_FACE,
+                                       LMS_PRESET_LLAMA_CPP, LMS_PRESET_JOINT};
+    (void)state;
+    assert_int_equal(sizeof(lms_row_params), 48);
+    for (size_t i = 0; i < 4; ++i) {
+        lms_row_params p = LMS_ROW_PARAMS_INIT;
+        assert_int_equal(p.flags, LMS_PRESET_VLLM);
+        p.flags = presets[i];
+        assert_int_equal(lms_row_params_check(&p), 0);
+        for (size_t k = 0; k < i; ++k) assert_int_not_equal(presets[i], presets[k]);
+    }
+}
+
+/* Indices on the device: skipped and bad ones are their own rows' matter. */
+static void test_indices_on_the_device(void **state)
+{
+    static const int32_t index[RIG_ROWS] = {0,  LMS_SKIP_ROW, RIG_ROWS,
+                                            -2, INT32_MIN,    INT32_MAX};
+    rig *const r = *state;
+    rig_results found;
+    const lms_batch b = rig_batch(r);
+    clEnqueueWriteBuffer(r->queue, r->index, CL_TRUE, 0, sizeof index, index, 0, NULL, NULL);
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+    rig_read(r, &found);
+    assert_int_equal(found.status[0], LMS_ROW_OK);
+    assert_int_equal(found.status[1], LMS_ROW_SKIPPED);
+    for (int row = 1; row < RIG_ROWS; ++row) {
+        assert_int_equal(found.tokens[row], LMS_NO_TOKEN);
+        if (row > 1) assert_int_equal(found.status[row], LMS_ROW_BAD_INDEX);
+    }
+    clEnqueueWriteBuffer(r->queue, r->index, CL_TRUE, 0, sizeof r->order, r->order, 0, NULL,
+                         NULL);
+    rig_assert_good(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_both_doors_agree),
+        cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_indices_on_the_device),
+    };
+    return cmocka_run_group_tests_name("row parameters", tests, rig_setup, rig_teardown);
+}
