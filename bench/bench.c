@@ -1,8 +1,8 @@
 /* bench.c - how fast a batch is sampled, beside the time that reading its logits takes.
  *
- * Every strategy is timed in alternation with a plain C read of the same logits; the figure that
- * counts is the median of the paired ratios read / sample. Results are checked against the oracle
- * before anything is timed. */
+ * Every strategy is timed in alternation with a plain C read of the same logits; the figure
+ * that counts is the median of the paired ratios read / sample. Results are checked against the
+ * oracle before anything is timed. */
 #include "lmsample.h"
 #include "logits.h"
 #include "oracle.h"
@@ -23,13 +23,10 @@ typedef struct strategy {
 } strategy;
 
 static const strategy strategies[] = {
-    { "greedy", 0.0f, 0, 1.0f, 0.0f },
-    { "temperature", 0.8f, 0, 1.0f, 0.0f },
-    { "top-k 50", 1.0f, 50, 1.0f, 0.0f },
-    { "top-p 0.9", 1.0f, 0, 0.9f, 0.0f },
-    { "min-p 0.05", 1.0f, 0, 1.0f, 0.05f },
-    { "k 50 + p 0.9", 1.0f, 50, 0.9f, 0.0f },
-    { "top-k 1024", 1.0f, 1024, 1.0f, 0.0f },
+    {"greedy", 0.0f, 0, 1.0f, 0.0f},        {"temperature", 0.8f, 0, 1.0f, 0.0f},
+    {"top-k 50", 1.0f, 50, 1.0f, 0.0f},     {"top-p 0.9", 1.0f, 0, 0.9f, 0.0f},
+    {"min-p 0.05", 1.0f, 0, 1.0f, 0.05f},   {"k 50 + p 0.9", 1.0f, 50, 0.9f, 0.0f},
+    {"top-k 1024", 1.0f, 1024, 1.0f, 0.0f},
 };
 #define STRATEGIES (sizeof strategies / sizeof strategies[0])
 
@@ -103,8 +100,8 @@ static void sample(bench *b)
 /* A few rows of the batch that was just sampled. */
 static void verify(bench *b)
 {
-    check(clEnqueueReadBuffer(b->queue, b->tokens, CL_TRUE, 0, b->o.rows * sizeof *b->drawn, b->drawn,
-                              0, NULL, NULL),
+    check(clEnqueueReadBuffer(b->queue, b->tokens, CL_TRUE, 0, b->o.rows * sizeof *b->drawn,
+                              b->drawn, 0, NULL, NULL),
           "reading tokens");
     for (unsigned r = 0; r < b->o.rows && r < STRATEGIES; ++r) {
         oracle_params p;
@@ -115,8 +112,8 @@ static void verify(bench *b)
             die("oracle: out of memory");
         }
         if (result.token != b->drawn[r]) {
-            fprintf(stderr, "bench: row %u has token %d, the oracle %lld\n", r, (int)b->drawn[r],
-                    (long long)result.token);
+            fprintf(stderr, "bench: row %u has token %d, the oracle %lld\n", r,
+                    (int)b->drawn[r], (long long)result.token);
             exit(1);
         }
     }
@@ -170,7 +167,7 @@ static void open_all(bench *b)
     const double start = now();
     check(lms_context_open(b->o.device, &b->ctx), "lms_context_open");
     const double opened = now();
-    lms_sampler_desc desc = { 0 };
+    lms_sampler_desc desc = {0};
     desc.vocab = b->o.vocab;
     desc.max_rows = b->o.rows;
     desc.logits = LMS_FLOAT32;
@@ -178,11 +175,13 @@ static void open_all(bench *b)
     check(lms_sampler_create(b->ctx, &desc, &b->sampler), "lms_sampler_create");
     const double created = now();
     clGetDeviceInfo(lms_context_device(b->ctx), CL_DEVICE_NAME, sizeof name, name, NULL);
-    clGetDeviceInfo(lms_context_device(b->ctx), CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units,
-                    NULL);
-    printf("%s, %u compute units; %u x %u float32\n", name, (unsigned)units, b->o.rows, b->o.vocab);
-    printf("start: platform and context %.3f s, sampler %.3f s; workspace %.1f MiB\n", opened - start,
-           created - opened, (double)lms_sampler_workspace(b->sampler) / 1048576.0);
+    clGetDeviceInfo(lms_context_device(b->ctx), CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units,
+                    &units, NULL);
+    printf("%s, %u compute units; %u x %u float32\n", name, (unsigned)units, b->o.rows,
+           b->o.vocab);
+    printf("start: platform and context %.3f s, sampler %.3f s; workspace %.1f MiB\n",
+           opened - start, created - opened,
+           (double)lms_sampler_workspace(b->sampler) / 1048576.0);
     b->queue = lms_context_queue(b->ctx);
     const size_t bytes = (size_t)b->o.rows * b->o.vocab * sizeof(float);
     b->logits = clCreateBuffer(lms_context_cl_context(b->ctx),
@@ -229,7 +228,8 @@ static unsigned number(const char *text, const char *what)
     char *end = NULL;
     const unsigned long value = strtoul(text, &end, 10);
     if (*text == '\0' || *end != '\0' || value > 1u << 24) {
-        fprintf(stderr, "bench: %s: \"%s\" is not a number of at most %u\n", what, text, 1u << 24);
+        fprintf(stderr, "bench: %s: \"%s\" is not a number of at most %u\n", what, text,
+                1u << 24);
         exit(2);
     }
     return (unsigned)value;
@@ -238,12 +238,15 @@ static unsigned number(const char *text, const char *what)
 static options parse(int argc, char **argv)
 {
     static const struct option known[] = {
-        { "device", required_argument, NULL, 'd' },     { "rows", required_argument, NULL, 'r' },
-        { "vocab", required_argument, NULL, 'v' },      { "repeats", required_argument, NULL, 'n' },
-        { "work-items", required_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        {"device", required_argument, NULL, 'd'},
+        {"rows", required_argument, NULL, 'r'},
+        {"vocab", required_argument, NULL, 'v'},
+        {"repeats", required_argument, NULL, 'n'},
+        {"work-items", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
-    options o = { NULL, 64, 128256, 31, 0 };
+    options o = {NULL, 64, 128256, 31, 0};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case 'd': o.device = optarg; break;
@@ -252,8 +255,8 @@ static options parse(int argc, char **argv)
         case 'n': o.repeats = number(optarg, "--repeats"); break;
         case 'w': o.work_items = number(optarg, "--work-items"); break;
         default:
-            fprintf(c == 'h' ? stdout : stderr,
-                    "bench [--device NAME] [--rows N] [--vocab N] [--repeats N] [--work-items N]\n");
+            fprintf(c == 'h' ? stdout : stderr, "bench [--device NAME] [--rows N] [--vocab N] "
+                                                "[--repeats N] [--work-items N]\n");
             exit(c == 'h' ? 0 : 2);
         }
     }

@@ -4,7 +4,7 @@
 
 const char *bench_shape_name(bench_shape shape)
 {
-    static const char *const names[BENCH_SHAPES] = { "peaked", "dominant", "flat" };
+    static const char *const names[BENCH_SHAPES] = {"peaked", "dominant", "flat"};
     return names[shape];
 }
 
@@ -21,7 +21,7 @@ static double uniform(uint64_t *state) { return ((double)(next(state) >> 11) + 0
 
 void bench_row(float *row, uint32_t vocab, bench_shape shape, uint64_t seed)
 {
-    static const double sigmas[BENCH_SHAPES] = { 5.0, 2.0, 1.0 };
+    static const double sigmas[BENCH_SHAPES] = {5.0, 2.0, 1.0};
     const double pi = 3.14159265358979323846;
     uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
     double mass = 0.0;
@@ -31,5 +31,6 @@ void bench_row(float *row, uint32_t vocab, bench_shape shape, uint64_t seed)
         row[i] = (float)x;
         mass += exp(x);
     }
-    if (shape == BENCH_DOMINANT) row[next(&state) % vocab] = (float)log(9.0 * mass);
+    if (shape == BENCH_DOMINANT && vocab > 0)
+        row[next(&state) % vocab] = (float)log(9.0 * mass);
 }

@@ -24,7 +24,7 @@ struct bench_reader {
 /* A sum over 64 lanes: enough independent chains to be limited by loads alone. */
 static uint32_t read_words(const uint32_t *data, size_t words)
 {
-    uint32_t lanes[64] = { 0 };
+    uint32_t lanes[64] = {0};
     uint32_t sum = 0;
     for (size_t i = 0; i + 64 <= words; i += 64) {
         for (size_t j = 0; j < 64; ++j) lanes[j] += data[i + j];
@@ -63,7 +63,8 @@ bench_reader *bench_reader_create(unsigned threads)
     for (unsigned i = 0; i < threads; ++i) {
         reader->workers[i].reader = reader;
         reader->workers[i].id = i;
-        if (pthread_create(&reader->workers[i].thread, NULL, work, &reader->workers[i]) != 0) abort();
+        if (pthread_create(&reader->workers[i].thread, NULL, work, &reader->workers[i]) != 0)
+            abort();
     }
     return reader;
 }
@@ -73,7 +74,8 @@ void bench_reader_destroy(bench_reader *reader)
     if (reader == NULL) return;
     reader->stop = 1;
     pthread_barrier_wait(&reader->start);
-    for (unsigned i = 0; i < reader->threads; ++i) pthread_join(reader->workers[i].thread, NULL);
+    for (unsigned i = 0; i < reader->threads; ++i)
+        pthread_join(reader->workers[i].thread, NULL);
     pthread_barrier_destroy(&reader->start);
     pthread_barrier_destroy(&reader->end);
     free(reader->workers);

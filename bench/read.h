@@ -1,5 +1,5 @@
-/* read.h - the limit that a sampler is measured against: reading the logits once, in plain C, on
- * as many standing threads as the device has compute units. */
+/* read.h - the limit that a sampler is measured against: reading the logits once, in plain C,
+ * on as many standing threads as the device has compute units. */
 #ifndef BENCH_READ_H
 #define BENCH_READ_H
 

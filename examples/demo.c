@@ -44,7 +44,9 @@ static const strategy strategies[] = {
     {"all filters, joint", 1.5f, 40, 0.9f, 0.05f, LMS_PRESET_JOINT},
 };
 
-enum { ROWS = COUNT(prompts) * COUNT(strategies) };
+enum {
+    ROWS = COUNT(prompts) * COUNT(strategies)
+};
 
 typedef struct {
     const char *model_directory;
@@ -86,8 +88,8 @@ static bool succeeded(const char *what, lms_status status)
     }
     /* The library's own message belongs to its own calls, whose codes are positive; a negative
      * one may come from OpenCL directly. */
-    fprintf(stderr, "demo: %s: %s%s%s\n", what, lms_status_text(status),
-            status > 0 ? ": " : "", status > 0 ? lms_error_message() : "");
+    fprintf(stderr, "demo: %s: %s%s%s\n", what, lms_status_text(status), status > 0 ? ": " : "",
+            status > 0 ? lms_error_message() : "");
     return false;
 }
 
@@ -96,10 +98,7 @@ static const strategy *strategy_of(int row)
     return &strategies[(size_t)row % COUNT(strategies)];
 }
 
-static const char *prompt_of(int row)
-{
-    return prompts[(size_t)row / COUNT(strategies)];
-}
+static const char *prompt_of(int row) { return prompts[(size_t)row / COUNT(strategies)]; }
 
 /* Rows of one prompt share a seed, so that they differ by their strategy and not by luck. */
 static void set_up_rows(demo *d)
@@ -154,12 +153,12 @@ static bool open_sampler(demo *d, const options *wanted)
     cl_int error = CL_SUCCESS;
     d->logits = clCreateBuffer(context, mapped, ROWS * row_bytes, NULL, &error);
     if (error == CL_SUCCESS) {
-        d->tokens = clCreateBuffer(context, CL_MEM_READ_WRITE, ROWS * sizeof(cl_int), NULL,
-                                   &error);
+        d->tokens =
+            clCreateBuffer(context, CL_MEM_READ_WRITE, ROWS * sizeof(cl_int), NULL, &error);
     }
     if (error == CL_SUCCESS) {
-        d->statuses = clCreateBuffer(context, CL_MEM_READ_WRITE, ROWS * sizeof(cl_uint), NULL,
-                                     &error);
+        d->statuses =
+            clCreateBuffer(context, CL_MEM_READ_WRITE, ROWS * sizeof(cl_uint), NULL, &error);
     }
     return succeeded("cannot make the buffers", error);
 }
@@ -188,9 +187,9 @@ static float *map_logits(demo *d)
 {
     size_t bytes = ROWS * (size_t)lm_vocab(d->model) * sizeof(cl_float);
     cl_int error = CL_SUCCESS;
-    float *logits = clEnqueueMapBuffer(d->queue, d->logits, CL_TRUE,
-                                       CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes, 0, NULL, NULL,
-                                       &error);
+    float *logits =
+        clEnqueueMapBuffer(d->queue, d->logits, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                           bytes, 0, NULL, NULL, &error);
     return succeeded("cannot map the logits", error) ? logits : NULL;
 }
 
@@ -211,11 +210,12 @@ static bool feed_prompts(demo *d, int length)
     for (int row = 0; row < ROWS && good; row++) {
         int32_t tokens[256] = {lm_end_of_text(d->model)};
         const char *prompt = prompt_of(row);
-        size_t count = 1 + lm_encode(d->model, prompt, strlen(prompt), tokens + 1,
-                                     COUNT(tokens) - 1);
+        size_t count =
+            1 + lm_encode(d->model, prompt, strlen(prompt), tokens + 1, COUNT(tokens) - 1);
         float *to = logits + (size_t)row * (size_t)lm_vocab(d->model);
-        good = count <= COUNT(tokens) && count + (size_t)length <= (size_t)lm_context(d->model)
-               && lm_batch_prompt(d->sequences, row, tokens, count, to, NULL) == 0;
+        good = count <= COUNT(tokens) &&
+               count + (size_t)length <= (size_t)lm_context(d->model) &&
+               lm_batch_prompt(d->sequences, row, tokens, count, to, NULL) == 0;
         if (!good) {
             fprintf(stderr, "demo: prompt and text together exceed %d tokens\n",
                     lm_context(d->model));

@@ -65,8 +65,8 @@ static bool make_caches(lm_batch *batch)
     batch->new_caches = calloc(slots, sizeof *batch->new_caches);
     batch->lengths = calloc(slots, sizeof *batch->lengths);
     batch->new_lengths = calloc(slots, sizeof *batch->new_lengths);
-    if (batch->caches == NULL || batch->new_caches == NULL || batch->lengths == NULL
-        || batch->new_lengths == NULL) {
+    if (batch->caches == NULL || batch->new_caches == NULL || batch->lengths == NULL ||
+        batch->new_lengths == NULL) {
         return false;
     }
     for (size_t i = 0; i < slots; i++) {
@@ -88,13 +88,12 @@ lm_batch *lm_batch_create(const lm_model *model, int slots)
     batch->model = model;
     batch->slots = slots;
     batch->scores = calloc((size_t)model->context, sizeof *batch->scores);
-    if (batch->scores == NULL || !make_caches(batch) || !make_rows(&batch->x, model->width)
-        || !make_rows(&batch->normed, model->width)
-        || !make_rows(&batch->qkv, 3 * model->width)
-        || !make_rows(&batch->attended, model->width)
-        || !make_rows(&batch->change, model->width)
-        || !make_rows(&batch->gate_up, 2 * model->mlp_width)
-        || !make_rows(&batch->active, model->mlp_width)) {
+    if (batch->scores == NULL || !make_caches(batch) || !make_rows(&batch->x, model->width) ||
+        !make_rows(&batch->normed, model->width) || !make_rows(&batch->qkv, 3 * model->width) ||
+        !make_rows(&batch->attended, model->width) ||
+        !make_rows(&batch->change, model->width) ||
+        !make_rows(&batch->gate_up, 2 * model->mlp_width) ||
+        !make_rows(&batch->active, model->mlp_width)) {
         lm_batch_free(batch);
         return NULL;
     }
@@ -144,8 +143,8 @@ static void rotate(const lm_model *model, int position, float *vector)
 }
 
 /* Attention of one query to the positions up to its own, whose keys and values are cached. */
-static void attend(lm_batch *batch, const float *query, const float *keys,
-                   const float *values, int positions, float *out)
+static void attend(lm_batch *batch, const float *query, const float *keys, const float *values,
+                   int positions, float *out)
 {
     const lm_model *model = batch->model;
     size_t width = (size_t)model->width;
@@ -153,8 +152,8 @@ static void attend(lm_batch *batch, const float *query, const float *keys,
     for (int start = 0; start < model->width; start += model->head_width) {
         for (int p = 0; p < positions; p++) {
             const float *key = keys + (size_t)p * width + start;
-            batch->scores[p] = lm_dot(query + start, key, model->head_width)
-                               * model->attention_scale;
+            batch->scores[p] =
+                lm_dot(query + start, key, model->head_width) * model->attention_scale;
         }
         lm_softmax(batch->scores, positions);
         for (int p = 0; p < positions; p++) {
@@ -277,9 +276,9 @@ static bool is_valid_step(lm_batch *batch, const lm_entry *entries, size_t count
     memcpy(batch->new_lengths, batch->lengths, (size_t)batch->slots * sizeof(int));
     for (size_t i = 0; i < count; i++) {
         int slot = entries[i].slot;
-        if (slot < 0 || slot >= batch->slots || entries[i].token < 0
-            || entries[i].token >= batch->model->vocab
-            || batch->new_lengths[slot]++ >= batch->model->context) {
+        if (slot < 0 || slot >= batch->slots || entries[i].token < 0 ||
+            entries[i].token >= batch->model->vocab ||
+            batch->new_lengths[slot]++ >= batch->model->context) {
             return false;
         }
     }

@@ -36,9 +36,8 @@ static float *read_tensor(loader *load, const char *name, int rows, int columns)
 {
     size_t shape[LM_MAX_DIMENSIONS] = {0};
     int dimensions = load->failed ? 0 : lm_tensors_shape(load->tensors, name, shape);
-    bool fits = (dimensions == 1 && rows == 1 && shape[0] == (size_t)columns)
-                || (dimensions == 2 && shape[0] == (size_t)rows
-                    && shape[1] == (size_t)columns);
+    bool fits = (dimensions == 1 && rows == 1 && shape[0] == (size_t)columns) ||
+                (dimensions == 2 && shape[0] == (size_t)rows && shape[1] == (size_t)columns);
     if (!fits) {
         fail(load, "tensor %s is missing, damaged or not of shape %d x %d", name, rows,
              columns);
@@ -72,8 +71,8 @@ static void read_layer(loader *load, const lm_model *model, int number, lm_layer
     char name[64];
     int width = model->width;
     int mlp = model->mlp_width;
-    layer->attention_norm = read_tensor(
-        load, layer_name(name, sizeof name, number, "attention_norm"), 1, width);
+    layer->attention_norm =
+        read_tensor(load, layer_name(name, sizeof name, number, "attention_norm"), 1, width);
     read_matrix(load, layer_name(name, sizeof name, number, "qkv"), 3 * width, width,
                 &layer->qkv);
     read_matrix(load, layer_name(name, sizeof name, number, "attention_out"), width, width,
@@ -82,16 +81,15 @@ static void read_layer(loader *load, const lm_model *model, int number, lm_layer
         read_tensor(load, layer_name(name, sizeof name, number, "mlp_norm"), 1, width);
     read_matrix(load, layer_name(name, sizeof name, number, "gate_up"), 2 * mlp, width,
                 &layer->gate_up);
-    read_matrix(load, layer_name(name, sizeof name, number, "down"), width, mlp,
-                &layer->down);
+    read_matrix(load, layer_name(name, sizeof name, number, "down"), width, mlp, &layer->down);
 }
 
 /* A shape of two dimensions that are positive and small enough to multiply as int. */
 static bool read_shape(loader *load, const char *name, int *rows, int *columns)
 {
     size_t shape[LM_MAX_DIMENSIONS] = {0};
-    if (lm_tensors_shape(load->tensors, name, shape) != 2 || shape[0] > LARGEST_DIMENSION
-        || shape[1] > LARGEST_DIMENSION) {
+    if (lm_tensors_shape(load->tensors, name, shape) != 2 || shape[0] > LARGEST_DIMENSION ||
+        shape[1] > LARGEST_DIMENSION) {
         fail(load, "tensor %s is missing, damaged or no matrix of a reasonable size", name);
         return false;
     }
@@ -119,9 +117,9 @@ static void read_sizes(loader *load, lm_model *model)
     int half = 0;
     int rows = 0;
     int columns = 0;
-    if (!read_shape(load, "embedding.weight", &model->vocab, &model->width)
-        || !read_shape(load, "rope_cos", &model->context, &half)
-        || !read_shape(load, "layers.0.gate_up.weight", &rows, &columns)) {
+    if (!read_shape(load, "embedding.weight", &model->vocab, &model->width) ||
+        !read_shape(load, "rope_cos", &model->context, &half) ||
+        !read_shape(load, "layers.0.gate_up.weight", &rows, &columns)) {
         return;
     }
     int heads = (int)read_number(load, "heads", 1.0, 1024.0);
@@ -130,8 +128,8 @@ static void read_sizes(loader *load, lm_model *model)
     model->mlp_width = rows / 2;
     model->head_width = 2 * half;
     model->attention_scale = 1.0f / sqrtf((float)model->head_width);
-    if (model->width % LM_DOT_LANES != 0 || model->head_width % LM_DOT_LANES != 0
-        || heads * (long)model->head_width != model->width) {
+    if (model->width % LM_DOT_LANES != 0 || model->head_width % LM_DOT_LANES != 0 ||
+        heads * (long)model->head_width != model->width) {
         fail(load, "%d heads of width %d do not make a model of width %d", heads,
              model->head_width, model->width);
     }
@@ -140,6 +138,9 @@ static void read_sizes(loader *load, lm_model *model)
 static void read_weights(loader *load, lm_model *model)
 {
     int half = model->head_width / 2;
+    if (load->failed || model->layer_count < 1) {
+        return;
+    }
     model->layers = calloc((size_t)model->layer_count, sizeof *model->layers);
     if (model->layers == NULL) {
         fail(load, "no memory for %d layers", model->layer_count);
@@ -180,8 +181,8 @@ lm_model *lm_model_load(const char *directory, char *error, size_t error_size)
     char merges[4096];
     loader load = {.error = error, .error_size = error_size};
     lm_model *model = calloc(1, sizeof *model);
-    if (model == NULL || !join_path(weights, sizeof weights, directory, "model.safetensors")
-        || !join_path(merges, sizeof merges, directory, "tokenizer.json")) {
+    if (model == NULL || !join_path(weights, sizeof weights, directory, "model.safetensors") ||
+        !join_path(merges, sizeof merges, directory, "tokenizer.json")) {
         snprintf(error, error_size, "no memory, or the path is too long: %s", directory);
         free(model);
         return NULL;
@@ -225,20 +226,11 @@ void lm_model_free(lm_model *model)
     free(model);
 }
 
-int lm_vocab(const lm_model *model)
-{
-    return model->vocab;
-}
+int lm_vocab(const lm_model *model) { return model->vocab; }
 
-int lm_width(const lm_model *model)
-{
-    return model->width;
-}
+int lm_width(const lm_model *model) { return model->width; }
 
-int lm_context(const lm_model *model)
-{
-    return model->context;
-}
+int lm_context(const lm_model *model) { return model->context; }
 
 int32_t lm_end_of_text(const lm_model *model)
 {

@@ -86,15 +86,15 @@ lm_tensors *lm_tensors_open(const char *path, char *error, size_t error_size)
         return NULL;
     }
     tensors->file = file;
-    uint64_t header = size < HEADER_LENGTH_BYTES ? UINT64_MAX
-                                                 : little_endian(file, HEADER_LENGTH_BYTES);
+    uint64_t header =
+        size < HEADER_LENGTH_BYTES ? UINT64_MAX : little_endian(file, HEADER_LENGTH_BYTES);
     if (header > size || header > size - HEADER_LENGTH_BYTES) {
         snprintf(error, error_size, "%s is no safetensors file, or is cut off", path);
         lm_tensors_close(tensors);
         return NULL;
     }
-    tensors->header = cJSON_ParseWithLength((const char *)file + HEADER_LENGTH_BYTES,
-                                            (size_t)header);
+    tensors->header =
+        cJSON_ParseWithLength((const char *)file + HEADER_LENGTH_BYTES, (size_t)header);
     tensors->data = file + HEADER_LENGTH_BYTES + header;
     tensors->data_size = size - HEADER_LENGTH_BYTES - (size_t)header;
     if (!cJSON_IsObject(tensors->header)) {
@@ -124,8 +124,8 @@ const char *lm_tensors_metadata(const lm_tensors *tensors, const char *key)
 static int whole_number(const cJSON *item, size_t limit, size_t *out)
 {
     /* Written so that a NaN fails too. */
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0)
-        || !(item->valuedouble <= (double)limit)) {
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) ||
+        !(item->valuedouble <= (double)limit)) {
         return -1;
     }
     *out = (size_t)item->valuedouble;
@@ -142,9 +142,9 @@ static int read_shape(const cJSON *shape, size_t limit, tensor_view *view)
     view->dimensions = dimensions;
     for (int i = 0; i < LM_MAX_DIMENSIONS; i++) {
         view->shape[i] = 1;
-        if (i < dimensions
-            && (whole_number(cJSON_GetArrayItem(shape, i), limit, &view->shape[i]) != 0
-                || view->shape[i] == 0 || view->shape[i] > limit / view->elements)) {
+        if (i < dimensions &&
+            (whole_number(cJSON_GetArrayItem(shape, i), limit, &view->shape[i]) != 0 ||
+             view->shape[i] == 0 || view->shape[i] > limit / view->elements)) {
             return -1;
         }
         view->elements *= view->shape[i];
@@ -160,10 +160,10 @@ static int find_tensor(const lm_tensors *tensors, const char *name, tensor_view 
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
     size_t begin = 0;
     size_t end = 0;
-    if (type == NULL || !cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2
-        || whole_number(cJSON_GetArrayItem(offsets, 0), tensors->data_size, &begin) != 0
-        || whole_number(cJSON_GetArrayItem(offsets, 1), tensors->data_size, &end) != 0
-        || begin > end) {
+    if (type == NULL || !cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2 ||
+        whole_number(cJSON_GetArrayItem(offsets, 0), tensors->data_size, &begin) != 0 ||
+        whole_number(cJSON_GetArrayItem(offsets, 1), tensors->data_size, &end) != 0 ||
+        begin > end) {
         return -1;
     }
     if (strcmp(type, "F16") == 0) {
@@ -174,10 +174,10 @@ static int find_tensor(const lm_tensors *tensors, const char *name, tensor_view 
         return -1;
     }
     view->at = tensors->data + begin;
-    if (read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), tensors->data_size, view)
-            != 0
-        || view->elements > tensors->data_size / view->element_size
-        || view->elements * view->element_size != end - begin) {
+    if (read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), tensors->data_size, view) !=
+            0 ||
+        view->elements > tensors->data_size / view->element_size ||
+        view->elements * view->element_size != end - begin) {
         return -1;
     }
     return 0;

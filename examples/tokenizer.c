@@ -35,8 +35,8 @@ static merge *find_place(const lm_tokenizer *tokenizer, int32_t left, int32_t ri
 {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t at = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & tokenizer->table_mask;
-    while (tokenizer->table[at].joined != 0
-           && (tokenizer->table[at].left != left || tokenizer->table[at].right != right)) {
+    while (tokenizer->table[at].joined != 0 &&
+           (tokenizer->table[at].left != left || tokenizer->table[at].right != right)) {
         at = (at + 1) & tokenizer->table_mask;
     }
     return &tokenizer->table[at];
@@ -73,8 +73,8 @@ static bool add_byte_tokens(lm_tokenizer *tokenizer)
 static int32_t older_token(const cJSON *pair, int which, int32_t joined)
 {
     const cJSON *item = cJSON_GetArrayItem(pair, which);
-    bool is_older = cJSON_IsNumber(item) && item->valuedouble >= FIRST_BYTE
-                    && item->valuedouble < joined;
+    bool is_older =
+        cJSON_IsNumber(item) && item->valuedouble >= FIRST_BYTE && item->valuedouble < joined;
     return is_older ? (int32_t)item->valuedouble : 0;
 }
 
@@ -84,9 +84,9 @@ static bool add_merges(lm_tokenizer *tokenizer, const cJSON *merges)
     for (const cJSON *pair = merges->child; pair != NULL; pair = pair->next, joined++) {
         int32_t left = older_token(pair, 0, joined);
         int32_t right = older_token(pair, 1, joined);
-        if (left == 0 || right == 0 || cJSON_GetArraySize(pair) != 2
-            || !set_text(&tokenizer->texts[joined], &tokenizer->texts[left],
-                         &tokenizer->texts[right])) {
+        if (left == 0 || right == 0 || cJSON_GetArraySize(pair) != 2 ||
+            !set_text(&tokenizer->texts[joined], &tokenizer->texts[left],
+                      &tokenizer->texts[right])) {
             return false;
         }
         merge *place = find_place(tokenizer, left, right);
@@ -116,8 +116,8 @@ static lm_tokenizer *build(const cJSON *root)
     tokenizer->texts = calloc((size_t)tokenizer->vocab, sizeof *tokenizer->texts);
     tokenizer->table = calloc(places, sizeof *tokenizer->table);
     tokenizer->table_mask = places - 1;
-    if (tokenizer->texts == NULL || tokenizer->table == NULL || !add_byte_tokens(tokenizer)
-        || !add_merges(tokenizer, merges)) {
+    if (tokenizer->texts == NULL || tokenizer->table == NULL || !add_byte_tokens(tokenizer) ||
+        !add_merges(tokenizer, merges)) {
         lm_tokenizer_close(tokenizer);
         return NULL;
     }
@@ -154,10 +154,7 @@ void lm_tokenizer_close(lm_tokenizer *tokenizer)
     free(tokenizer);
 }
 
-int lm_tokenizer_vocab(const lm_tokenizer *tokenizer)
-{
-    return tokenizer->vocab;
-}
+int lm_tokenizer_vocab(const lm_tokenizer *tokenizer) { return tokenizer->vocab; }
 
 const char *lm_tokenizer_bytes(const lm_tokenizer *tokenizer, int32_t token, size_t *length)
 {
@@ -169,14 +166,19 @@ const char *lm_tokenizer_bytes(const lm_tokenizer *tokenizer, int32_t token, siz
     return tokenizer->texts[token].bytes;
 }
 
-typedef enum { LETTER, DIGIT, NEWLINE, OTHER } byte_class;
+typedef enum {
+    LETTER,
+    DIGIT,
+    NEWLINE,
+    OTHER
+} byte_class;
 
 /* Not by <ctype.h>, whose answers depend on the locale. */
 static byte_class class_of(char c)
 {
     unsigned char byte = (unsigned char)c;
-    if (byte >= 0x80 || byte == '\'' || (byte >= 'a' && byte <= 'z')
-        || (byte >= 'A' && byte <= 'Z')) {
+    if (byte >= 0x80 || byte == '\'' || (byte >= 'a' && byte <= 'z') ||
+        (byte >= 'A' && byte <= 'Z')) {
         return LETTER;
     }
     if (byte >= '0' && byte <= '9') {

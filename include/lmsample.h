@@ -1,27 +1,28 @@
 /* lmsample.h - batched LLM token sampling on OpenCL devices.
  *
- * Turns rows of logits that are on the device into tokens that are on the device. Every row of a
- * call has its own temperature, top-k, top-p, min-p, order of filters, seed and step.
+ * Turns rows of logits that are on the device into tokens that are on the device. Every row of
+ * a call has its own temperature, top-k, top-p, min-p, order of filters, seed and step.
  *
  *     lms_context_open -> lms_sampler_create -> lms_sampler_run, run, run ... -> destroy both
  *
- * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit: not
- *               on the other rows, its place in the batch, the work-group size, the number of
- *               threads, the device or the driver. docs/specification.md defines every bit.
+ * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
+ *               not on the other rows, its place in the batch, the work-group size, the number
+ *               of threads, the device or the driver. docs/specification.md defines every bit.
  * Run           lms_sampler_run allocates, builds, blocks and copies nothing. All checks come
  *               before the first enqueue; a call that fails has changed nothing and can be
  *               repeated. It enqueues at most 4 kernels, whatever the batch holds.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
- * Ownership     The library retains the cl_context, device and queue handles it keeps, and never
- *               keeps a buffer, event or pointer of a call beyond it, except that enqueued
- *               commands use the buffers until the call's event completes.
+ * Ownership     The library retains the cl_context, device and queue handles it keeps, and
+ *               never keeps a buffer, event or pointer of a call beyond it, except that
+ *               enqueued commands use the buffers until the call's event completes. Until
+ *               then nobody may write to a call's inputs.
  * Threads       A context may be used by any number of threads. A sampler may be used by one
- *               thread at a time; threads that sample at once have a sampler each. Any number of
- *               calls may be in flight (up to lms_sampler_desc.max_in_flight): a sampler's calls
- *               wait for each other on the device.
- * Errors        Every call returns an lms_status: 0, a positive code of this list, or OpenCL's own
- *               negative code. lms_error_message() says which argument, its value and the rule.
- *               What is wrong with one row's data is that row's status, never the call's.
+ *               thread at a time; threads that sample at once have a sampler each. Any number
+ *               of calls may be in flight (up to lms_sampler_desc.max_in_flight): a sampler's
+ *               calls wait for each other on the device.
+ * Errors        Every call returns an lms_status: 0, a positive code of this list, or OpenCL's
+ *               own negative code. lms_error_message() says which argument, its value and the
+ *               rule. What is wrong with one row's data is that row's status, never the call's.
  */
 #ifndef LMSAMPLE_H
 #define LMSAMPLE_H
@@ -50,16 +51,16 @@ extern "C" {
 
 /* 0: success. > 0: one of these. < 0: an OpenCL error code, passed on unchanged. */
 typedef int32_t lms_status;
-#define LMS_STATUS_MAP(X)                                                               \
-    X(LMS_OK, 0, "success")                                                             \
-    X(LMS_E_ARGUMENT, 1, "an argument is out of its range, missing, or contradictory")  \
-    X(LMS_E_BUFFER_SIZE, 2, "a buffer is smaller than the call would touch")            \
-    X(LMS_E_ROW_PARAMS, 3, "a row's parameters are out of range")                       \
-    X(LMS_E_ROW_INDEX, 4, "a row index is outside the logits")                          \
-    X(LMS_E_NO_DEVICE, 5, "no OpenCL device fits the request")                          \
-    X(LMS_E_UNSUPPORTED, 6, "the device lacks what the library needs")                  \
-    X(LMS_E_BUILD, 7, "a kernel did not compile; see lms_context_log()")                \
-    X(LMS_E_MEMORY, 8, "a host allocation failed")                                      \
+#define LMS_STATUS_MAP(X)                                                                      \
+    X(LMS_OK, 0, "success")                                                                    \
+    X(LMS_E_ARGUMENT, 1, "an argument is out of its range, missing, or contradictory")         \
+    X(LMS_E_BUFFER_SIZE, 2, "a buffer is smaller than the call would touch")                   \
+    X(LMS_E_ROW_PARAMS, 3, "a row's parameters are out of range")                              \
+    X(LMS_E_ROW_INDEX, 4, "a row index is outside the logits")                                 \
+    X(LMS_E_NO_DEVICE, 5, "no OpenCL device fits the request")                                 \
+    X(LMS_E_UNSUPPORTED, 6, "the device lacks what the library needs")                         \
+    X(LMS_E_BUILD, 7, "a kernel did not compile; see lms_context_log()")                       \
+    X(LMS_E_MEMORY, 8, "a host allocation failed")                                             \
     X(LMS_E_BUSY, 9, "too many calls are in flight; wait for the event of an earlier one")
 enum {
 #define LMS_STATUS_ENUM(name, value, text) name = value,
@@ -82,24 +83,25 @@ LMS_API const char *lms_error_message(void);
  */
 typedef struct lms_context lms_context;
 
-/* Opens a device by itself: with its own cl_context. `device` NULL or "": a GPU if there is one,
- * else an accelerator, else a CPU. Otherwise the first device whose "platform name: device name"
- * contains `device`, in upper or lower case. *out is NULL unless LMS_OK is returned. */
+/* Opens a device by itself: with its own cl_context. `device` NULL or "": a GPU if there is
+ * one, else an accelerator, else a CPU. Otherwise the first device whose "platform name: device
+ * name" contains `device`, in upper or lower case. *out is NULL unless LMS_OK is returned. */
 LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 
 /* Works in the caller's cl_context, on one of its devices. Retains both. */
-LMS_API lms_status lms_context_create(cl_context context, cl_device_id device, lms_context **out);
+LMS_API lms_status lms_context_create(cl_context context, cl_device_id device,
+                                      lms_context **out);
 
 /* Accepts NULL. Destroy the context's samplers first. */
 LMS_API void lms_context_destroy(lms_context *ctx);
 
-/* The handles the context works with, still owned by it. The queue is an in-order queue, made for
- * callers that have none. */
+/* The handles the context works with, still owned by it. The queue is an in-order queue, made
+ * for callers that have none. */
 LMS_API cl_context lms_context_cl_context(const lms_context *ctx);
 LMS_API cl_device_id lms_context_device(const lms_context *ctx);
 LMS_API cl_command_queue lms_context_queue(const lms_context *ctx);
 
-/* The log of the last build that failed, or "". Valid until the context's next failing build. */
+/* The log of the last build that failed, or "". Valid until the next build that fails. */
 LMS_API const char *lms_context_log(const lms_context *ctx);
 
 /* ---------------------------------------------------------------------------------------------
@@ -107,29 +109,38 @@ LMS_API const char *lms_context_log(const lms_context *ctx);
  */
 typedef struct lms_sampler lms_sampler;
 
-typedef enum lms_dtype { LMS_FLOAT32 = 1, LMS_FLOAT16 = 2, LMS_BFLOAT16 = 3 } lms_dtype;
-typedef enum lms_token_type { LMS_INT32 = 1, LMS_INT64 = 2 } lms_token_type;
+typedef enum lms_dtype {
+    LMS_FLOAT32 = 1,
+    LMS_FLOAT16 = 2,
+    LMS_BFLOAT16 = 3
+} lms_dtype;
+typedef enum lms_token_type {
+    LMS_INT32 = 1,
+    LMS_INT64 = 2
+} lms_token_type;
 
 /* Outputs beyond token and status. Each costs at least one more read of the logits, and is
  * there only in a sampler that was made for it. */
-#define LMS_OUT_LOGPROB_RAW 1u /* log-probability of the token before temperature and filters  */
-#define LMS_OUT_LOGPROB 2u     /* ... in the distribution that it was drawn from               */
-#define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                             */
-#define LMS_OUT_PROBS 8u       /* the processed probabilities of the whole row                 */
+#define LMS_OUT_LOGPROB_RAW 1u /* log-probability before temperature and filters          */
+#define LMS_OUT_LOGPROB 2u     /* ... in the distribution that the token was drawn from   */
+#define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                        */
+#define LMS_OUT_PROBS 8u       /* the processed probabilities of the whole row            */
+
+/* clang-format off: the tables below are laid out by hand */
 
 /* What a sampler is for. Zero what is not needed. */
 typedef struct lms_sampler_desc {
-    uint32_t vocab;            /* V, logits per row: 1 .. LMS_MAX_VOCAB                           */
-    uint32_t max_rows;         /* most rows of one call: >= 1                                     */
-    lms_dtype logits;          /* type of the logits                                              */
-    lms_token_type tokens;     /* type of the tokens; 0 = LMS_INT32                               */
-    uint32_t outputs;          /* LMS_OUT_... or-ed                                               */
-    uint32_t max_in_flight;    /* calls with host records or indices that may be unfinished at
-                                  once, 1 .. 64; 0 = 8                                            */
-    uint32_t work_items;       /* work-items that share a row: a power of two, 1 .. 256, at most
-                                  the device's limit; 0 = fit for the device. Never changes a
-                                  result                                                          */
-    uint32_t reserved;         /* 0                                                               */
+    uint32_t vocab;         /* V, logits per row: 1 .. LMS_MAX_VOCAB                        */
+    uint32_t max_rows;      /* most rows of one call: >= 1                                  */
+    lms_dtype logits;       /* type of the logits                                           */
+    lms_token_type tokens;  /* type of the tokens; 0 = LMS_INT32                            */
+    uint32_t outputs;       /* LMS_OUT_... or-ed                                            */
+    uint32_t max_in_flight; /* calls with host records or indices that may be unfinished
+                               at once, 1 .. 64; 0 = 8                                      */
+    uint32_t work_items;    /* work-items that share a row: a power of two, 1 .. 256, at
+                               most the device's limit; 0 = fit for the device. Never
+                               changes a result                                             */
+    uint32_t reserved;      /* 0                                                            */
 } lms_sampler_desc;
 
 /* A buffer and the element at which the data begins. */
@@ -141,31 +152,33 @@ typedef struct lms_view {
 /* One call. Zero what is not used. `rows` outputs are written, at [offset + row].
  *
  * Parameters come by one of two doors. Host records (`params`) are checked before anything is
- * enqueued, and read before the call returns. Records on the device (`params_device`) are checked
- * by the kernel: a bad one gives its own row LMS_ROW_BAD_PARAMS and touches no other. The same
- * holds for the row indices. */
+ * enqueued, and read before the call returns. Records on the device (`params_device`) are
+ * checked by the kernel: a bad one gives its own row LMS_ROW_BAD_PARAMS and touches no other.
+ * The same holds for the row indices. */
 typedef struct lms_batch {
-    uint32_t rows;             /* 0 .. max_rows; 0 enqueues a marker only                         */
-    lms_view logits;           /* in: [logits_rows][row_stride], V used of each row; not written  */
-    size_t row_stride;         /*     from row to row, >= V; 0 = V                                */
-    size_t logits_rows;        /*     rows there are in the buffer, <= 2^31; 0 = `rows`           */
-    const lms_row_params *params;  /* in: [rows], on the host, or ...                             */
-    lms_view params_device;        /*     ... lms_row_params[rows] (offset in records)            */
-    const int32_t *index;      /* in: [rows]: which logits row each row reads, LMS_SKIP_ROW for
-                                  none; or ...                                                    */
-    lms_view index_device;     /*     ... int32[rows]; neither: row r reads logits row r          */
-    lms_view uniforms;         /* in: uint32[rows][uniforms_per_row][4] (offset in attempts, of 4
-                                  words), or none: random words in the place of Philox's
-                                  (specification, section 7)                                      */
-    uint32_t uniforms_per_row; /*     attempts they suffice for, >= 1 if given                    */
-    lms_view tokens;           /* out: int32 or int64[rows]; LMS_NO_TOKEN where there is none     */
-    lms_view status;           /* out: uint32[rows], LMS_ROW_...; optional                        */
-    lms_view logprob_raw;      /* out: float[rows], natural log; optional, see LMS_OUT_...        */
-    lms_view logprob;          /* out: float[rows]; optional                                      */
-    lms_view kept;             /* out: int32[rows]; optional                                      */
-    lms_view probs;            /* out: float[rows][probs_stride]; optional                        */
-    size_t probs_stride;       /*      from row to row, >= V; 0 = V                               */
+    uint32_t rows;                /* 0 .. max_rows; 0 enqueues a marker only                */
+    lms_view logits;              /* in: [logits_rows][row_stride], V used of each row;
+                                     never written                                          */
+    size_t row_stride;            /*     from row to row, >= V; 0 = V                       */
+    size_t logits_rows;           /*     rows that the buffer has, <= 2^31; 0 = `rows`      */
+    const lms_row_params *params; /* in: [rows], on the host, or ...                        */
+    lms_view params_device;       /*     ... lms_row_params[rows] (offset in records)       */
+    const int32_t *index;         /* in: [rows], the logits row that each row reads,
+                                     LMS_SKIP_ROW for none; or ...                          */
+    lms_view index_device;        /*     ... int32[rows]; neither: row r reads logits row r */
+    lms_view uniforms;            /* in: uint32[rows][uniforms_per_row][4] (offset in
+                                     attempts, of 4 words), or none: random words in the
+                                     place of Philox's (specification, section 7)           */
+    uint32_t uniforms_per_row;    /*     attempts they suffice for, >= 1 if given           */
+    lms_view tokens;              /* out: int32 or int64[rows]; LMS_NO_TOKEN where none     */
+    lms_view status;              /* out: uint32[rows], LMS_ROW_...; optional               */
+    lms_view logprob_raw;         /* out: float[rows], natural log; optional (LMS_OUT_...)  */
+    lms_view logprob;             /* out: float[rows]; optional                             */
+    lms_view kept;                /* out: int32[rows]; optional                             */
+    lms_view probs;               /* out: float[rows][probs_stride]; optional               */
+    size_t probs_stride;          /*      from row to row, >= V; 0 = V                      */
 } lms_batch;
+/* clang-format on */
 
 /* Builds or finds the kernels and allocates the workspace. Slow; once per shape.
  * *out is NULL unless LMS_OK is returned. */
@@ -178,8 +191,8 @@ LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 /* Device memory that the sampler holds, in bytes. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
-/* Enqueues one batch on a queue of the context's device, in order or out of order. The wait list
- * and the event are as for clEnqueueNDRangeKernel; the caller releases the event. */
+/* Enqueues one batch on a queue of the context's device, in order or out of order. The wait
+ * list and the event are as for clEnqueueNDRangeKernel; the caller releases the event. */
 LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const lms_batch *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);
@@ -196,9 +209,9 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const void *logits, siz
  * Row parameters
  */
 /* Temperature 1, no filter. */
-#define LMS_ROW_PARAMS_INIT                                \
-    {                                                      \
-        0, 0, 1.0f, 1.0f, 0.0f, 0, LMS_PRESET_VLLM, { 0, 0, 0 } \
+#define LMS_ROW_PARAMS_INIT                                                                    \
+    {                                                                                          \
+        0, 0, 1.0f, 1.0f, 0.0f, 0, LMS_PRESET_VLLM, { 0, 0, 0 }                                \
     }
 
 /* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. */

@@ -1,4 +1,4 @@
-/* probe.cl - does the device lay out records and round as the host and the specification expect?
+/* probe.cl - does the device lay out records and round as it should?
  *
  *   in   three float operands that no compiler can fold
  *   out  results uint[LMS_PROBE_RESULTS]; host/probe.c knows the right ones

@@ -1,9 +1,10 @@
-/* report.cl - what a caller may want to know beside the token (specification, section 9). A kernel of
- * its own, because it reads the whole row again; only samplers that were made for it have it.
+/* report.cl - what a caller may want to know beside the token (specification, section 9). A
+ * kernel of its own, because it reads the whole row again; only samplers that were made for it
+ * have it.
  *
  *   in   as for lms_sample, and its outcome
- *   out  logprob_raw, logprob float[rows]; kept int[rows]; probs float[rows][probs_stride], each
- *        where `wanted` has its LMS_OUT_ bit
+ *   out  logprob_raw, logprob float[rows]; kept int[rows]; probs float[rows][probs_stride],
+ *        each where `wanted` has its LMS_OUT_ bit
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM
  *   mem  sizeof(lms_shared) local
  */
@@ -74,8 +75,8 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     const bool filtered = outcome.filtered & LMS_FILTERED;
     /* A row without a token is not looked at: its index may point anywhere. */
     const ulong source = has_token ? (ulong)outcome.source : 0;
-    lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups, tile_keys, 0, 0,
-                             &shared);
+    lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups, tile_keys, 0,
+                             0, &shared);
     const lms_cut cut = lms_cut_at(outcome.cut_key, outcome.cut_id);
     lms_scaled raw, scaled;
     lms_measure own;
@@ -84,7 +85,9 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     own.count = 0;
     row.max_key = outcome.max_key;
     if (has_token) raw = lms_at_scale(lms_scale(1.0f), row.max_key);
-    if (drawn) scaled = lms_at_scale(lms_scale(params[params_offset + r].temperature), row.max_key);
+    if (drawn) {
+        scaled = lms_at_scale(lms_scale(params[params_offset + r].temperature), row.max_key);
+    }
     if (has_token && wanted & LMS_OUT_LOGPROB_RAW) raw_own = lms_total_own(&row, &raw);
     if (drawn && (filtered || wanted & LMS_OUT_KEPT)) own = lms_kept_own(&row, &scaled, cut);
     if (drawn && !filtered && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS)) {
@@ -96,7 +99,8 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     const ulong count = lms_sum_of_all(&shared, own.count);
 
     if (wanted & LMS_OUT_PROBS && !skipped) {
-        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0, probs + probs_offset + r * probs_stride);
+        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0,
+                        probs + probs_offset + r * probs_stride);
     }
     lms_sync(); /* the greedy row's zeros before its one */
     if (lms_lane() != 0 || skipped) return;
@@ -105,7 +109,8 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
         probs[probs_offset + r * probs_stride + (ulong)outcome.token] = 1.0f;
     }
     if (wanted & LMS_OUT_LOGPROB_RAW) {
-        logprob_raw[logprob_raw_offset + r] = has_token ? gap - lms_log_mass(&raw, raw_mass) : NAN;
+        logprob_raw[logprob_raw_offset + r] =
+            has_token ? gap - lms_log_mass(&raw, raw_mass) : NAN;
     }
     if (wanted & LMS_OUT_LOGPROB) {
         logprob[logprob_offset + r] =

@@ -1,11 +1,12 @@
 /* sample.cl - a row's token, from the maxima of its groups and the few logits they point to.
  *
- *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only): then
- *        the row's tiles are done here, while the row is in the cache; params lms_row_params[rows];
- *        words uint[rows][attempts][4] or none
+ *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only):
+ *        then the row's tiles are done here, while the row is in the cache; params
+ *        lms_row_params[rows]; words uint[rows][attempts][4] or none
  *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM: one team a row
- *   mem  sizeof(lms_shared) local; list and prefix: LMS_LIST entries and `tiles` sums a row, global
+ *   mem  sizeof(lms_shared) local; list and prefix: LMS_LIST entries and `tiles` sums a row,
+ *        global
  *
  * A row is a sequence of supersteps: lms_part_of() does a work-item's part of one, lms_meet()
  * combines the parts, lms_next() decides on the next step, alike in all work-items.
@@ -68,6 +69,8 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
     task.p = params[params_offset + r];
     task.outcome.token = LMS_NO_TOKEN;
     task.outcome.filtered = 0;
+    task.outcome.max_key = LMS_NEVER;
+    task.cut = lms_cut_none();
     task.outcome.source = source_row;
     const uint field = lms_bad_field(task.p);
     if (source_row == LMS_SKIP_ROW) {
@@ -95,9 +98,9 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
             task.outcome.status |= seen[r * chunks + i];
         }
         lms_sample_row(&row, &task);
-        task.outcome.cut_key = task.cut.key;
-        task.outcome.cut_id = task.cut.id;
     }
+    task.outcome.cut_key = task.cut.key;
+    task.outcome.cut_id = task.cut.id;
     if (lms_lane() == 0) {
         outcomes[r] = task.outcome;
         tokens[tokens_offset + r] = (lms_token)task.outcome.token;

@@ -20,7 +20,7 @@ int lms_group_key_checked(__global const lms_logit *x, uint begin, uint vocab, u
     int8 best = (int8)(LMS_NEVER);
     for (uint i = begin; i < begin + LMS_GROUP; i += 8) {
         const float8 v = lms_load8_until(x, i, vocab);
-        if (any((as_int8(v) & 0x7fffffff) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
+        if (any(lms_magnitudes8(v) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
         best = max(best, lms_keys8(v));
     }
     return lms_max8(best);
@@ -42,8 +42,8 @@ int lms_tile_keys(__global const lms_logit *x, uint tile, uint vocab, __global i
             const float8 c = lms_load8(x, at + 16), d = lms_load8(x, at + 24);
             best[g] = max(max(lms_keys8_unchecked(a), lms_keys8_unchecked(b)),
                           max(lms_keys8_unchecked(c), lms_keys8_unchecked(d)));
-            magnitude = max(magnitude, max(max(as_int8(a) & 0x7fffffff, as_int8(b) & 0x7fffffff),
-                                           max(as_int8(c) & 0x7fffffff, as_int8(d) & 0x7fffffff)));
+            magnitude = max(magnitude, max(max(lms_magnitudes8(a), lms_magnitudes8(b)),
+                                           max(lms_magnitudes8(c), lms_magnitudes8(d))));
         }
         if (!any(magnitude > LMS_KEY_INF)) {
             const int8 ab = (int8)(max(best[0].lo, best[0].hi), max(best[1].lo, best[1].hi));
@@ -81,14 +81,13 @@ uint lms_own_tiles(__global const lms_logit *x, uint vocab, uint first, uint las
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong stride,
-                     ulong logits_rows, uint vocab, __global const int *index, ulong index_offset,
-                     uint has_index, __global int *groups, __global int *tile_keys,
-                     __global uint *seen)
+                     ulong logits_rows, uint vocab, __global const int *index,
+                     ulong index_offset, uint has_index, __global int *groups,
+                     __global int *tile_keys, __global uint *seen)
 {
     const uint row = (uint)get_global_id(1);
     const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
     const uint tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
-    const uint lane = (uint)get_local_id(0);
     const long source = has_index ? (long)index[index_offset + row] : (long)row;
     uint nan = 0;
     if (source < 0 || (ulong)source >= logits_rows) return;
@@ -100,12 +99,13 @@ void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong strid
 #if LMS_TEAM < 32
     nan = lms_own_tiles(x, vocab, first, last, groups, tile_keys);
 #else
+    const uint lane = (uint)get_local_id(0);
     /* A work-item reads quarters of groups, its neighbours the next ones: coalesced. */
     __local int quarters[LMS_TEAM];
     for (uint from = first * LMS_TILE; from < last * LMS_TILE; from += LMS_TEAM * 8) {
         const uint at = from + lane * 8;
         const float8 v = lms_load8_until(x, at, vocab);
-        if (any((as_int8(v) & 0x7fffffff) > LMS_KEY_INF)) nan = LMS_ROW_NAN_SEEN;
+        if (any(lms_magnitudes8(v) > LMS_KEY_INF)) nan = LMS_ROW_NAN_SEEN;
         quarters[lane] = lms_max8(lms_keys8(v));
         barrier(CLK_LOCAL_MEM_FENCE);
         const uint group = from / LMS_GROUP + lane;
@@ -127,10 +127,10 @@ void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong strid
     seen[(ulong)row * chunks + chunk] = nan;
 #else
     __local uint any_nan;
-    if (lane == 0) any_nan = 0;
+    if (get_local_id(0) == 0) any_nan = 0;
     barrier(CLK_LOCAL_MEM_FENCE);
     if (nan) atomic_or(&any_nan, nan);
     barrier(CLK_LOCAL_MEM_FENCE);
-    if (lane == 0) seen[(ulong)row * chunks + chunk] = any_nan;
+    if (get_local_id(0) == 0) seen[(ulong)row * chunks + chunk] = any_nan;
 #endif
 }

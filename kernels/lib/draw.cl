@@ -1,8 +1,8 @@
 /* draw.cl - the envelope and the draw (specification, sections 5 and 7).
  *
- * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give an
- * envelope of the kept tokens; a draw from it is accepted with at least one slot in 65, and an
- * accepted draw is exact. No pass over the logits, no sum of weights. */
+ * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give
+ * an envelope of the kept tokens; a draw from it is accepted with at least one slot in 65, and
+ * an accepted draw is exact. No pass over the logits, no sum of weights. */
 
 #define LMS_ATTEMPTS 4096u
 
@@ -13,7 +13,8 @@ typedef struct lms_drawn {
 } lms_drawn;
 
 /* Bounds of the tile's groups that are in the envelope, 0 for the others. */
-int8 lms_bounds8(const lms_row *row, const lms_scaled *scaled, lms_unit unit, lms_cut cut, uint tile)
+int8 lms_bounds8(const lms_row *row, const lms_scaled *scaled, lms_unit unit, lms_cut cut,
+                 uint tile)
 {
     const int8 keys = lms_tile_groups(row, tile);
     const int8 w = lms_weights8(scaled, unit, lms_logits_of8(keys));
@@ -57,7 +58,7 @@ lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
                       uint4 q)
 {
     const ulong place = mul_hi((ulong)q.y << 32 | q.x, envelope);
-    /* The last tile with prefix <= place: tiles without a share have the same prefix as the next. */
+    /* The last tile with prefix <= place: one without a share has the prefix of the next. */
     uint tile = 0, end = row->tiles;
     while (end - tile > 1) {
         const uint middle = (tile + end) / 2;
@@ -95,14 +96,15 @@ typedef struct lms_source {
     uint attempts;
 } lms_source;
 
-/* The own attempt of a round that begins at `from`: larger is earlier, LMS_NOT_DRAWN is none. The
- * low 32 bits are the token. */
+/* The own attempt of a round that begins at `from`: larger is earlier, LMS_NOT_DRAWN is none.
+ * The low 32 bits are the token. */
 #define LMS_NOT_DRAWN (-1l)
 long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
              const lms_source *source, uint from)
 {
     const uint attempt = from + lms_lane();
-    if (attempt >= source->attempts) return LMS_NOT_DRAWN;
+    /* No envelope: only if somebody writes to the logits meanwhile. */
+    if (attempt >= source->attempts || envelope == 0) return LMS_NOT_DRAWN;
     const uint4 q = source->words ? vload4(attempt, source->words)
                                   : lms_attempt_words(source->seed, source->step, attempt);
     const lms_drawn drawn = lms_attempt(row, scaled, cut, envelope, q);

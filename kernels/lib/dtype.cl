@@ -1,4 +1,4 @@
-/* dtype.cl - how logits are stored: the only file that knows, and the only one that reads them. */
+/* dtype.cl - how logits are stored: the only file that knows, and the only one that reads. */
 
 #if LMS_LOGITS == 1 /* float32 */
 typedef float lms_logit;

@@ -1,12 +1,13 @@
-/* filter.cl - min-p's cut, and top-p's target (specification, section 6). All filters keep a top
- * segment of the same order, so what several keep is the tightest of their cuts. */
+/* filter.cl - min-p's cut, and top-p's target (specification, section 6). All filters keep a
+ * top segment of the same order, so what several keep is the tightest of their cuts. */
 
-/* The smallest key whose logit passes. The test is monotone in the logit, because every rounding
- * in it is; so is bisection over keys exact. */
+/* The smallest key whose logit passes. The test is monotone in the logit, because every
+ * rounding in it is; so is bisection over keys exact. */
 lms_cut lms_min_p(const lms_scaled *scaled, float min_p)
 {
     if (scaled->huge || min_p == 1.0f) return lms_cut_at(scaled->max_key, UINT_MAX);
-    /* min_p = a * 2^b; a subnormal one has fewer bits in a, and the same b as the smallest normal. */
+    /* min_p = a * 2^b; a subnormal one has fewer bits in a, and the same b as the smallest
+     * normal. */
     const uint bits = as_uint(min_p);
     const uint exponent = max(bits >> 23, 1u);
     const ulong a = bits >> 23 ? (bits & 0x7fffffu) | 0x800000u : bits;

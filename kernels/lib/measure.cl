@@ -5,7 +5,8 @@ typedef struct lms_measure {
     ulong count;
 } lms_measure;
 
-/* `total` of section 4, of the own tiles: weights are summed before they are rounded to the row's unit. */
+/* `total` of section 4, of the own tiles: weights are summed before they are rounded to the
+ * row's unit. */
 ulong lms_total_own(const lms_row *row, const lms_scaled *scaled)
 {
     ulong mass = 0;

@@ -1,7 +1,7 @@
 /* number.cl - the arithmetic of the specification: sections 2, 3 and 8.
  *
- * Only operations that OpenCL rounds correctly (+ - * fma and conversions) and integers. A device's
- * division, exp2 or log2 would differ from another's. */
+ * Only operations that OpenCL rounds correctly (+ - * fma and conversions) and integers. A
+ * device's division, exp2 or log2 would differ from another's. */
 #pragma OPENCL FP_CONTRACT OFF
 
 /* numerator * 2^-63 / x for a positive normal x, rounded to 24 bits, ties up. */
@@ -57,8 +57,9 @@ typedef struct lms_scaled {
     long top;
 } lms_scaled;
 
-/* A tile in such a row: x*s = h + z, the exponent of its unit of weight is -(29 - c) relative to
- * 2^h; a token's mass is its weight << 13 >> shift. Tiles that do not count have shift 64. */
+/* A tile in such a row: x*s = h + z, the exponent of its unit of weight is -(29 - c) relative
+ * to 2^h; a token's mass is its weight << 13 >> shift. Tiles that do not count have
+ * shift 64. */
 typedef struct lms_unit {
     float h;
     float c;

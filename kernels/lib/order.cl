@@ -7,18 +7,19 @@
 #define LMS_NEVER (-0x7f800000)
 #define LMS_KEY_INF 0x7f800000
 
+int8 lms_magnitudes8(float8 x) { return as_int8(x) & 0x7fffffff; }
+
 /* Keys of tokens of which none is NaN. */
 int8 lms_keys8_unchecked(float8 x)
 {
     const int8 bits = as_int8(x);
     const int8 sign = bits >> 31;
-    return ((bits & 0x7fffffff) ^ sign) - sign;
+    return (lms_magnitudes8(x) ^ sign) - sign;
 }
 
 int8 lms_keys8(float8 x)
 {
-    const int8 magnitude = as_int8(x) & 0x7fffffff;
-    return select(lms_keys8_unchecked(x), (int8)(LMS_NEVER), magnitude > LMS_KEY_INF);
+    return select(lms_keys8_unchecked(x), (int8)(LMS_NEVER), lms_magnitudes8(x) > LMS_KEY_INF);
 }
 
 int lms_key(float x)
@@ -30,7 +31,10 @@ int lms_key(float x)
 }
 
 /* The logit of a key; +0 for 0. */
-float lms_logit_of(int key) { return as_float(key < 0 ? (int)(0x80000000u | (uint)-key) : key); }
+float lms_logit_of(int key)
+{
+    return as_float(key < 0 ? (int)(0x80000000u | (uint)-key) : key);
+}
 float8 lms_logits_of8(int8 key)
 {
     const int8 sign = key >> 31;

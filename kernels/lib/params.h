@@ -20,8 +20,8 @@ static lms_u32 lms_bits_of(lms_f32 x)
 }
 #endif
 
-/* 0 or the LMS_FIELD_... of the first field out of range. By bit patterns: a device that flushes
- * subnormals would take the smallest temperatures for 0. */
+/* 0 or the LMS_FIELD_... of the first field out of range. By bit patterns: a device that
+ * flushes subnormals would take the smallest temperatures for 0. */
 static lms_u32 lms_bad_field(const lms_row_params p)
 {
     const lms_u32 t = lms_bits_of(p.temperature);

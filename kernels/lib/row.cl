@@ -1,7 +1,7 @@
 /* row.cl - a row as the kernels after the tile pass see it.
  *
- * A team's work-items own contiguous runs of tiles, so that what they list or sum is in the order
- * of token ids when taken lane by lane. */
+ * A team's work-items own contiguous runs of tiles, so that what they list or sum is in the
+ * order of token ids when taken lane by lane. */
 
 #define LMS_TILE 256u
 #define LMS_GROUP 32u
@@ -76,9 +76,10 @@ typedef struct lms_outcome {
 } lms_outcome;
 
 /* Row r of the batch. */
-lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r, __global const int *groups,
-                   __global const int *tile_keys, __global lms_entry *list,
-                   __global ulong *prefix, __local lms_shared *shared)
+lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
+                   __global const int *groups, __global const int *tile_keys,
+                   __global lms_entry *list, __global ulong *prefix,
+                   __local lms_shared *shared)
 {
     lms_row row;
     row.x = x;

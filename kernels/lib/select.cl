@@ -1,11 +1,11 @@
-/* select.cl - where a cut falls: the shortest run of tokens, in their order, that reaches a count
- * or a mass. Exact for every input; only the time depends on the data.
+/* select.cl - where a cut falls: the shortest run of tokens, in their order, that reaches a
+ * count or a mass. Exact for every input; only the time depends on the data.
  *
  * What a work-item does of it in a superstep is here; sample.cl says which step follows which.
  * Invariant of every search: the cut lies among the tokens with low < key <= high, and
- * `before` is the measure (count or mass) of the tokens with key > high. A round bins the interval
- * and narrows it to the bin in which the target is reached. Bins of keys shrink 1024 times a
- * round, so four rounds reach a single key; among tokens of one key the ids decide. */
+ * `before` is the measure (count or mass) of the tokens with key > high. A round bins the
+ * interval and narrows it to the bin in which the target is reached. Bins of keys shrink 1024
+ * times a round, so four rounds reach a single key; among tokens of one key the ids decide. */
 
 typedef struct lms_search {
     ulong target; /* kept are the tokens whose predecessors measure less; > 0 */
@@ -119,8 +119,8 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
     }
 }
 
-/* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on where
- * `write`. Returns the count, which may be more than the list holds. */
+/* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
+ * where `write`. Returns the count, which may be more than the list holds. */
 uint lms_list_own(const lms_row *row, const lms_scaled *scaled, const lms_search *f, uint at,
                   bool write)
 {
@@ -177,8 +177,8 @@ ulong lms_listed_mass(const lms_row *row, uint n, lms_cut base)
     return mass;
 }
 
-/* Measure of the own entries with the key f->high. Where `stop` > 0, which they reach: until they
- * do, and *id is the token at which that is. */
+/* Measure of the own entries with the key f->high. Where `stop` > 0, which they reach: until
+ * they do, and *id is the token at which that is. */
 ulong lms_tie_list(const lms_row *row, const lms_search *f, uint n, ulong stop, uint *id)
 {
     ulong sum = 0;

@@ -1,4 +1,4 @@
-/* task.cl - what a team knows of its row on the way to a token. sample.cl has the order of steps. */
+/* task.cl - what a team knows of its row on the way to a token; sample.cl has the steps. */
 
 typedef enum lms_step {
     LMS_STEP_MAXIMUM,    /* the row's largest key                                     */

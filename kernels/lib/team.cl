@@ -1,10 +1,10 @@
 /* team.cl - the work-items that share a row.
  *
- * LMS_TEAM of them, a power of two: 1 on a CPU, where barriers are dear and vectors do the work;
- * a whole work-group on a GPU. A row is worked on in supersteps: every work-item does its part
- * without any barrier, then all of them meet in lms_meet(), the only place that has barriers.
- * (Barriers under conditions would be legal where the condition is uniform, but compilers for CPUs
- * copy the rest of the kernel for each one: a dozen take minutes to build.)
+ * LMS_TEAM of them, a power of two: 1 on a CPU, where barriers are dear and vectors do the
+ * work; a whole work-group on a GPU. A row is worked on in supersteps: every work-item does its
+ * part without any barrier, then all of them meet in lms_meet(), the only place that has
+ * barriers. (Barriers under conditions would be legal where the condition is uniform, but
+ * compilers for CPUs copy the rest of the kernel for each one: a dozen take minutes to build.)
  *
  * Everything that is combined is an integer, so number and order of work-items never show. */
 #ifndef LMS_TEAM
@@ -19,8 +19,8 @@ typedef struct lms_part {
     long best;
 } lms_part;
 
-/* What it takes home. A step that uses the bins has a target > 0; the crossing is the first bin at which the measure of the bins up to it
- * reaches the target; bin LMS_BINS if none does. */
+/* What it takes home. A step that uses the bins has a target > 0; the crossing is the first bin
+ * at which the measure of the bins up to it reaches the target; bin LMS_BINS if none does. */
 typedef struct lms_meeting {
     ulong before; /* sums of lower lanes */
     ulong total;  /* of all lanes */

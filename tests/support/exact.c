@@ -11,7 +11,8 @@ typedef struct value {
     uint32_t token;
 } value;
 
-static int compare_values(const void *left, const void *right) {
+static int compare_values(const void *left, const void *right)
+{
     const value *a = left;
     const value *b = right;
     if (a->logit > b->logit) {
@@ -23,14 +24,16 @@ static int compare_values(const void *left, const void *right) {
     return a->token < b->token ? -1 : 1;
 }
 
-static long double log_ratio(float x, float top, long double temperature) {
+static long double log_ratio(float x, float top, long double temperature)
+{
     if (x == top) {
         return 0.0L;
     }
     return ((long double)x - (long double)top) / temperature;
 }
 
-static bool fill(exact_row *row, const float *logits, float temperature) {
+static bool fill(exact_row *row, const float *logits, float temperature)
+{
     value *const values = malloc(row->vocab * sizeof *values);
     if (!values) {
         return false;
@@ -53,7 +56,8 @@ static bool fill(exact_row *row, const float *logits, float temperature) {
     return true;
 }
 
-exact_row *exact_prepare(const float *logits, uint32_t vocab, float temperature) {
+exact_row *exact_prepare(const float *logits, uint32_t vocab, float temperature)
+{
     exact_row *const row = calloc(1, sizeof *row);
     if (!row) {
         return NULL;
@@ -69,7 +73,8 @@ exact_row *exact_prepare(const float *logits, uint32_t vocab, float temperature)
     return row;
 }
 
-void exact_row_free(exact_row *row) {
+void exact_row_free(exact_row *row)
+{
     if (!row) {
         return;
     }
@@ -79,7 +84,8 @@ void exact_row_free(exact_row *row) {
     free(row);
 }
 
-uint32_t exact_top_k(const exact_row *row, const float *logits, uint32_t k, bool ties) {
+uint32_t exact_top_k(const exact_row *row, const float *logits, uint32_t k, bool ties)
+{
     uint32_t count = k < row->live ? k : row->live;
     while (ties && count > 0 && count < row->live &&
            !(logits[row->order[count]] < logits[row->order[count - 1]])) {
@@ -88,7 +94,8 @@ uint32_t exact_top_k(const exact_row *row, const float *logits, uint32_t k, bool
     return count;
 }
 
-uint32_t exact_min_p(const exact_row *row, long double ln_min_p) {
+uint32_t exact_min_p(const exact_row *row, long double ln_min_p)
+{
     uint32_t count = 0;
     while (count < row->live && row->log_ratio[count] >= ln_min_p) {
         count++;
@@ -96,7 +103,8 @@ uint32_t exact_min_p(const exact_row *row, long double ln_min_p) {
     return count;
 }
 
-uint32_t exact_top_p(const exact_row *row, uint32_t base, long double p) {
+uint32_t exact_top_p(const exact_row *row, uint32_t base, long double p)
+{
     const long double threshold = p * row->prefix[base];
     uint32_t count = 0;
     while (count < row->live && row->prefix[count] < threshold) {
@@ -105,12 +113,13 @@ uint32_t exact_top_p(const exact_row *row, uint32_t base, long double p) {
     return count;
 }
 
-long double exact_logprob(const exact_row *row, uint32_t rank, uint32_t kept) {
+long double exact_logprob(const exact_row *row, uint32_t rank, uint32_t kept)
+{
     return row->log_ratio[rank] - logl(row->prefix[kept]);
 }
 
-long double exact_total_variation(const exact_row *row, uint32_t kept,
-                                  const long double *mass) {
+long double exact_total_variation(const exact_row *row, uint32_t kept, const long double *mass)
+{
     long double sum = 0.0L;
     for (uint32_t i = 0; i < row->vocab; i++) {
         sum += mass[i];

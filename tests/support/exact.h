@@ -32,7 +32,6 @@ uint32_t exact_top_p(const exact_row *row, uint32_t base, long double p);
 /* ln of the probability of the token at `rank` among the first `kept`. */
 long double exact_logprob(const exact_row *row, uint32_t rank, uint32_t kept);
 /* Total variation between softmax over the first `kept` and `mass` (per token, any unit). */
-long double exact_total_variation(const exact_row *row, uint32_t kept,
-                                  const long double *mass);
+long double exact_total_variation(const exact_row *row, uint32_t kept, const long double *mass);
 
 #endif

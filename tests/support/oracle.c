@@ -13,7 +13,8 @@ typedef struct ranked {
     uint32_t token;
 } ranked;
 
-static int compare_ranked(const void *left, const void *right) {
+static int compare_ranked(const void *left, const void *right)
+{
     const ranked *a = left;
     const ranked *b = right;
     if (a->key != b->key) {
@@ -23,7 +24,8 @@ static int compare_ranked(const void *left, const void *right) {
 }
 
 /* Section 1. */
-static bool read_logits(oracle_row *row, const float *logits) {
+static bool read_logits(oracle_row *row, const float *logits)
+{
     ranked *const list = malloc(row->vocab * sizeof *list);
     if (!list) {
         return false;
@@ -57,12 +59,11 @@ static bool read_logits(oracle_row *row, const float *logits) {
     return true;
 }
 
-static uint32_t smaller(uint32_t a, uint32_t b) {
-    return a < b ? a : b;
-}
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* Weights and S_t of one tile, its top and split; a dead tile stays all zero. */
-static void measure_tile(const oracle_row *row, oracle_measure *measure, uint32_t t) {
+static void measure_tile(const oracle_row *row, oracle_measure *measure, uint32_t t)
+{
     oracle_tile *const tile = &measure->tiles[t];
     const uint32_t first = t * ORACLE_TILE;
     const uint32_t end = smaller(first + ORACLE_TILE, row->vocab);
@@ -91,12 +92,14 @@ static void measure_tile(const oracle_row *row, oracle_measure *measure, uint32_
 }
 
 /* value * 2^GUARD / 2^shift, rounded down; value < 2^40 */
-static uint64_t in_row_units(uint64_t value, uint64_t shift) {
+static uint64_t in_row_units(uint64_t value, uint64_t shift)
+{
     return shift >= 60 ? 0 : (value << ORACLE_GUARD) >> shift;
 }
 
 /* Sections 3 and 4 of a row that is not empty. */
-static bool measure_row(const oracle_row *row, float scale, oracle_measure *measure) {
+static bool measure_row(const oracle_row *row, float scale, oracle_measure *measure)
+{
     measure->scale = scale;
     measure->tiles = calloc(row->tile_count, sizeof *measure->tiles);
     measure->weights = calloc(row->vocab, sizeof *measure->weights);
@@ -120,8 +123,8 @@ static bool measure_row(const oracle_row *row, float scale, oracle_measure *meas
     }
     for (uint32_t t = 0; t < row->tile_count; t++) {
         oracle_tile *const tile = &measure->tiles[t];
-        tile->counts = tile->live && (measure->huge ? tile->top == row->logits[first]
-                                                    : !tile->split.huge);
+        tile->counts =
+            tile->live && (measure->huge ? tile->top == row->logits[first] : !tile->split.huge);
         if (!tile->counts) {
             continue;
         }
@@ -133,14 +136,16 @@ static bool measure_row(const oracle_row *row, float scale, oracle_measure *meas
     return true;
 }
 
-uint64_t oracle_measure_mass(const oracle_measure *measure, uint32_t token) {
+uint64_t oracle_measure_mass(const oracle_measure *measure, uint32_t token)
+{
     const oracle_tile *const tile = &measure->tiles[token / ORACLE_TILE];
     return tile->counts ? oracle_mass(measure->weights[token], tile->shift) : 0;
 }
 
 /* The mass of the first `count` tokens of the order. */
 static uint64_t prefix_mass(const oracle_row *row, const oracle_measure *measure,
-                            uint32_t count) {
+                            uint32_t count)
+{
     uint64_t sum = 0;
     for (uint32_t i = 0; i < count; i++) {
         sum += oracle_measure_mass(measure, row->order[i]);
@@ -150,11 +155,13 @@ static uint64_t prefix_mass(const oracle_row *row, const oracle_measure *measure
 
 /* --- section 6: each filter keeps a prefix of the order and is told by its length --- */
 
-static float logit_at(const oracle_row *row, uint32_t rank) {
+static float logit_at(const oracle_row *row, uint32_t rank)
+{
     return row->logits[row->order[rank]];
 }
 
-static uint32_t run_equal_to(const oracle_row *row, uint32_t rank) {
+static uint32_t run_equal_to(const oracle_row *row, uint32_t rank)
+{
     uint32_t end = rank + 1;
     while (end < row->live && logit_at(row, end) == logit_at(row, rank)) {
         end++;
@@ -162,7 +169,8 @@ static uint32_t run_equal_to(const oracle_row *row, uint32_t rank) {
     return end;
 }
 
-static uint32_t cut_top_k(const oracle_row *row) {
+static uint32_t cut_top_k(const oracle_row *row)
+{
     const uint32_t k = (uint32_t)row->params.top_k;
     if (k >= row->live) {
         return row->live;
@@ -170,7 +178,8 @@ static uint32_t cut_top_k(const oracle_row *row) {
     return row->params.flags & ORACLE_TOP_K_TIES ? run_equal_to(row, k - 1) : k;
 }
 
-static uint32_t cut_min_p(const oracle_row *row, float scale) {
+static uint32_t cut_min_p(const oracle_row *row, float scale)
+{
     const float top = logit_at(row, 0);
     const oracle_split split = oracle_split_at(top, scale);
     if (row->params.min_p == 1.0f || split.huge) {
@@ -193,7 +202,8 @@ static uint32_t cut_min_p(const oracle_row *row, float scale) {
     return count;
 }
 
-static uint32_t cut_top_p(const oracle_row *row, const oracle_measure *measure, uint64_t base) {
+static uint32_t cut_top_p(const oracle_row *row, const oracle_measure *measure, uint64_t base)
+{
     uint32_t a;
     int b;
     oracle_decompose(row->params.top_p, &a, &b);
@@ -211,7 +221,8 @@ static uint32_t cut_top_p(const oracle_row *row, const oracle_measure *measure, 
     return count;
 }
 
-static void apply_filters(oracle_row *row) {
+static void apply_filters(oracle_row *row)
+{
     const oracle_params *const p = &row->params;
     const bool at_one = p->flags & ORACLE_TEMPERATURE_LAST;
     const oracle_measure *const measure = at_one ? &row->at_one : &row->at_t;
@@ -229,17 +240,17 @@ static void apply_filters(oracle_row *row) {
         const bool min_counts = use_min && !(p->flags & ORACLE_MIN_P_LAST);
         const bool whole = (p->flags & ORACLE_TOP_P_WHOLE_ROW) || (!use_k && !min_counts);
         const uint32_t base = min_counts ? smaller(row->top_k, row->min_p) : row->top_k;
-        row->top_p = cut_top_p(row, measure,
-                               whole ? measure->total : prefix_mass(row, measure, base));
+        row->top_p =
+            cut_top_p(row, measure, whole ? measure->total : prefix_mass(row, measure, base));
     }
     row->kept = smaller(row->top_k, smaller(row->min_p, row->top_p));
-    row->kept_mass =
-        row->filtered ? prefix_mass(row, &row->at_t, row->kept) : row->at_t.total;
+    row->kept_mass = row->filtered ? prefix_mass(row, &row->at_t, row->kept) : row->at_t.total;
 }
 
 /* --- section 7: the envelope --- */
 
-static void bound_group(oracle_row *row, uint32_t group) {
+static void bound_group(oracle_row *row, uint32_t group)
+{
     const uint32_t first = group * ORACLE_GROUP;
     const uint32_t end = smaller(first + ORACLE_GROUP, row->vocab);
     uint32_t best = UINT32_MAX; /* the group's first token in the order */
@@ -259,7 +270,8 @@ static void bound_group(oracle_row *row, uint32_t group) {
     }
 }
 
-static void build_envelope(oracle_row *row) {
+static void build_envelope(oracle_row *row)
+{
     for (uint32_t g = 0; g * ORACLE_GROUP < row->vocab; g++) {
         bound_group(row, g);
     }
@@ -272,7 +284,8 @@ static void build_envelope(oracle_row *row) {
 
 /* --- rows --- */
 
-static bool evaluate(oracle_row *row) {
+static bool evaluate(oracle_row *row)
+{
     row->top_k = row->min_p = row->top_p = row->live;
     if (!measure_row(row, oracle_scale(1.0f), &row->at_one)) {
         return false;
@@ -290,7 +303,8 @@ static bool evaluate(oracle_row *row) {
     return true;
 }
 
-oracle_row *oracle_prepare(const float *logits, uint32_t vocab, const oracle_params *p) {
+oracle_row *oracle_prepare(const float *logits, uint32_t vocab, const oracle_params *p)
+{
     if (vocab < 1 || vocab > ORACLE_VOCAB_MAX) {
         return NULL;
     }
@@ -319,7 +333,8 @@ oracle_row *oracle_prepare(const float *logits, uint32_t vocab, const oracle_par
     return row;
 }
 
-void oracle_row_free(oracle_row *row) {
+void oracle_row_free(oracle_row *row)
+{
     if (!row) {
         return;
     }
@@ -335,7 +350,8 @@ void oracle_row_free(oracle_row *row) {
 }
 
 bool oracle_sample(const float *logits, uint32_t vocab, const oracle_params *p,
-                   const uint32_t *uniforms, uint32_t uniform_attempts, oracle_result *out) {
+                   const uint32_t *uniforms, uint32_t uniform_attempts, oracle_result *out)
+{
     oracle_row *const row = oracle_prepare(logits, vocab, p);
     if (!row) {
         return false;

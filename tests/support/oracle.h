@@ -97,10 +97,10 @@ float oracle_from_bfloat16(uint16_t pattern);
 uint32_t oracle_bits(float x);
 float oracle_float(uint32_t bits);
 bool oracle_is_dead(float x);
-int32_t oracle_key(float x);       /* of a live token */
-float oracle_scale(float t);       /* log2(e) / t, t in [2^-64, 2^64] */
-float oracle_reciprocal(float t);  /* 1 / t, t positive and normal */
-uint64_t oracle_lg(uint64_t n);    /* log2(n) * 2^32, n >= 1 */
+int32_t oracle_key(float x);      /* of a live token */
+float oracle_scale(float t);      /* log2(e) / t, t in [2^-64, 2^64] */
+float oracle_reciprocal(float t); /* 1 / t, t positive and normal */
+uint64_t oracle_lg(uint64_t n);   /* log2(n) * 2^32, n >= 1 */
 void oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 oracle_split oracle_split_at(float x, float scale);
 /* z clamped as in section 3, and its weight; of a live token in a tile that is not huge */
@@ -157,7 +157,7 @@ float oracle_row_logprob_raw(const oracle_row *row, uint32_t token);
 float oracle_row_logprob(const oracle_row *row, uint32_t token);
 /* w * E'_t / E_t of a kept token, 0 of another: the unnormalised distribution of the draw. */
 long double oracle_row_draw_mass(const oracle_row *row, uint32_t token);
-uint64_t oracle_row_envelope(const oracle_row *row); /* E */
+uint64_t oracle_row_envelope(const oracle_row *row);                    /* E */
 uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group); /* 0: not in it */
 
 #endif

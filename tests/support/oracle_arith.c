@@ -11,19 +11,22 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-uint32_t oracle_bits(float x) {
+uint32_t oracle_bits(float x)
+{
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-float oracle_float(uint32_t bits) {
+float oracle_float(uint32_t bits)
+{
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-float oracle_from_half(uint16_t pattern) {
+float oracle_from_half(uint16_t pattern)
+{
     const uint32_t sign = (uint32_t)(pattern & 0x8000u) << 16;
     const uint32_t exponent = (pattern >> 10) & 0x1fu;
     uint32_t mantissa = pattern & 0x3ffu;
@@ -45,22 +48,23 @@ float oracle_from_half(uint16_t pattern) {
     return oracle_float(sign | biased << 23 | (mantissa & 0x3ffu) << 13);
 }
 
-float oracle_from_bfloat16(uint16_t pattern) {
-    return oracle_float((uint32_t)pattern << 16);
-}
+float oracle_from_bfloat16(uint16_t pattern) { return oracle_float((uint32_t)pattern << 16); }
 
-bool oracle_is_dead(float x) {
+bool oracle_is_dead(float x)
+{
     const uint32_t bits = oracle_bits(x);
     return (bits & 0x7fffffffu) > 0x7f800000u || bits == 0xff800000u;
 }
 
-int32_t oracle_key(float x) {
+int32_t oracle_key(float x)
+{
     const uint32_t bits = oracle_bits(x);
     const int32_t magnitude = (int32_t)(bits & 0x7fffffffu);
     return bits >> 31 ? -magnitude : magnitude;
 }
 
-void oracle_decompose(float x, uint32_t *a, int *b) {
+void oracle_decompose(float x, uint32_t *a, int *b)
+{
     const uint32_t bits = oracle_bits(x);
     const uint32_t exponent = bits >> 23 & 0xffu;
     uint32_t mantissa = bits & 0x7fffffu;
@@ -78,17 +82,16 @@ void oracle_decompose(float x, uint32_t *a, int *b) {
 }
 
 /* 2^e, -126 <= e <= 127 */
-static float power_of_two(int e) {
-    return oracle_float((uint32_t)(e + 127) << 23);
-}
+static float power_of_two(int e) { return oracle_float((uint32_t)(e + 127) << 23); }
 
 /* numerator / (2^63 t) rounded to 24 bits as in section 2; t positive and normal */
-static float divide(uint64_t numerator, float t) {
+static float divide(uint64_t numerator, float t)
+{
     const uint32_t bits = oracle_bits(t);
     const uint64_t a = (bits & 0x7fffffu) | 0x800000u;
     const int b = (int)(bits >> 23) - 150;
     const uint64_t q = numerator / a;
-    int n = 0;
+    int n = 39; /* at least: numerator >= 2^63 and a < 2^24 */
     while (q >> n) {
         n++;
     }
@@ -99,15 +102,12 @@ static float divide(uint64_t numerator, float t) {
     return (float)c * power_of_two(e / 2) * power_of_two(e - e / 2);
 }
 
-float oracle_scale(float t) {
-    return divide(UINT64_C(0xB8AA3B295C17F0BC), t);
-}
+float oracle_scale(float t) { return divide(UINT64_C(0xB8AA3B295C17F0BC), t); }
 
-float oracle_reciprocal(float t) {
-    return divide(UINT64_C(1) << 63, t);
-}
+float oracle_reciprocal(float t) { return divide(UINT64_C(1) << 63, t); }
 
-oracle_split oracle_split_at(float x, float scale) {
+oracle_split oracle_split_at(float x, float scale)
+{
     oracle_split split = {.huge = false};
     const float u = x * scale;
     const float limit = 0x1p40f;
@@ -121,7 +121,8 @@ oracle_split oracle_split_at(float x, float scale) {
     return split;
 }
 
-uint32_t oracle_weight_of_z(float z, float c) {
+uint32_t oracle_weight_of_z(float z, float c)
+{
     static const float coefficients[6] = {0x1.62e430p-1f, 0x1.ebfbdcp-3f,  0x1.c6aee8p-5f,
                                           0x1.3b2d4cp-7f, 0x1.5f3e52p-10f, 0x1.41fbbcp-13f};
     /* so written that a NaN would be clamped too */
@@ -140,15 +141,18 @@ uint32_t oracle_weight_of_z(float z, float c) {
     return (uint32_t)rounded;
 }
 
-uint32_t oracle_weight(float x, float scale, const oracle_split *split) {
+uint32_t oracle_weight(float x, float scale, const oracle_split *split)
+{
     return oracle_weight_of_z(fmaf(x, scale, -split->h), split->c);
 }
 
-uint64_t oracle_bound(uint32_t group_weight) {
+uint64_t oracle_bound(uint32_t group_weight)
+{
     return (uint64_t)group_weight + (group_weight >> 20) + 2;
 }
 
-uint64_t oracle_mass(uint32_t weight, uint64_t shift) {
+uint64_t oracle_mass(uint32_t weight, uint64_t shift)
+{
     if (shift >= 60) {
         return 0;
     }
@@ -156,7 +160,8 @@ uint64_t oracle_mass(uint32_t weight, uint64_t shift) {
     return shift == 0 ? fine : (fine + (UINT64_C(1) << (shift - 1))) >> shift;
 }
 
-uint64_t oracle_lg(uint64_t n) {
+uint64_t oracle_lg(uint64_t n)
+{
     unsigned e = 63;
     while (!(n >> e)) {
         e--;
@@ -174,7 +179,8 @@ uint64_t oracle_lg(uint64_t n) {
     return ((uint64_t)e << 32) + fraction;
 }
 
-void oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+void oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
     uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
     uint32_t k0 = key[0];
     uint32_t k1 = key[1];
@@ -193,7 +199,8 @@ void oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
     memcpy(out, c, sizeof c);
 }
 
-uint32_t oracle_check_params(const oracle_params *p) {
+uint32_t oracle_check_params(const oracle_params *p)
+{
     uint32_t field = 0;
     if (!(p->temperature == 0.0f ||
           (p->temperature >= 0x1p-64f && p->temperature <= 0x1p64f))) {

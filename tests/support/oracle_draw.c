@@ -6,12 +6,11 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-static uint64_t high_product(uint64_t a, uint64_t b) {
-    return (uint64_t)((u128)a * b >> 64);
-}
+static uint64_t high_product(uint64_t a, uint64_t b) { return (uint64_t)((u128)a * b >> 64); }
 
 /* The token that one attempt accepts, or -1. */
-static int64_t attempt(const oracle_row *row, const uint32_t words[4]) {
+static int64_t attempt(const oracle_row *row, const uint32_t words[4])
+{
     const uint64_t for_tile = words[0] | (uint64_t)words[1] << 32;
     const uint64_t for_slot = words[2] | (uint64_t)words[3] << 32;
     const oracle_tile *const tiles = row->at_t.tiles;
@@ -36,13 +35,13 @@ static int64_t attempt(const oracle_row *row, const uint32_t words[4]) {
     const uint64_t slot = place / row->bounds[group];
     const uint64_t rest = place % row->bounds[group];
     const uint32_t token = group * ORACLE_GROUP + (uint32_t)slot;
-    const bool accepted =
-        oracle_row_is_kept(row, token) && rest < row->at_t.weights[token];
+    const bool accepted = oracle_row_is_kept(row, token) && rest < row->at_t.weights[token];
     return accepted ? (int64_t)token : -1;
 }
 
 static void draw_token(const oracle_row *row, uint64_t seed, uint64_t step,
-                       const uint32_t *uniforms, uint32_t supply, oracle_result *out) {
+                       const uint32_t *uniforms, uint32_t supply, oracle_result *out)
+{
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (uint32_t a = 0; a < ORACLE_ATTEMPTS; a++) {
         uint32_t words[4];
@@ -68,7 +67,8 @@ static void draw_token(const oracle_row *row, uint64_t seed, uint64_t step,
 }
 
 void oracle_draw(const oracle_row *row, uint64_t seed, uint64_t step, const uint32_t *uniforms,
-                 uint32_t uniform_attempts, oracle_result *out) {
+                 uint32_t uniform_attempts, oracle_result *out)
+{
     *out = (oracle_result){.token = -1, .status = row->status};
     out->logprob_raw = NAN;
     out->logprob = NAN;
@@ -88,7 +88,8 @@ void oracle_draw(const oracle_row *row, uint64_t seed, uint64_t step, const uint
 }
 
 /* K of section 9: ln of `mass`, relative to the row's largest logit */
-static float log_mass(const oracle_row *row, const oracle_measure *measure, uint64_t mass) {
+static float log_mass(const oracle_row *row, const oracle_measure *measure, uint64_t mass)
+{
     const float top = row->logits[row->order[0]];
     float z = 0.0f;
     if (!measure->huge) {
@@ -97,24 +98,26 @@ static float log_mass(const oracle_row *row, const oracle_measure *measure, uint
     }
     const float scaled = z * 0x1p32f;
     const int64_t c = (int64_t)oracle_lg(mass) -
-                      (int64_t)(ORACLE_W + ORACLE_GUARD) * (INT64_C(1) << 32) -
-                      (int64_t)scaled;
+                      (int64_t)(ORACLE_W + ORACLE_GUARD) * (INT64_C(1) << 32) - (int64_t)scaled;
     return (float)c * 0x1.62e430p-33f;
 }
 
 /* x - m; equal infinities have no difference of their own */
-static float below_top(const oracle_row *row, uint32_t token) {
+static float below_top(const oracle_row *row, uint32_t token)
+{
     const float x = row->logits[token];
     const float top = row->logits[row->order[0]];
     return x == top ? 0.0f : x - top;
 }
 
-float oracle_row_logprob_raw(const oracle_row *row, uint32_t token) {
+float oracle_row_logprob_raw(const oracle_row *row, uint32_t token)
+{
     const float k = log_mass(row, &row->at_one, row->at_one.total);
     return below_top(row, token) - k;
 }
 
-float oracle_row_logprob(const oracle_row *row, uint32_t token) {
+float oracle_row_logprob(const oracle_row *row, uint32_t token)
+{
     if (row->greedy) {
         return 0.0f;
     }
@@ -123,7 +126,8 @@ float oracle_row_logprob(const oracle_row *row, uint32_t token) {
     return fmaf(octaves, 0x1.62e430p-1f, -k);
 }
 
-void oracle_probs(const oracle_row *row, float *probs) {
+void oracle_probs(const oracle_row *row, float *probs)
+{
     for (uint32_t i = 0; i < row->vocab; i++) {
         probs[i] = 0.0f;
     }
@@ -141,59 +145,40 @@ void oracle_probs(const oracle_row *row, float *probs) {
     }
 }
 
-uint32_t oracle_row_status(const oracle_row *row) {
-    return row->status;
-}
+uint32_t oracle_row_status(const oracle_row *row) { return row->status; }
 
-uint32_t oracle_row_vocab(const oracle_row *row) {
-    return row->vocab;
-}
+uint32_t oracle_row_vocab(const oracle_row *row) { return row->vocab; }
 
-uint32_t oracle_row_live(const oracle_row *row) {
-    return row->live;
-}
+uint32_t oracle_row_live(const oracle_row *row) { return row->live; }
 
-bool oracle_row_greedy(const oracle_row *row) {
-    return row->greedy;
-}
+bool oracle_row_greedy(const oracle_row *row) { return row->greedy; }
 
-bool oracle_row_filtered(const oracle_row *row) {
-    return row->filtered;
-}
+bool oracle_row_filtered(const oracle_row *row) { return row->filtered; }
 
-const uint32_t *oracle_row_order(const oracle_row *row) {
-    return row->order;
-}
+const uint32_t *oracle_row_order(const oracle_row *row) { return row->order; }
 
-uint32_t oracle_row_kept(const oracle_row *row) {
-    return row->kept;
-}
+uint32_t oracle_row_kept(const oracle_row *row) { return row->kept; }
 
-bool oracle_row_is_kept(const oracle_row *row, uint32_t token) {
+bool oracle_row_is_kept(const oracle_row *row, uint32_t token)
+{
     return row->rank[token] < row->kept;
 }
 
-uint32_t oracle_row_top_k(const oracle_row *row) {
-    return row->top_k;
-}
+uint32_t oracle_row_top_k(const oracle_row *row) { return row->top_k; }
 
-uint32_t oracle_row_min_p(const oracle_row *row) {
-    return row->min_p;
-}
+uint32_t oracle_row_min_p(const oracle_row *row) { return row->min_p; }
 
-uint32_t oracle_row_top_p(const oracle_row *row) {
-    return row->top_p;
-}
+uint32_t oracle_row_top_p(const oracle_row *row) { return row->top_p; }
 
-const oracle_measure *oracle_row_measure(const oracle_row *row, bool at_one) {
+const oracle_measure *oracle_row_measure(const oracle_row *row, bool at_one)
+{
     return at_one || row->greedy ? &row->at_one : &row->at_t;
 }
 
-uint64_t oracle_row_kept_mass(const oracle_row *row) {
-    return row->kept_mass;
-}
+uint64_t oracle_row_kept_mass(const oracle_row *row) { return row->kept_mass; }
 
-long double oracle_row_draw_mass(const oracle_row *row, uint32_t token) {
+long double oracle_row_draw_mass(const oracle_row *row, uint32_t token)
+{
     if (!oracle_row_is_kept(row, token)) {
         return 0.0L;
     }
@@ -206,10 +191,9 @@ long double oracle_row_draw_mass(const oracle_row *row, uint32_t token) {
            (long double)tile->envelope;
 }
 
-uint64_t oracle_row_envelope(const oracle_row *row) {
-    return row->envelope;
-}
+uint64_t oracle_row_envelope(const oracle_row *row) { return row->envelope; }
 
-uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group) {
+uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group)
+{
     return row->bounds[group];
 }

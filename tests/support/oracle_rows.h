@@ -4,14 +4,14 @@
 
 #include <stdint.h>
 
-uint64_t rows_random(uint64_t *state);            /* 64 random bits (splitmix64) */
-double rows_uniform(uint64_t *state);             /* in [0, 1) */
+uint64_t rows_random(uint64_t *state); /* 64 random bits (splitmix64) */
+double rows_uniform(uint64_t *state);  /* in [0, 1) */
 double rows_between(uint64_t *state, double low, double high);
 double rows_normal(uint64_t *state);
-float rows_any_float(uint64_t *state);            /* any finite bit pattern */
-float rows_to_half_value(float x);                /* a float16 value near x, towards 0 */
-float rows_to_bfloat16_value(float x);            /* a bfloat16 value near x, towards 0 */
-float rows_neighbour(float x, int32_t steps);     /* `steps` floats up; finite x only */
+float rows_any_float(uint64_t *state);        /* any finite bit pattern */
+float rows_to_half_value(float x);            /* a float16 value near x, towards 0 */
+float rows_to_bfloat16_value(float x);        /* a bfloat16 value near x, towards 0 */
+float rows_neighbour(float x, int32_t steps); /* `steps` floats up; finite x only */
 
 /* Each fills x[0..vocab). */
 void rows_fill_normal(float *x, uint32_t vocab, double sigma, uint64_t *state);

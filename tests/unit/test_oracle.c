@@ -22,7 +22,8 @@
 
 /* --- single steps --- */
 
-static void check_conversion(float actual, double expected, bool is_nan, bool negative) {
+static void check_conversion(float actual, double expected, bool is_nan, bool negative)
+{
     if (is_nan) {
         assert_true(isnan(actual));
         return;
@@ -31,14 +32,15 @@ static void check_conversion(float actual, double expected, bool is_nan, bool ne
     assert_int_equal(signbit(actual) != 0, negative);
 }
 
-static void test_half(void **state) {
+static void test_half(void **state)
+{
     (void)state;
     for (uint32_t i = 0; i < 65536; i++) {
         const int exponent = (int)(i >> 10 & 31);
         const double mantissa = i & 1023;
         const bool negative = i >> 15;
-        double value = exponent == 0 ? ldexp(mantissa, -24)
-                                     : ldexp(1024.0 + mantissa, exponent - 25);
+        double value =
+            exponent == 0 ? ldexp(mantissa, -24) : ldexp(1024.0 + mantissa, exponent - 25);
         bool is_nan = false;
         if (exponent == 31) {
             is_nan = mantissa != 0.0;
@@ -49,14 +51,15 @@ static void test_half(void **state) {
     }
 }
 
-static void test_bfloat16(void **state) {
+static void test_bfloat16(void **state)
+{
     (void)state;
     for (uint32_t i = 0; i < 65536; i++) {
         const int exponent = (int)(i >> 7 & 255);
         const double mantissa = i & 127;
         const bool negative = i >> 15;
-        double value = exponent == 0 ? ldexp(mantissa, -133)
-                                     : ldexp(128.0 + mantissa, exponent - 134);
+        double value =
+            exponent == 0 ? ldexp(mantissa, -133) : ldexp(128.0 + mantissa, exponent - 134);
         bool is_nan = false;
         if (exponent == 255) {
             is_nan = mantissa != 0.0;
@@ -67,7 +70,8 @@ static void test_bfloat16(void **state) {
     }
 }
 
-static void test_philox(void **state) {
+static void test_philox(void **state)
+{
     (void)state;
     static const struct {
         uint32_t counter[4], key[2], out[4];
@@ -87,7 +91,8 @@ static void test_philox(void **state) {
     }
 }
 
-static void test_scale_and_reciprocal(void **state) {
+static void test_scale_and_reciprocal(void **state)
+{
     (void)state;
     uint64_t random = 1;
     const long double log2e = 1.442695040888963407359924681L;
@@ -115,13 +120,15 @@ static void test_scale_and_reciprocal(void **state) {
     }
 }
 
-static void check_lg(uint64_t n, long double *worst) {
+static void check_lg(uint64_t n, long double *worst)
+{
     const long double exact = log2l((long double)n) * 0x1p32L;
     const long double error = exact - (long double)oracle_lg(n);
     *worst = fmaxl(*worst, fabsl(error));
 }
 
-static void test_lg(void **state) {
+static void test_lg(void **state)
+{
     (void)state;
     uint64_t random = 2;
     long double worst = 0.0L;
@@ -139,7 +146,8 @@ static void test_lg(void **state) {
     assert_true(oracle_lg(3) >> 16 == (uint64_t)(log2l(3.0L) * 0x1p16L));
 }
 
-static void test_decompose(void **state) {
+static void test_decompose(void **state)
+{
     (void)state;
     uint64_t random = 3;
     for (int i = 0; i < 100000; i++) {
@@ -154,7 +162,8 @@ static void test_decompose(void **state) {
     }
 }
 
-static void test_split(void **state) {
+static void test_split(void **state)
+{
     (void)state;
     uint64_t random = 4;
     long double worst = 0.0L;
@@ -182,13 +191,15 @@ static void test_split(void **state) {
 #define NEGATIVE_FLOATS 0x42000000u
 #define WEIGHT_FLOATS (NEGATIVE_FLOATS + 0x3f000001u)
 
-static float weight_float(uint32_t i) {
+static float weight_float(uint32_t i)
+{
     return i < NEGATIVE_FLOATS ? oracle_float(0x80000000u | (NEGATIVE_FLOATS - i))
                                : oracle_float(i - NEGATIVE_FLOATS);
 }
 
 /* b of a group's top must cover every smaller z: compare with the running maximum. */
-static void scan_weights(uint32_t stride) {
+static void scan_weights(uint32_t stride)
+{
     uint32_t best = 0;
     double worst = 1.0;
     uint64_t tightest = UINT64_MAX;
@@ -210,7 +221,8 @@ static void scan_weights(uint32_t stride) {
     assert_true(worst <= 1.0 + 0x1p-21);
 }
 
-static void test_weight_bound(void **state) {
+static void test_weight_bound(void **state)
+{
     (void)state;
     scan_weights(251);
     if (getenv("ORACLE_EXHAUSTIVE")) {
@@ -220,7 +232,8 @@ static void test_weight_bound(void **state) {
     }
 }
 
-static void test_weight_bound_near_steps(void **state) {
+static void test_weight_bound_near_steps(void **state)
+{
     (void)state;
     /* where r changes, and for tiles with C off 0: every float within 2000 of the step */
     for (int c = -3; c <= 3; c++) {
@@ -237,7 +250,8 @@ static void test_weight_bound_near_steps(void **state) {
     }
 }
 
-static void test_weight_accuracy(void **state) {
+static void test_weight_accuracy(void **state)
+{
     (void)state;
     long double worst = 0.0L;
     /* at r = C the weight is P itself, without a rounding to integers */
@@ -261,7 +275,8 @@ static void test_weight_accuracy(void **state) {
 }
 
 /* From section 3 in exact rational arithmetic; a last bit of c1 .. c5 changes one of them. */
-static void test_known_weights(void **state) {
+static void test_known_weights(void **state)
+{
     (void)state;
     static const struct {
         float z;
@@ -279,7 +294,8 @@ static void test_known_weights(void **state) {
     }
 }
 
-static void test_mass(void **state) {
+static void test_mass(void **state)
+{
     (void)state;
     assert_true(oracle_mass(5, 0) == 5u << 13);
     assert_true(oracle_mass(5, 13) == 5);
@@ -291,7 +307,8 @@ static void test_mass(void **state) {
     assert_true(oracle_mass(0x3fffffff, 1000000) == 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),
         cmocka_unit_test(test_bfloat16),

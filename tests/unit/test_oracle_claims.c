@@ -33,16 +33,13 @@ typedef struct worst_values {
     long double acceptance; /* smallest probability of an attempt */
 } worst_values;
 
-static void raise_to(long double *worst, long double value) {
-    *worst = fmaxl(*worst, value);
-}
+static void raise_to(long double *worst, long double value) { *worst = fmaxl(*worst, value); }
 
-static double octaves(long double value) {
-    return (double)log2l(value);
-}
+static double octaves(long double value) { return (double)log2l(value); }
 
 static long double draw_variation(const oracle_row *row, const exact_row *exact,
-                                  worst_values *worst) {
+                                  worst_values *worst)
+{
     long double accepted = 0.0L;
     for (uint32_t i = 0; i < exact->vocab; i++) {
         masses[i] = oracle_row_draw_mass(row, i);
@@ -55,7 +52,8 @@ static long double draw_variation(const oracle_row *row, const exact_row *exact,
 
 /* Also how far the prefixes that top-p compares with `total` are from the exact ones. */
 static long double mass_variation(const oracle_row *row, const exact_row *exact,
-                                  worst_values *worst) {
+                                  worst_values *worst)
+{
     const oracle_measure *const measure = oracle_row_measure(row, false);
     uint64_t sum = 0;
     memset(masses, 0, exact->vocab * sizeof masses[0]);
@@ -71,7 +69,8 @@ static long double mass_variation(const oracle_row *row, const exact_row *exact,
     return exact_total_variation(exact, oracle_row_kept(row), masses);
 }
 
-static void check_logprob(float actual, long double exact, worst_values *worst) {
+static void check_logprob(float actual, long double exact, worst_values *worst)
+{
     const long double error = fabsl((long double)actual - exact);
     const long double relative = fabsl(exact) * 0x1p-22L;
     raise_to(&worst->logprob, error / fmaxl(1e-5L, relative));
@@ -82,7 +81,8 @@ static void check_logprob(float actual, long double exact, worst_values *worst) 
 
 /* Every token that can be drawn, or about a thousand of them in a large row. */
 static void check_logprobs(const oracle_row *row, const exact_row *exact,
-                           const exact_row *exact_one, worst_values *worst) {
+                           const exact_row *exact_one, worst_values *worst)
+{
     const uint32_t kept = oracle_row_kept(row);
     for (uint32_t i = 0; i < kept; i += 1 + kept / 1000) {
         const uint32_t token = exact->order[i];
@@ -94,7 +94,8 @@ static void check_logprobs(const oracle_row *row, const exact_row *exact,
     }
 }
 
-static void check_probs(const oracle_row *row, uint32_t vocab) {
+static void check_probs(const oracle_row *row, uint32_t vocab)
+{
     float *const probs = malloc(vocab * sizeof *probs);
     assert_non_null(probs);
     oracle_probs(row, probs);
@@ -110,7 +111,8 @@ static void check_probs(const oracle_row *row, uint32_t vocab) {
 }
 
 static void check_claims(const oracle_row *row, const exact_row *exact,
-                         const exact_row *exact_one, worst_values *worst) {
+                         const exact_row *exact_one, worst_values *worst)
+{
     const uint32_t live = exact->live;
     assert_int_equal(oracle_row_live(row), live);
     assert_memory_equal(oracle_row_order(row), exact->order, live * sizeof exact->order[0]);
@@ -128,7 +130,8 @@ static void check_claims(const oracle_row *row, const exact_row *exact,
 /* --- the distribution without filters --- */
 
 static void measure_plain(const char *name, uint32_t vocab, float temperature,
-                          worst_values *all) {
+                          worst_values *all)
+{
     worst_values worst = {.acceptance = 1.0L};
     const oracle_params p = {.temperature = temperature, .top_p = 1.0f};
     oracle_row *const row = oracle_prepare(logits, vocab, &p);
@@ -152,7 +155,8 @@ static void measure_plain(const char *name, uint32_t vocab, float temperature,
     exact_row_free(one);
 }
 
-static void print_worst(const worst_values *all) {
+static void print_worst(const worst_values *all)
+{
     print_message("worst: TV 2^%.2f, masses 2^%.2f, prefix 2^%.2f, logprob %.2e, %.2f of its "
                   "bound, acceptance 1/%.1f\n",
                   octaves(all->tv), octaves(all->mass_tv), octaves(all->prefix),
@@ -161,7 +165,8 @@ static void print_worst(const worst_values *all) {
 }
 
 /* A temperature near `around` whose scale() is as far off as scale() gets. */
-static float worst_temperature(double around, uint64_t *random) {
+static float worst_temperature(double around, uint64_t *random)
+{
     float found = 1.0f;
     long double worst = 0.0L;
     for (int i = 0; i < 200000; i++) {
@@ -176,7 +181,8 @@ static float worst_temperature(double around, uint64_t *random) {
     return found;
 }
 
-static void test_ordinary_rows(void **state) {
+static void test_ordinary_rows(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     uint64_t random = 11;
@@ -199,7 +205,8 @@ static void test_ordinary_rows(void **state) {
     print_worst(&all);
 }
 
-static void test_flat_rows(void **state) {
+static void test_flat_rows(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     uint64_t random = 12;
@@ -225,7 +232,8 @@ static void test_flat_rows(void **state) {
     print_worst(&all);
 }
 
-static void test_extreme_values(void **state) {
+static void test_extreme_values(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     uint64_t random = 13;
@@ -252,7 +260,8 @@ static void test_extreme_values(void **state) {
     print_worst(&all);
 }
 
-static void test_tiles(void **state) {
+static void test_tiles(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     uint64_t random = 14;
@@ -279,13 +288,14 @@ static void test_tiles(void **state) {
     print_worst(&all);
 }
 
-static void test_large_magnitudes(void **state) {
+static void test_large_magnitudes(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     /* where C of section 3 is far from 0 and a row's values are a few floats apart */
     for (int e = 18; e <= 32; e++) {
         worst_values worst = {.acceptance = 1.0L};
-        const float bases[] = {0x1p0f,        0x1.000004p0f, 0x1.715478p0f,   0x1.62e432p0f,
+        const float bases[] = {0x1p0f,        0x1.000004p0f, 0x1.715478p0f, 0x1.62e432p0f,
                                0x1.fffffep0f, -0x1p0f,       -0x1.b504f4p0f};
         for (size_t i = 0; i < LENGTH(bases); i++) {
             rows_fill_neighbours(logits, 1024, ldexpf(bases[i], e), 100);
@@ -313,7 +323,8 @@ typedef struct tile_case {
 } tile_case;
 
 /* one head and 255 equal tokens further down: the case that section 11 calls the worst */
-static tile_case try_tile(uint64_t *random, bool large) {
+static tile_case try_tile(uint64_t *random, bool large)
+{
     tile_case tile = {.temperature = (float)exp2(rows_between(random, -1, 1))};
     const double t = (double)tile.temperature;
     const double size = large ? exp2(rows_between(random, -2, 29)) : 0.0;
@@ -332,7 +343,8 @@ static tile_case try_tile(uint64_t *random, bool large) {
     return tile;
 }
 
-static void test_worst_tile(void **state) {
+static void test_worst_tile(void **state)
+{
     (void)state;
     worst_values all = {.acceptance = 1.0L};
     for (int large = 0; large < 2; large++) {
@@ -356,7 +368,8 @@ static void test_worst_tile(void **state) {
     print_worst(&all);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ordinary_rows),    cmocka_unit_test(test_flat_rows),
         cmocka_unit_test(test_extreme_values),   cmocka_unit_test(test_tiles),

@@ -35,17 +35,16 @@ typedef struct margins {
 static const margins fresh = {.acceptance = 1.0L};
 
 /* Section 11 on min-p. */
-static long double min_p_bound(long double ln_min_p) {
+static long double min_p_bound(long double ln_min_p)
+{
     return 0x1p-22L * (1.0L + 1.25L * fabsl(ln_min_p));
 }
 
-static void raise_to(long double *worst, long double value) {
-    *worst = fmaxl(*worst, value);
-}
+static void raise_to(long double *worst, long double value) { *worst = fmaxl(*worst, value); }
 
 /* How far ln_min_p is from those that give exactly `count` tokens. */
-static long double min_p_distance(const exact_row *exact, uint32_t count,
-                                  long double ln_min_p) {
+static long double min_p_distance(const exact_row *exact, uint32_t count, long double ln_min_p)
+{
     assert_true(count >= 1);
     if (exact->log_ratio[count - 1] < ln_min_p) {
         return ln_min_p - exact->log_ratio[count - 1];
@@ -58,7 +57,8 @@ static long double min_p_distance(const exact_row *exact, uint32_t count,
 
 /* How far p is from those whose nucleus has exactly `count` tokens. */
 static long double top_p_distance(const exact_row *exact, uint32_t base, uint32_t count,
-                                  long double p) {
+                                  long double p)
+{
     assert_true(count >= 1);
     const long double low = exact->prefix[count - 1] / exact->prefix[base];
     const long double high = exact->prefix[count] / exact->prefix[base];
@@ -69,7 +69,8 @@ static long double top_p_distance(const exact_row *exact, uint32_t base, uint32_
 }
 
 static void check_top_p(const oracle_row *row, const exact_row *exact, const oracle_params *p,
-                        bool use_k, bool use_min, margins *worst) {
+                        bool use_k, bool use_min, margins *worst)
+{
     const bool min_counts = use_min && !(p->flags & ORACLE_MIN_P_LAST);
     uint32_t base = exact->live;
     if (!(p->flags & ORACLE_TOP_P_WHOLE_ROW)) {
@@ -89,7 +90,8 @@ static void check_top_p(const oracle_row *row, const exact_row *exact, const ora
     assert_true(exact_top_p(exact, base, wide + 0x1p-20L) >= count);
 }
 
-static void check_kept(const oracle_row *row, const exact_row *exact, margins *worst) {
+static void check_kept(const oracle_row *row, const exact_row *exact, margins *worst)
+{
     long double accepted = 0.0L;
     for (uint32_t i = 0; i < exact->vocab; i++) {
         masses[i] = oracle_row_draw_mass(row, i);
@@ -112,7 +114,8 @@ static void check_kept(const oracle_row *row, const exact_row *exact, margins *w
     assert_true(worst->logprob <= 1.0L);
 }
 
-static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst) {
+static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst)
+{
     oracle_row *const row = oracle_prepare(logits, vocab, p);
     const float filter_t = p->flags & ORACLE_TEMPERATURE_LAST ? 1.0f : p->temperature;
     exact_row *const exact = exact_prepare(logits, vocab, filter_t);
@@ -147,7 +150,8 @@ static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst) {
     exact_row_free(drawn);
 }
 
-static void print_margins(const char *name, const margins *worst) {
+static void print_margins(const char *name, const margins *worst)
+{
     print_message("%-24s %5u rows: |p'-p| 2^%-7.2f min-p %.2f of its bound, TV 2^%.2f, "
                   "logprob %.2f of its bound, acceptance 1/%.1f\n",
                   name, worst->rows, (double)log2l(worst->top_p), (double)worst->min_p,
@@ -156,7 +160,8 @@ static void print_margins(const char *name, const margins *worst) {
 }
 
 /* Random filters, each on in about two of three, with flags counting through all 16. */
-static void try_filters(const char *name, uint32_t vocab, unsigned rounds, uint64_t *random) {
+static void try_filters(const char *name, uint32_t vocab, unsigned rounds, uint64_t *random)
+{
     margins worst = fresh;
     for (unsigned i = 0; i < rounds; i++) {
         oracle_params p = {.temperature = 1.0f, .top_p = 1.0f, .flags = i % 16};
@@ -176,7 +181,8 @@ static void try_filters(const char *name, uint32_t vocab, unsigned rounds, uint6
     print_margins(name, &worst);
 }
 
-static void test_random_filters(void **state) {
+static void test_random_filters(void **state)
+{
     (void)state;
     uint64_t random = 21;
     const double sigmas[] = {0.1, 1.0, 5.0, 50.0};
@@ -203,7 +209,8 @@ static void test_random_filters(void **state) {
     try_filters("neighbours at 2^24", 4000, 96, &random);
 }
 
-static void try_top_p(const char *name, uint32_t vocab, float temperature) {
+static void try_top_p(const char *name, uint32_t vocab, float temperature)
+{
     margins worst = fresh;
     const float values[] = {0.1f, 0.5f, 0.9f, 0.999f, 0.999999f, 0x1.fffffep-1f};
     for (size_t i = 0; i < LENGTH(values); i++) {
@@ -213,7 +220,8 @@ static void try_top_p(const char *name, uint32_t vocab, float temperature) {
     print_margins(name, &worst);
 }
 
-static void test_large_top_p(void **state) {
+static void test_large_top_p(void **state)
+{
     (void)state;
     uint64_t random = 22;
     rows_fill_normal(logits, 200000, 3.0, &random);
@@ -231,7 +239,8 @@ static void test_large_top_p(void **state) {
 }
 
 /* Without another filter the base is `total`, here about half the sum of the tail's masses. */
-static void test_base_is_total(void **state) {
+static void test_base_is_total(void **state)
+{
     (void)state;
     rows_fill_head(logits, BIG, (float)(42.501 * log(2.0)), 0.0f);
     const oracle_params p = {.temperature = 1.0f, .top_p = 0x1.fffffep-1f};
@@ -248,7 +257,8 @@ static void test_base_is_total(void **state) {
 }
 
 /* Floats next to the threshold, where every rounding of the min-p test shows. */
-static void test_min_p_threshold(void **state) {
+static void test_min_p_threshold(void **state)
+{
     (void)state;
     uint64_t random = 23;
     const double ranges[][2] = {{-0.01, 0}, {-1, 0},    {-10, -1},
@@ -275,7 +285,8 @@ static void test_min_p_threshold(void **state) {
 }
 
 /* Tokens that can still be drawn 30 to 59 nats down: where relative errors are largest. */
-static void test_deep_logprobs(void **state) {
+static void test_deep_logprobs(void **state)
+{
     (void)state;
     uint64_t random = 24;
     margins worst = fresh;
@@ -293,12 +304,11 @@ static void test_deep_logprobs(void **state) {
     print_margins("deep tokens", &worst);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_filters),
-        cmocka_unit_test(test_large_top_p),
-        cmocka_unit_test(test_base_is_total),
-        cmocka_unit_test(test_min_p_threshold),
+        cmocka_unit_test(test_random_filters), cmocka_unit_test(test_large_top_p),
+        cmocka_unit_test(test_base_is_total),  cmocka_unit_test(test_min_p_threshold),
         cmocka_unit_test(test_deep_logprobs),
     };
     return cmocka_run_group_tests_name("oracle cuts", tests, NULL, NULL);

@@ -23,7 +23,8 @@
 static float logits[VOCAB_MAX];
 
 /* The chi-square statistic that is exceeded with probability 1e-6, by Wilson and Hilferty. */
-static double critical_value(double freedom) {
+static double critical_value(double freedom)
+{
     const double normal_quantile = 4.753424;
     const double part = 2.0 / (9.0 * freedom);
     return freedom * pow(1.0 - part + normal_quantile * sqrt(part), 3.0);
@@ -33,7 +34,8 @@ static double critical_value(double freedom) {
  * Cells that expect fewer than ten draws are pooled in rank order; counts[] is per rank.
  */
 static void check_counts(const char *name, const exact_row *exact, uint32_t kept,
-                         const uint32_t *counts, double draws) {
+                         const uint32_t *counts, double draws)
+{
     double statistic = 0.0;
     double cells = 0.0;
     double expected = 0.0;
@@ -63,7 +65,8 @@ static void check_counts(const char *name, const exact_row *exact, uint32_t kept
 
 /* Draws with one seed and running steps, or one step and running seeds. */
 static void check_draws(const char *name, uint32_t vocab, const oracle_params *p,
-                        bool running_seed) {
+                        bool running_seed)
+{
     static uint32_t counts[VOCAB_MAX];
     static uint32_t ranks[VOCAB_MAX];
     oracle_row *const row = oracle_prepare(logits, vocab, p);
@@ -101,7 +104,8 @@ static void check_draws(const char *name, uint32_t vocab, const oracle_params *p
     exact_row_free(exact);
 }
 
-static void test_unfiltered_draws(void **state) {
+static void test_unfiltered_draws(void **state)
+{
     (void)state;
     uint64_t random = 31;
     oracle_params p = {.seed = 77, .step = 3, .temperature = 1.0f, .top_p = 1.0f};
@@ -125,7 +129,8 @@ static void test_unfiltered_draws(void **state) {
     check_draws("infinities", 700, &p, false);
 }
 
-static void test_filtered_draws(void **state) {
+static void test_filtered_draws(void **state)
+{
     (void)state;
     uint64_t random = 32;
     rows_fill_normal(logits, 2000, 2.0, &random);
@@ -157,7 +162,8 @@ static void test_filtered_draws(void **state) {
 }
 
 /* Successive steps, and neighbouring seeds, must not know of each other. */
-static void test_pairs(void **state) {
+static void test_pairs(void **state)
+{
     (void)state;
     for (int by_seed = 0; by_seed < 2; by_seed++) {
         rows_fill_equal(logits, 16, 0.0f);
@@ -186,7 +192,8 @@ static void test_pairs(void **state) {
     }
 }
 
-static void test_supplied_uniforms(void **state) {
+static void test_supplied_uniforms(void **state)
+{
     (void)state;
     uint64_t random = 33;
     rows_fill_normal(logits, 1000, 6.0, &random);
@@ -221,7 +228,8 @@ static void test_supplied_uniforms(void **state) {
 }
 
 /* Words at the ends of the range pick the first and the last slot. */
-static void test_extreme_uniforms(void **state) {
+static void test_extreme_uniforms(void **state)
+{
     (void)state;
     const uint32_t low[4] = {0, 0, 0, 0};
     const uint32_t high[4] = {0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu};
@@ -243,7 +251,8 @@ static void test_extreme_uniforms(void **state) {
 }
 
 /* Both sides of the limit between two tiles, two groups, and a weight and its bound. */
-static void test_limits_of_slots(void **state) {
+static void test_limits_of_slots(void **state)
+{
     (void)state;
     const oracle_params p = {.temperature = 1.0f, .top_p = 1.0f};
     rows_fill_equal(logits, 512, 0.0f);
@@ -278,7 +287,8 @@ static void test_limits_of_slots(void **state) {
 }
 
 /* 4096 rejections end with the first token of the order, supplied or not. */
-static void test_attempts_run_out(void **state) {
+static void test_attempts_run_out(void **state)
+{
     (void)state;
     static uint32_t words[4 * ORACLE_ATTEMPTS + 4];
     rows_fill_equal(logits, 40, 0.0f);
@@ -303,7 +313,8 @@ static void test_attempts_run_out(void **state) {
 }
 
 /* A greedy row needs no words. */
-static void test_greedy_without_uniforms(void **state) {
+static void test_greedy_without_uniforms(void **state)
+{
     (void)state;
     const uint32_t words[4] = {1, 2, 3, 4};
     const oracle_params p = {.temperature = 0.0f, .top_p = 1.0f, .top_k = 3};
@@ -316,11 +327,15 @@ static void test_greedy_without_uniforms(void **state) {
     assert_int_equal(result.status, ORACLE_OK);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unfiltered_draws),   cmocka_unit_test(test_filtered_draws),
-        cmocka_unit_test(test_pairs),              cmocka_unit_test(test_supplied_uniforms),
-        cmocka_unit_test(test_extreme_uniforms),   cmocka_unit_test(test_attempts_run_out),
+        cmocka_unit_test(test_unfiltered_draws),
+        cmocka_unit_test(test_filtered_draws),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_supplied_uniforms),
+        cmocka_unit_test(test_extreme_uniforms),
+        cmocka_unit_test(test_attempts_run_out),
         cmocka_unit_test(test_limits_of_slots),
         cmocka_unit_test(test_greedy_without_uniforms),
     };

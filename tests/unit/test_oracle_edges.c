@@ -18,33 +18,38 @@
 
 static const oracle_params plain = {.seed = 5, .step = 6, .temperature = 1.0f, .top_p = 1.0f};
 
-static oracle_row *prepare(const float *x, uint32_t vocab, const oracle_params *p) {
+static oracle_row *prepare(const float *x, uint32_t vocab, const oracle_params *p)
+{
     oracle_row *const row = oracle_prepare(x, vocab, p);
     assert_non_null(row);
     return row;
 }
 
-static oracle_result sample(const float *x, uint32_t vocab, const oracle_params *p) {
+static oracle_result sample(const float *x, uint32_t vocab, const oracle_params *p)
+{
     oracle_result result;
     assert_true(oracle_sample(x, vocab, p, NULL, 0, &result));
     return result;
 }
 
-static uint32_t kept_of(const float *x, uint32_t vocab, const oracle_params *p) {
+static uint32_t kept_of(const float *x, uint32_t vocab, const oracle_params *p)
+{
     oracle_row *const row = prepare(x, vocab, p);
     const uint32_t kept = oracle_row_kept(row);
     oracle_row_free(row);
     return kept;
 }
 
-static void assert_no_token(const oracle_result *result, uint32_t status) {
+static void assert_no_token(const oracle_result *result, uint32_t status)
+{
     assert_int_equal(result->token, -1);
     assert_int_equal(result->status, status);
     assert_int_equal(result->kept, 0);
     assert_true(isnan(result->logprob_raw) && isnan(result->logprob));
 }
 
-static void test_dead_tokens(void **state) {
+static void test_dead_tokens(void **state)
+{
     (void)state;
     const float all_dead[] = {-INFINITY, NAN, -NAN, -INFINITY};
     const oracle_result none = sample(all_dead, 4, &plain);
@@ -69,7 +74,8 @@ static void test_dead_tokens(void **state) {
     assert_true(one.logprob == 0.0f && one.logprob_raw == 0.0f);
 }
 
-static void test_dead_tokens_hold_slots(void **state) {
+static void test_dead_tokens_hold_slots(void **state)
+{
     (void)state;
     float x[40];
     rows_fill_equal(x, 40, -INFINITY);
@@ -84,7 +90,8 @@ static void test_dead_tokens_hold_slots(void **state) {
     oracle_row_free(row);
 }
 
-static void test_infinities(void **state) {
+static void test_infinities(void **state)
+{
     (void)state;
     float x[600];
     rows_fill_equal(x, 600, FLT_MAX);
@@ -123,7 +130,8 @@ static void test_infinities(void **state) {
     assert_int_equal(kept_of(x, 600, &p), 3);
 }
 
-static void test_huge_is_no_infinity(void **state) {
+static void test_huge_is_no_infinity(void **state)
+{
     (void)state;
     const float x[] = {FLT_MAX, -FLT_MAX, FLT_MAX, 0.0f};
     const oracle_result result = sample(x, 4, &plain);
@@ -145,9 +153,10 @@ static void test_huge_is_no_infinity(void **state) {
     oracle_row_free(row);
 }
 
-static void test_one_token(void **state) {
+static void test_one_token(void **state)
+{
     (void)state;
-    const float values[] = {0.0f,     -0.0f,      1.0f,   -1e30f,    FLT_MAX,
+    const float values[] = {0.0f,     -0.0f,     1.0f,    -1e30f,     FLT_MAX,
                             -FLT_MAX, 0x1p-149f, 0.7213f, -0x1p-126f, INFINITY};
     const float temperatures[] = {0.0f, 0x1p-64f, 1e-6f, 0.7f, 1.0f, 1e6f, 0x1p64f};
     for (size_t v = 0; v < LENGTH(values); v++) {
@@ -162,7 +171,8 @@ static void test_one_token(void **state) {
     }
 }
 
-static void test_zeros_tie(void **state) {
+static void test_zeros_tie(void **state)
+{
     (void)state;
     const float x[] = {-1.0f, -0.0f, 0.0f, -0.0f, -0x1p-149f};
     oracle_params p = plain;
@@ -184,7 +194,8 @@ static void test_zeros_tie(void **state) {
     assert_int_equal(sample(x, 5, &p).token, 1);
 }
 
-static void test_limits_of_filters(void **state) {
+static void test_limits_of_filters(void **state)
+{
     (void)state;
     float x[300];
     uint64_t random = 9;
@@ -225,7 +236,8 @@ static void test_limits_of_filters(void **state) {
     }
 }
 
-static void test_tie_at_the_cut(void **state) {
+static void test_tie_at_the_cut(void **state)
+{
     (void)state;
     float x[100];
     rows_fill_equal(x, 100, -2.0f);
@@ -257,7 +269,8 @@ static void test_tie_at_the_cut(void **state) {
 }
 
 /* p: 0.4 0.2 0.2 0.1 0.05 0.05, far from every threshold below */
-static void test_order_of_filters(void **state) {
+static void test_order_of_filters(void **state)
+{
     (void)state;
     const float masses[] = {0.05f, 0.2f, 0.4f, 0.1f, 0.2f, 0.05f};
     float x[6];
@@ -301,7 +314,8 @@ static void test_order_of_filters(void **state) {
 }
 
 /* Thresholds that are met exactly, and one that falls between two integers. */
-static void test_exact_thresholds(void **state) {
+static void test_exact_thresholds(void **state)
+{
     (void)state;
     oracle_params p = plain;
     /* at a scale of 1 the logit -1 is one octave down, and min_p = 1/2 is just met */
@@ -328,7 +342,8 @@ static void test_exact_thresholds(void **state) {
     assert_int_equal(kept_of(pair, 2, &p), 2);
 }
 
-static void check_bad(oracle_params p, uint32_t field) {
+static void check_bad(oracle_params p, uint32_t field)
+{
     const float x[] = {NAN, INFINITY, 0.0f};
     const oracle_result result = sample(x, 3, &p);
     assert_no_token(&result, ORACLE_BAD_PARAMS | field << 8);
@@ -339,10 +354,11 @@ static void check_bad(oracle_params p, uint32_t field) {
     oracle_row_free(row);
 }
 
-static void test_bad_params(void **state) {
+static void test_bad_params(void **state)
+{
     (void)state;
-    const float bad_temperatures[] = {NAN,      -1.0f,   -0x1p-149f, 0x1p-149f, INFINITY,
-                                      -INFINITY, 0x1.fffffep-65f, 0x1.000002p64f};
+    const float bad_temperatures[] = {NAN,      -1.0f,     -0x1p-149f,      0x1p-149f,
+                                      INFINITY, -INFINITY, 0x1.fffffep-65f, 0x1.000002p64f};
     for (size_t i = 0; i < LENGTH(bad_temperatures); i++) {
         oracle_params p = plain;
         p.temperature = bad_temperatures[i];
@@ -372,7 +388,8 @@ static void test_bad_params(void **state) {
     assert_null(oracle_prepare(&p.min_p, ORACLE_VOCAB_MAX + 1, &p));
 }
 
-static void check_sizes(uint32_t vocab, uint64_t *random) {
+static void check_sizes(uint32_t vocab, uint64_t *random)
+{
     float x[1025];
     rows_fill_normal(x, vocab, 4.0, random);
     oracle_params p = plain;
@@ -399,7 +416,8 @@ static void check_sizes(uint32_t vocab, uint64_t *random) {
     oracle_row_free(row);
 }
 
-static void test_sizes(void **state) {
+static void test_sizes(void **state)
+{
     (void)state;
     const uint32_t sizes[] = {2, 31, 32, 33, 255, 256, 257, 287, 288, 289, 511, 513, 1025};
     uint64_t random = 10;
@@ -408,20 +426,15 @@ static void test_sizes(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dead_tokens),
-        cmocka_unit_test(test_dead_tokens_hold_slots),
-        cmocka_unit_test(test_infinities),
-        cmocka_unit_test(test_huge_is_no_infinity),
-        cmocka_unit_test(test_one_token),
-        cmocka_unit_test(test_zeros_tie),
-        cmocka_unit_test(test_limits_of_filters),
-        cmocka_unit_test(test_tie_at_the_cut),
-        cmocka_unit_test(test_order_of_filters),
-        cmocka_unit_test(test_exact_thresholds),
-        cmocka_unit_test(test_bad_params),
-        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_dead_tokens),       cmocka_unit_test(test_dead_tokens_hold_slots),
+        cmocka_unit_test(test_infinities),        cmocka_unit_test(test_huge_is_no_infinity),
+        cmocka_unit_test(test_one_token),         cmocka_unit_test(test_zeros_tie),
+        cmocka_unit_test(test_limits_of_filters), cmocka_unit_test(test_tie_at_the_cut),
+        cmocka_unit_test(test_order_of_filters),  cmocka_unit_test(test_exact_thresholds),
+        cmocka_unit_test(test_bad_params),        cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests_name("oracle edges", tests, NULL, NULL);
 }

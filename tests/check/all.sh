@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# all.sh - runs the checks of this folder, all or the named ones. `./run check` calls it.
+# Each is a script <name>.sh that is run in the repository root and fails by its exit status.
+# LMS_CHECK_DIR is a folder for what they build.
+set -uo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+cd -- "$here/../.." || exit 1
+
+# name: what it does
+checks="gcc: builds everything with gcc and -Werror
+clang: builds everything with clang and -Werror
+format: C sources are as clang-format lays them out
+tidy: clang-tidy over the C sources
+cppcheck: cppcheck over the C sources
+shell: shellcheck over the scripts
+sizes: lengths of lines, functions and files
+kernels: clang's OpenCL front end over every variant of the kernels
+sanitize: the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+oclgrind: every kernel on a simulated device that finds races and stray accesses"
+
+if [[ ${1-} == --list ]]; then
+    printf '%s\n' "$checks"
+    exit 0
+fi
+names=("$@")
+if (($# == 0)); then
+    mapfile -t names < <(cut -d: -f1 <<<"$checks")
+fi
+for name in "${names[@]}"; do
+    if ! grep -q "^$name: " <<<"$checks"; then
+        printf 'check: there is no check "%s"; ./run check --list names them\n' "$name" >&2
+        exit 1
+    fi
+done
+
+summary='' failed=0
+for name in "${names[@]}"; do
+    log=$LMS_CHECK_DIR/$name.log
+    printf 'Checking: %s\n' "$(grep "^$name: " <<<"$checks")"
+    start=$SECONDS
+    if bash "$here/$name.sh" >"$log" 2>&1 </dev/null; then
+        verdict=PASS
+    else
+        verdict=FAIL
+        failed=1
+        tail -n 80 -- "$log"
+        printf '(all of it: %s)\n' "$log"
+    fi
+    summary+="$verdict $name ($((SECONDS - start)) s)"$'\n'
+done
+printf '\n%s' "$summary"
+exit $failed

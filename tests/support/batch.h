@@ -1,0 +1,95 @@
+/* A batch, the ways to run it through the public API, and what the oracle expects of it.
+ *
+ * Every result is compared bit for bit. What no row may touch (the outputs of skipped rows,
+ * what lies before, between and behind the rows) is filled with a pattern and compared as well.
+ */
+#ifndef LMSAMPLE_TESTS_BATCH_H
+#define LMSAMPLE_TESTS_BATCH_H
+
+#include <stdbool.h>
+
+#include "gen.h"
+#include "lmsample.h"
+
+#define BATCH_OUT_ALL (LMS_OUT_LOGPROB_RAW | LMS_OUT_LOGPROB | LMS_OUT_KEPT | LMS_OUT_PROBS)
+#define BATCH_UNTOUCHED 0xa5a5a5a5u /* bits of an output element that was not written */
+
+/* What is sampled. */
+typedef struct batch {
+    uint32_t vocab;
+    uint32_t rows;
+    uint32_t logits_rows;
+    lms_dtype dtype;
+    const char **names;     /* [logits_rows], for messages */
+    float *logits;          /* [logits_rows][vocab], as the oracle reads them */
+    void *stored;           /* the same as the device reads them: logits, or 16-bit patterns */
+    lms_row_params *params; /* [rows] */
+    int32_t *index;         /* [rows] */
+    uint32_t *uniforms;     /* [rows][uniforms_per_row][4] or NULL */
+    uint32_t uniforms_per_row;
+} batch;
+
+/* How it is run; all zeros is good. None of it may show in a result. */
+typedef struct batch_way {
+    uint32_t work_items;
+    lms_token_type tokens;
+    uint32_t not_wanted; /* LMS_OUT_... left out */
+    uint32_t
+        stride_pad;  /* poisoned elements behind every row of logits, sentinels behind probs */
+    uint32_t offset; /* elements before all arrays */
+    uint32_t spare_rows; /* of the sampler beyond the batch's */
+    uint32_t per_call;   /* rows of one call, several of them in flight; 0 = all */
+    bool params_on_device;
+    bool index_on_device;
+    bool out_of_order; /* on a queue of that kind */
+} batch_way;
+
+/* Results, tightly packed. NULL where they were not wanted. */
+typedef struct batch_out {
+    int64_t *token;
+    uint32_t *status;
+    uint32_t *logprob_raw; /* floats as bits, every NaN as 0x7fc00000 */
+    uint32_t *logprob;
+    uint32_t *kept;
+    uint32_t *probs;
+} batch_out;
+
+/* A batch of `rows` rows that read `logits_rows` rows in turn, with LMS_ROW_PARAMS_INIT. */
+batch *batch_new(uint32_t vocab, uint32_t rows, uint32_t logits_rows, lms_dtype dtype);
+void batch_free(batch *b);
+
+/* Stores a row in the batch's type; the oracle's logits follow. */
+void batch_set_logits(batch *b, uint32_t logits_row, const float *x, const char *name);
+/* For 16-bit types: the patterns themselves. */
+void batch_set_patterns(batch *b, uint32_t logits_row, const uint16_t *patterns,
+                        const char *name);
+/* Row r becomes `from`'s row: logits row, parameters, words. */
+void batch_copy_row(batch *b, uint32_t r, const batch *from, uint32_t from_row);
+
+/* One logits row of every kind, each read by `per_kind` rows with parameters of all turns from
+ * *turn on, which is moved on. */
+batch *batch_of_all_kinds(uint32_t vocab, uint32_t per_kind, lms_dtype dtype, uint32_t *turn,
+                          uint64_t *state);
+
+/* The results by the oracle. */
+batch_out *batch_expect(const batch *b);
+/* The results by the device. Fails the test if the call fails or something was touched. */
+batch_out *batch_run(lms_context *ctx, const batch *b, const batch_way *way);
+void batch_out_free(batch_out *out);
+
+/* Rows in which two results differ, where both have an output; tells the first few in a form
+ * from which they can be made again. `what` names the comparison. */
+uint32_t batch_differences(const batch *b, const batch_out *expected, const batch_out *actual,
+                           const char *what);
+/* Row `r` of one against row `s` of another. */
+bool batch_same_row(uint32_t vocab, const batch_out *a, uint32_t r, const batch_out *b,
+                    uint32_t s);
+
+/* batch_run and batch_differences, as an assertion. */
+void batch_check(lms_context *ctx, const batch *b, const batch_way *way,
+                 const batch_out *expected);
+
+/* Rows that batch_differences has compared so far. */
+uint64_t batch_compared(void);
+
+#endif
