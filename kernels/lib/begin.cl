@@ -3,7 +3,7 @@
 /* Groups that are worth listing when nobody says how many tokens count. */
 #define LMS_HEAD_GROUPS 240u
 
-/* What no such list holds: its tokens weigh at most 2^30 each, and in flat rows much less. */
+/* More than such a list is likely to hold, so it is not tried: 240 of the heaviest tokens. */
 #define LMS_LIST_MASS ((ulong)LMS_HEAD_GROUPS << (30 + LMS_GUARD_BITS))
 
 void lms_to_draw(lms_task *t)
@@ -108,15 +108,10 @@ void lms_to_filters(lms_task *t, const lms_row *row)
     t->outcome.filtered = LMS_FILTERED;
     const float temperature = t->p.flags & LMS_TEMPERATURE_LAST ? 1.0f : t->p.temperature;
     t->filter_scale = lms_at_scale(lms_scale(temperature), row->max_key);
-    t->whole = true;
-    if (lms_has_min_p(t)) {
-        t->cut = lms_min_p(&t->filter_scale, t->p.min_p);
-        if (!(t->p.flags & LMS_MIN_P_LAST)) {
-            t->base = t->cut;
-            t->whole = false;
-        }
-    }
-    if (top_k || t->p.flags & LMS_TOP_P_WHOLE_ROW) t->whole = t->p.flags & LMS_TOP_P_WHOLE_ROW;
+    const bool min_p_counts = lms_has_min_p(t) && !(t->p.flags & LMS_MIN_P_LAST);
+    t->whole = (t->p.flags & LMS_TOP_P_WHOLE_ROW) || !(top_k || min_p_counts);
+    if (lms_has_min_p(t)) t->cut = lms_min_p(&t->filter_scale, t->p.min_p);
+    if (min_p_counts) t->base = t->cut;
     if (top_k) {
         t->for_k = true;
         t->f = lms_search_of((uint)t->p.top_k, false, LMS_NEVER, row->max_key);
