@@ -63,6 +63,13 @@ typedef struct lms_row_params {
 #define LMS_FIELD_FLAGS 4u
 #define LMS_FIELD_RESERVED 5u
 
+/* Outputs beyond token and status. Each costs at least one more read of the logits, and is
+ * there only in a sampler that was made for it. */
+#define LMS_OUT_LOGPROB_RAW 1u /* log-probability before temperature and filters          */
+#define LMS_OUT_LOGPROB 2u     /* ... in the distribution that the token was drawn from   */
+#define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                        */
+#define LMS_OUT_PROBS 8u       /* the processed probabilities of the whole row            */
+
 #define LMS_SKIP_ROW (-1)
 #define LMS_NO_TOKEN (-1)
 

@@ -119,13 +119,6 @@ typedef enum lms_token_type {
     LMS_INT64 = 2
 } lms_token_type;
 
-/* Outputs beyond token and status. Each costs at least one more read of the logits, and is
- * there only in a sampler that was made for it. */
-#define LMS_OUT_LOGPROB_RAW 1u /* log-probability before temperature and filters          */
-#define LMS_OUT_LOGPROB 2u     /* ... in the distribution that the token was drawn from   */
-#define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                        */
-#define LMS_OUT_PROBS 8u       /* the processed probabilities of the whole row            */
-
 /* clang-format off: the tables below are laid out by hand */
 
 /* What a sampler is for. Zero what is not needed. */

@@ -8,10 +8,6 @@
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM
  *   mem  sizeof(lms_shared) local
  */
-#define LMS_OUT_LOGPROB_RAW 1u
-#define LMS_OUT_LOGPROB 2u
-#define LMS_OUT_KEPT 4u
-#define LMS_OUT_PROBS 8u
 
 float lms_logit_gap(const lms_row *row, uint token)
 {
@@ -89,8 +85,11 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
         scaled = lms_at_scale(lms_scale(params[params_offset + r].temperature), row.max_key);
     }
     if (has_token && wanted & LMS_OUT_LOGPROB_RAW) raw_own = lms_total_own(&row, &raw);
-    if (drawn && (filtered || wanted & LMS_OUT_KEPT)) own = lms_kept_own(&row, &scaled, cut);
-    if (drawn && !filtered && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS)) {
+    const bool needs_mass = drawn && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS);
+    if ((drawn && wanted & LMS_OUT_KEPT) || (needs_mass && filtered)) {
+        own = lms_kept_own(&row, &scaled, cut);
+    }
+    if (needs_mass && !filtered) {
         own.mass = lms_total_own(&row, &scaled);
     }
     lms_clear_own_bins(&shared);

@@ -6,7 +6,7 @@
  *        seen    uint[rows][chunks], LMS_ROW_NAN_SEEN where a NaN is in the chunk
  *   run  2-D: (chunks * LMS_TEAM, rows) in work-groups of (LMS_TEAM, 1); a chunk is
  *        LMS_CHUNK tiles of one row
- *   mem  LMS_TEAM * 8 bytes local
+ *   mem  4 bytes local for each work-item, and 4 more
  *
  * Why the maxima of groups are enough for nearly everything is in docs/algorithms.md. */
 
