@@ -14,6 +14,7 @@
 
 /* What every loading function needs; the first error stays. */
 typedef struct {
+    const char *path;
     lm_tensors *tensors;
     char *error;
     size_t error_size;
@@ -23,10 +24,12 @@ typedef struct {
 __attribute__((format(printf, 2, 3))) static void fail(loader *load, const char *format, ...)
 {
     if (!load->failed) {
+        char reason[256];
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(load->error, load->error_size, format, arguments);
+        vsnprintf(reason, sizeof reason, format, arguments);
         va_end(arguments);
+        snprintf(load->error, load->error_size, "%s: %s", load->path, reason);
     }
     load->failed = true;
 }
@@ -44,8 +47,10 @@ static float *read_tensor(loader *load, const char *name, int rows, int columns)
         return NULL;
     }
     float *values = malloc((size_t)rows * (size_t)columns * sizeof *values);
-    if (values == NULL || lm_tensors_read(load->tensors, name, values) != 0) {
+    if (values == NULL) {
         fail(load, "no memory for tensor %s", name);
+    } else if (lm_tensors_read(load->tensors, name, values) != 0) {
+        fail(load, "tensor %s overlaps others", name);
     }
     return values;
 }
@@ -155,9 +160,9 @@ static void read_weights(loader *load, lm_model *model)
     }
 }
 
-static void load_tensors(loader *load, lm_model *model, const char *path)
+static void load_tensors(loader *load, lm_model *model)
 {
-    load->tensors = lm_tensors_open(path, load->error, load->error_size);
+    load->tensors = lm_tensors_open(load->path, load->error, load->error_size);
     if (load->tensors == NULL) {
         load->failed = true;
         return;
@@ -179,7 +184,7 @@ lm_model *lm_model_load(const char *directory, char *error, size_t error_size)
 {
     char weights[4096];
     char merges[4096];
-    loader load = {.error = error, .error_size = error_size};
+    loader load = {.path = weights, .error = error, .error_size = error_size};
     lm_model *model = calloc(1, sizeof *model);
     if (model == NULL || !join_path(weights, sizeof weights, directory, "model.safetensors") ||
         !join_path(merges, sizeof merges, directory, "tokenizer.json")) {
@@ -187,14 +192,14 @@ lm_model *lm_model_load(const char *directory, char *error, size_t error_size)
         free(model);
         return NULL;
     }
-    load_tensors(&load, model, weights);
+    load_tensors(&load, model);
     if (!load.failed) {
         model->tokenizer = lm_tokenizer_open(merges, error, error_size);
         load.failed = model->tokenizer == NULL;
     }
     if (!load.failed && lm_tokenizer_vocab(model->tokenizer) != model->vocab) {
-        fail(&load, "%s has %d tokens, but the model's embedding has %d", merges,
-             lm_tokenizer_vocab(model->tokenizer), model->vocab);
+        fail(&load, "its embedding has %d tokens, but tokenizer.json has %d", model->vocab,
+             lm_tokenizer_vocab(model->tokenizer));
     }
     if (load.failed) {
         lm_model_free(model);

@@ -33,7 +33,9 @@ int main(void)
     for (uint64_t step = 0; step < 4 && status == LMS_OK; step++) {
         int32_t tokens[ROWS];
         for (int row = 0; row < ROWS; row++) params[row].step = step;
-        status = lms_sample_host(sampler, logits, 0, ROWS, params, tokens, NULL);
+        const lms_host_batch batch = {
+            .rows = ROWS, .logits = logits, .params = params, .tokens = tokens};
+        status = lms_sample_host(sampler, &batch);
         if (status != LMS_OK) break;
         printf("step %d: %d %d %d\n", (int)step, (int)tokens[0], (int)tokens[1],
                (int)tokens[2]);

@@ -1,6 +1,8 @@
 #include "safetensors.h"
 
-#include <cjson/cJSON.h>
+#include "strict_json.h"
+
+#include <json-c/json.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +16,8 @@ struct lm_tensors {
     unsigned char *file;
     const unsigned char *data; /* what the header's offsets count from */
     size_t data_size;
-    cJSON *header;
+    json_object *header;
+    size_t unread; /* bytes: tensors do not overlap, so that a small file stays small */
 };
 
 typedef struct {
@@ -93,12 +96,14 @@ lm_tensors *lm_tensors_open(const char *path, char *error, size_t error_size)
         lm_tensors_close(tensors);
         return NULL;
     }
-    tensors->header =
-        cJSON_ParseWithLength((const char *)file + HEADER_LENGTH_BYTES, (size_t)header);
+    char reason[128] = "no object";
+    tensors->header = strict_json_parse((const char *)file + HEADER_LENGTH_BYTES,
+                                        (size_t)header, reason, sizeof reason);
     tensors->data = file + HEADER_LENGTH_BYTES + header;
     tensors->data_size = size - HEADER_LENGTH_BYTES - (size_t)header;
-    if (!cJSON_IsObject(tensors->header)) {
-        snprintf(error, error_size, "%s: its header is no JSON object", path);
+    tensors->unread = tensors->data_size;
+    if (!json_object_is_type(tensors->header, json_type_object)) {
+        snprintf(error, error_size, "%s: its header is no JSON object: %s", path, reason);
         lm_tensors_close(tensors);
         return NULL;
     }
@@ -108,7 +113,7 @@ lm_tensors *lm_tensors_open(const char *path, char *error, size_t error_size)
 void lm_tensors_close(lm_tensors *tensors)
 {
     if (tensors != NULL) {
-        cJSON_Delete(tensors->header);
+        json_object_put(tensors->header);
         free(tensors->file);
         free(tensors);
     }
@@ -116,78 +121,78 @@ void lm_tensors_close(lm_tensors *tensors)
 
 const char *lm_tensors_metadata(const lm_tensors *tensors, const char *key)
 {
-    const cJSON *all = cJSON_GetObjectItemCaseSensitive(tensors->header, "__metadata__");
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(all, key));
+    const json_object *all = strict_json_member(tensors->header, "__metadata__");
+    return strict_json_string(strict_json_member(all, key));
 }
 
-/* A JSON number that is a whole number from 0 to limit; returns 0 on success. */
-static int whole_number(const cJSON *item, size_t limit, size_t *out)
+static bool whole_number(const json_object *array, size_t index, size_t limit, size_t *out)
 {
-    /* Written so that a NaN fails too. */
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) ||
-        !(item->valuedouble <= (double)limit)) {
-        return -1;
+    uint64_t value = 0;
+    if (!strict_json_whole(json_object_array_get_idx(array, index), limit, &value)) {
+        return false;
     }
-    *out = (size_t)item->valuedouble;
-    return (double)*out == item->valuedouble ? 0 : -1;
+    *out = (size_t)value;
+    return true;
 }
 
-static int read_shape(const cJSON *shape, size_t limit, tensor_view *view)
+static bool read_shape(const json_object *shape, size_t limit, tensor_view *view)
 {
-    int dimensions = cJSON_GetArraySize(shape);
-    if (!cJSON_IsArray(shape) || dimensions < 1 || dimensions > LM_MAX_DIMENSIONS) {
-        return -1;
+    size_t dimensions =
+        json_object_is_type(shape, json_type_array) ? json_object_array_length(shape) : 0;
+    if (dimensions < 1 || dimensions > LM_MAX_DIMENSIONS) {
+        return false;
     }
     view->elements = 1;
-    view->dimensions = dimensions;
-    for (int i = 0; i < LM_MAX_DIMENSIONS; i++) {
+    view->dimensions = (int)dimensions;
+    for (size_t i = 0; i < LM_MAX_DIMENSIONS; i++) {
         view->shape[i] = 1;
         if (i < dimensions &&
-            (whole_number(cJSON_GetArrayItem(shape, i), limit, &view->shape[i]) != 0 ||
-             view->shape[i] == 0 || view->shape[i] > limit / view->elements)) {
-            return -1;
+            (!whole_number(shape, i, limit, &view->shape[i]) || view->shape[i] == 0 ||
+             view->shape[i] > limit / view->elements)) {
+            return false;
         }
         view->elements *= view->shape[i];
     }
-    return 0;
+    return true;
 }
 
-/* Returns 0 when the tensor exists, has a type we read, and lies inside the file. */
-static int find_tensor(const lm_tensors *tensors, const char *name, tensor_view *view)
+static size_t element_size(const char *type)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(tensors->header, name);
-    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "dtype"));
-    const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
-    size_t begin = 0;
-    size_t end = 0;
-    if (type == NULL || !cJSON_IsArray(offsets) || cJSON_GetArraySize(offsets) != 2 ||
-        whole_number(cJSON_GetArrayItem(offsets, 0), tensors->data_size, &begin) != 0 ||
-        whole_number(cJSON_GetArrayItem(offsets, 1), tensors->data_size, &end) != 0 ||
-        begin > end) {
-        return -1;
+    if (type == NULL) {
+        return 0;
     }
     if (strcmp(type, "F16") == 0) {
-        view->element_size = 2;
-    } else if (strcmp(type, "F32") == 0) {
-        view->element_size = 4;
-    } else {
-        return -1;
+        return 2;
+    }
+    return strcmp(type, "F32") == 0 ? 4 : 0;
+}
+
+/* Whether the tensor exists, has a type we read, and lies inside the file. */
+static bool find_tensor(const lm_tensors *tensors, const char *name, tensor_view *view)
+{
+    const json_object *item = strict_json_member(tensors->header, name);
+    const json_object *offsets = strict_json_member(item, "data_offsets");
+    size_t begin = 0;
+    size_t end = 0;
+    if (!json_object_is_type(offsets, json_type_array) ||
+        json_object_array_length(offsets) != 2 ||
+        !whole_number(offsets, 0, tensors->data_size, &begin) ||
+        !whole_number(offsets, 1, tensors->data_size, &end) || begin > end) {
+        return false;
     }
     view->at = tensors->data + begin;
-    if (read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), tensors->data_size, view) !=
-            0 ||
-        view->elements > tensors->data_size / view->element_size ||
-        view->elements * view->element_size != end - begin) {
-        return -1;
-    }
-    return 0;
+    view->element_size = element_size(strict_json_string(strict_json_member(item, "dtype")));
+    return view->element_size > 0 &&
+           read_shape(strict_json_member(item, "shape"), tensors->data_size, view) &&
+           view->elements <= tensors->data_size / view->element_size &&
+           view->elements * view->element_size == end - begin;
 }
 
 int lm_tensors_shape(const lm_tensors *tensors, const char *name,
                      size_t shape[LM_MAX_DIMENSIONS])
 {
     tensor_view view;
-    if (find_tensor(tensors, name, &view) != 0) {
+    if (!find_tensor(tensors, name, &view)) {
         return 0;
     }
     memcpy(shape, view.shape, sizeof view.shape);
@@ -214,12 +219,14 @@ static float float_from_half(uint32_t half)
     return float_from_bits(sign | exponent << 23 | fraction << 13);
 }
 
-int lm_tensors_read(const lm_tensors *tensors, const char *name, float *out)
+int lm_tensors_read(lm_tensors *tensors, const char *name, float *out)
 {
     tensor_view view;
-    if (find_tensor(tensors, name, &view) != 0) {
+    if (!find_tensor(tensors, name, &view) ||
+        view.elements * view.element_size > tensors->unread) {
         return -1;
     }
+    tensors->unread -= view.elements * view.element_size;
     for (size_t i = 0; i < view.elements; i++) {
         const unsigned char *at = view.at + i * view.element_size;
         out[i] = view.element_size == 2 ? float_from_half((uint32_t)little_endian(at, 2))

@@ -24,8 +24,9 @@ const char *lm_tensors_metadata(const lm_tensors *tensors, const char *key);
 int lm_tensors_shape(const lm_tensors *tensors, const char *name,
                      size_t shape[LM_MAX_DIMENSIONS]);
 
-/* Writes all elements of a tensor as float. Call lm_tensors_shape first for their number.
- * Returns 0, or -1 where that function returns 0. */
-int lm_tensors_read(const lm_tensors *tensors, const char *name, float *out);
+/* Writes all elements of a tensor as float. Call lm_tensors_shape first for their number, and
+ * this but once for a tensor. Returns 0, or -1 where that function returns 0 or when the
+ * tensors that were read overlap so much that together they are longer than the file. */
+int lm_tensors_read(lm_tensors *tensors, const char *name, float *out);
 
 #endif

@@ -1,8 +1,9 @@
 #include "tokenizer.h"
 
 #include "safetensors.h"
+#include "strict_json.h"
 
-#include <cjson/cJSON.h>
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,40 +71,53 @@ static bool add_byte_tokens(lm_tokenizer *tokenizer)
 }
 
 /* One of the two numbers of a merge, which must be an older token that has bytes; or 0. */
-static int32_t older_token(const cJSON *pair, int which, int32_t joined)
+static int32_t older_token(const json_object *pair, size_t which, int32_t joined)
 {
-    const cJSON *item = cJSON_GetArrayItem(pair, which);
+    uint64_t token = 0;
     bool is_older =
-        cJSON_IsNumber(item) && item->valuedouble >= FIRST_BYTE && item->valuedouble < joined;
-    return is_older ? (int32_t)item->valuedouble : 0;
+        strict_json_whole(json_object_array_get_idx(pair, which), (uint64_t)joined - 1, &token);
+    return is_older ? (int32_t)token : 0; /* 0 is end-of-text, which has none */
 }
 
-static bool add_merges(lm_tokenizer *tokenizer, const cJSON *merges)
+static bool add_merge(lm_tokenizer *tokenizer, const json_object *pair, int32_t joined)
 {
-    int32_t joined = FIRST_MERGE;
-    for (const cJSON *pair = merges->child; pair != NULL; pair = pair->next, joined++) {
-        int32_t left = older_token(pair, 0, joined);
-        int32_t right = older_token(pair, 1, joined);
-        if (left == 0 || right == 0 || cJSON_GetArraySize(pair) != 2 ||
-            !set_text(&tokenizer->texts[joined], &tokenizer->texts[left],
-                      &tokenizer->texts[right])) {
+    if (!json_object_is_type(pair, json_type_array) || json_object_array_length(pair) != 2) {
+        return false;
+    }
+    int32_t left = older_token(pair, 0, joined);
+    int32_t right = older_token(pair, 1, joined);
+    if (left == 0 || right == 0 ||
+        !set_text(&tokenizer->texts[joined], &tokenizer->texts[left],
+                  &tokenizer->texts[right])) {
+        return false;
+    }
+    merge *place = find_place(tokenizer, left, right);
+    if (place->joined == 0) { /* else the older merge goes first anyway */
+        *place = (merge){left, right, joined};
+    }
+    return true;
+}
+
+static bool add_merges(lm_tokenizer *tokenizer, const json_object *merges)
+{
+    size_t count = json_object_array_length(merges);
+    for (size_t i = 0; i < count; i++) {
+        if (!add_merge(tokenizer, json_object_array_get_idx(merges, i),
+                       FIRST_MERGE + (int32_t)i)) {
             return false;
-        }
-        merge *place = find_place(tokenizer, left, right);
-        if (place->joined == 0) { /* else the older merge goes first anyway */
-            *place = (merge){left, right, joined};
         }
     }
     return true;
 }
 
-static lm_tokenizer *build(const cJSON *root)
+static lm_tokenizer *build(const json_object *root)
 {
-    const cJSON *merges = cJSON_GetObjectItemCaseSensitive(root, "merges");
-    int count = cJSON_GetArraySize(merges);
-    if (!cJSON_IsArray(merges) || count > LARGEST_VOCAB - FIRST_MERGE) {
+    const json_object *merges = strict_json_member(root, "merges");
+    if (!json_object_is_type(merges, json_type_array) ||
+        json_object_array_length(merges) > LARGEST_VOCAB - FIRST_MERGE) {
         return NULL;
     }
+    int count = (int)json_object_array_length(merges);
     lm_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (tokenizer == NULL) {
         return NULL;
@@ -131,12 +145,15 @@ lm_tokenizer *lm_tokenizer_open(const char *path, char *error, size_t error_size
     if (file == NULL) {
         return NULL;
     }
-    cJSON *root = cJSON_ParseWithLength((const char *)file, size);
-    lm_tokenizer *tokenizer = build(root);
-    if (tokenizer == NULL) {
+    char reason[128] = "no memory";
+    json_object *root = strict_json_parse((const char *)file, size, reason, sizeof reason);
+    lm_tokenizer *tokenizer = root == NULL ? NULL : build(root);
+    if (root == NULL) {
+        snprintf(error, error_size, "%s: no JSON: %s", path, reason);
+    } else if (tokenizer == NULL) {
         snprintf(error, error_size, "%s: not a list of merges, or no memory for it", path);
     }
-    cJSON_Delete(root);
+    json_object_put(root);
     free(file);
     return tokenizer;
 }

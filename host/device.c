@@ -84,8 +84,119 @@ static int contains_ignoring_case(const char *text, const char *part)
     return length == 0;
 }
 
+/* "OpenCL <major>.<minor> ...", 1.2 or later. */
+static int is_new_enough(const char *version)
+{
+    static const char begin[] = "OpenCL ";
+    char *end = NULL;
+    if (strncmp(version, begin, sizeof begin - 1) != 0) return 0;
+    const unsigned long major = strtoul(version + sizeof begin - 1, &end, 10);
+    const unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    return major > 1 || (major == 1 && minor >= 2);
+}
+
+/* Why the library cannot use a device, or nothing. */
+static void find_problem(cl_device_id id, const lmsi_device *device, lms_device *out)
+{
+    cl_bool available = CL_FALSE, compiler = CL_FALSE, little = CL_FALSE;
+    clGetDeviceInfo(id, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_ENDIAN_LITTLE, sizeof little, &little, NULL);
+    if (!available) {
+        snprintf(out->problem, sizeof out->problem, "is not available");
+    } else if (!compiler) {
+        snprintf(out->problem, sizeof out->problem, "has no compiler for OpenCL C");
+    } else if (!little) {
+        snprintf(out->problem, sizeof out->problem, "is not little-endian");
+    } else if (!is_new_enough(device->version)) {
+        snprintf(out->problem, sizeof out->problem, "has \"%.40s\", needs OpenCL 1.2",
+                 device->version);
+    }
+}
+
+/* A device that does not answer is in the list too, with that as its problem. */
+static lms_status describe(cl_device_id id, lms_device *out)
+{
+    lmsi_device device;
+    cl_ulong memory = 0;
+    char message[512];
+    memset(out, 0, sizeof *out);
+    out->id = id;
+    snprintf(message, sizeof message, "%s", lms_error_message());
+    const lms_status status = lmsi_device_query(id, &device);
+    if (status == LMS_E_MEMORY) return status;
+    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
+    out->type = device.type;
+    out->memory_bytes = memory;
+    out->max_alloc_bytes = device.max_alloc_bytes;
+    out->compute_units = device.units;
+    out->unified = device.unified != CL_FALSE;
+    memcpy(out->platform, device.platform, sizeof out->platform);
+    memcpy(out->name, device.name, sizeof out->name);
+    memcpy(out->driver, device.driver, sizeof out->driver);
+    memcpy(out->version, device.version, sizeof out->version);
+    if (status != LMS_OK) {
+        snprintf(out->problem, sizeof out->problem, "does not answer: %.100s",
+                 lms_error_message());
+        /* The thread's message is of calls that failed; this one has not. */
+        (void)lmsi_fail(status, "%s", message);
+    } else {
+        find_problem(id, &device, out);
+    }
+    return LMS_OK;
+}
+
+typedef struct device_list {
+    lms_device *devices;
+    uint32_t count;
+    uint32_t platforms;
+} device_list;
+
+/* A platform without devices is no error. */
+static lms_status list_platform(cl_platform_id platform, device_list *list)
+{
+    lms_status status = LMS_OK;
+    cl_device_id *ids = NULL;
+    lms_device *devices = NULL;
+    cl_uint count = 0;
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS ||
+        count == 0) {
+        return LMS_OK;
+    }
+    ids = calloc(count, sizeof *ids);
+    LMSI_FAIL_IF(ids == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL) != CL_SUCCESS) goto fail;
+    devices = realloc(list->devices, (list->count + count) * sizeof *devices);
+    LMSI_FAIL_IF(devices == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
+    list->devices = devices;
+    for (cl_uint i = 0; i < count; ++i) LMSI_TRY(describe(ids[i], &devices[list->count++]));
+fail:
+    free(ids);
+    return status;
+}
+
+/* The caller frees list->devices, on failure too. */
+static lms_status list_devices(device_list *list)
+{
+    lms_status status = LMS_OK;
+    cl_platform_id *platforms = NULL;
+    cl_uint count = 0;
+    const cl_int code = clGetPlatformIDs(0, NULL, &count);
+    /* The ICD loader's way to say that there is none. */
+    if (code == LMSI_NO_PLATFORM || (code == CL_SUCCESS && count == 0)) return LMS_OK;
+    LMSI_CL_NAMED(code, "clGetPlatformIDs");
+    platforms = calloc(count, sizeof *platforms);
+    LMSI_FAIL_IF(platforms == NULL, LMS_E_MEMORY, "out of memory for a list of platforms");
+    LMSI_CL(clGetPlatformIDs(count, platforms, NULL));
+    list->platforms = count;
+    for (cl_uint i = 0; i < count; ++i) LMSI_TRY(list_platform(platforms[i], list));
+fail:
+    free(platforms);
+    return status;
+}
+
 /* How much a device is wanted; 0 = not at all. Without a name: GPU, accelerator, CPU. */
-static int rank_of(const lmsi_device *device, const char *wanted)
+static int rank_of(const lms_device *device, const char *wanted)
 {
     char full[260];
     if (wanted != NULL && *wanted != '\0') {
@@ -96,53 +207,59 @@ static int rank_of(const lmsi_device *device, const char *wanted)
     return device->type & CL_DEVICE_TYPE_ACCELERATOR ? 2 : 1;
 }
 
-/* Best device of one platform. A platform without devices is no error, nor is a device that
- * does not answer: others may. */
-static lms_status pick_from(cl_platform_id platform, const char *wanted, cl_device_id *best,
-                            int *rank)
+/* The first of the most wanted ones, or NULL. */
+static lms_device *best_of(const device_list *list, const char *wanted, int with_problem)
 {
-    cl_device_id ids[64];
-    cl_uint count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 64, ids, &count) != CL_SUCCESS) {
-        return LMS_OK;
-    }
-    for (cl_uint i = 0; i < count && i < 64; ++i) {
-        lmsi_device device;
-        cl_bool available = CL_FALSE;
-        clGetDeviceInfo(ids[i], CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
-        if (!available) continue;
-        const lms_status status = lmsi_device_query(ids[i], &device);
-        if (status == LMS_E_MEMORY) return status;
-        if (status != LMS_OK) continue;
-        const int r = rank_of(&device, wanted);
-        if (r > *rank) {
-            *rank = r;
-            *best = ids[i];
+    lms_device *best = NULL;
+    for (uint32_t i = 0, rank = 0; i < list->count; ++i) {
+        lms_device *const device = &list->devices[i];
+        const uint32_t r = (uint32_t)rank_of(device, wanted);
+        if (r > rank && (device->problem[0] != '\0') == (with_problem != 0)) {
+            rank = r;
+            best = device;
         }
     }
-    return LMS_OK;
+    return best;
+}
+
+lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count)
+{
+    lms_status status = LMS_OK;
+    device_list list = {NULL, 0, 0};
+    LMSI_FAIL_IF(count == NULL, LMS_E_ARGUMENT, "count: is NULL");
+    *count = 0;
+    LMSI_FAIL_IF(devices == NULL && capacity != 0, LMS_E_ARGUMENT,
+                 "devices: is NULL, and capacity (%u) is not 0", (unsigned)capacity);
+    LMSI_TRY(list_devices(&list));
+    lms_device *const chosen = best_of(&list, NULL, 0);
+    if (chosen != NULL) chosen->chosen = 1;
+    for (uint32_t i = 0; i < list.count && i < capacity; ++i) devices[i] = list.devices[i];
+    *count = list.count;
+fail:
+    free(list.devices);
+    return status;
 }
 
 lms_status lmsi_device_pick(const char *wanted, cl_device_id *out)
 {
-    cl_platform_id platforms[64];
-    cl_uint count = 0;
-    int rank = 0;
+    lms_status status = LMS_OK;
+    device_list list = {NULL, 0, 0};
     *out = NULL;
-    const cl_int code = clGetPlatformIDs(64, platforms, &count);
-    /* The ICD loader's way to say that there is none. */
-    if (code == LMSI_NO_PLATFORM)
-        count = 0;
-    else if (code != CL_SUCCESS)
-        return lmsi_cl_fail(code, "clGetPlatformIDs");
-    for (cl_uint i = 0; i < count && i < 64; ++i) {
-        const lms_status status = pick_from(platforms[i], wanted, out, &rank);
-        if (status != LMS_OK) return status;
+    LMSI_TRY(list_devices(&list));
+    const lms_device *best = best_of(&list, wanted, 0);
+    if (best != NULL) {
+        *out = best->id;
+        goto fail;
     }
-    if (*out != NULL) return LMS_OK;
-    if (wanted != NULL && *wanted != '\0') {
-        return lmsi_fail(LMS_E_NO_DEVICE, "no device among %u OpenCL platforms is named \"%s\"",
-                         (unsigned)count, wanted);
-    }
-    return lmsi_fail(LMS_E_NO_DEVICE, "no device on %u OpenCL platforms", (unsigned)count);
+    best = best_of(&list, wanted, 1);
+    LMSI_FAIL_IF(best != NULL, LMS_E_NO_DEVICE, "device \"%s\" of %u OpenCL platforms %s",
+                 best->name, (unsigned)list.platforms, best->problem);
+    LMSI_FAIL_IF(wanted != NULL && *wanted != '\0', LMS_E_NO_DEVICE,
+                 "no device among %u OpenCL platforms is named \"%s\"",
+                 (unsigned)list.platforms, wanted);
+    status = lmsi_fail(LMS_E_NO_DEVICE, "no device on %u OpenCL platforms",
+                       (unsigned)list.platforms);
+fail:
+    free(list.devices);
+    return status;
 }

@@ -79,13 +79,38 @@ LMS_API const char *lms_status_text(lms_status status);
 LMS_API const char *lms_error_message(void);
 
 /* ---------------------------------------------------------------------------------------------
+ * Devices
+ */
+/* clang-format off */
+typedef struct lms_device {
+    cl_device_id id;
+    cl_device_type type;      /* CL_DEVICE_TYPE_...                                         */
+    uint64_t memory_bytes;    /* all of its memory                                          */
+    uint64_t max_alloc_bytes; /* largest buffer                                             */
+    uint32_t compute_units;
+    uint32_t unified;         /* 1: shares memory with the host, whose arrays need no copy  */
+    uint32_t chosen;          /* 1: what lms_context_open(NULL) opens                       */
+    char platform[128];       /* texts are cut to fit                                       */
+    char name[128];
+    char driver[128];
+    char version[128];        /* as the device gives it: "OpenCL 1.2 ..."                   */
+    char problem[128];        /* why the library cannot use it, or ""                       */
+} lms_device;
+/* clang-format on */
+
+/* Every device of every platform, in the order of the OpenCL loader. Writes the first
+ * `capacity`, and how many there are to *count; `devices` may be NULL if `capacity` is 0. No
+ * device at all is no error. */
+LMS_API lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count);
+
+/* ---------------------------------------------------------------------------------------------
  * Context: one device and the programs built for it
  */
 typedef struct lms_context lms_context;
 
 /* Opens a device by itself: with its own cl_context. `device` NULL or "": a GPU if there is
- * one, else an accelerator, else a CPU. Otherwise the first device whose "platform name: device
- * name" contains `device`, in upper or lower case. *out is NULL unless LMS_OK is returned. */
+ * one, else an accelerator, else a CPU. Otherwise the first device that the library can use
+ * whose "platform name: device name" contains `device`, in upper or lower case. *out is NULL unless LMS_OK is returned. */
 LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 
 /* Works in the caller's cl_context, on one of its devices. Retains both. */
@@ -190,13 +215,32 @@ LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const lms_batch *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);
 
-/* The same for logits and results in host memory, for callers that just have an array: copies
- * (where the device has its own memory), runs and waits. `row_stride` in elements, 0 = V.
- * `tokens` is int32[rows] or int64[rows] by the sampler's token type. `status` may be NULL. May
- * allocate. */
-LMS_API lms_status lms_sample_host(lms_sampler *sampler, const void *logits, size_t row_stride,
-                                   uint32_t rows, const lms_row_params *params, void *tokens,
-                                   uint32_t *status);
+/* clang-format off */
+/* One call whose data is all in host memory: shapes and rules as in lms_batch. Of a skipped row
+ * only token and status are written. */
+typedef struct lms_host_batch {
+    uint32_t rows;                /* 0 .. max_rows                                          */
+    const void *logits;           /* in: [logits_rows][row_stride]                          */
+    size_t row_stride;            /*     >= V; 0 = V                                        */
+    size_t logits_rows;           /*     <= 2^31; 0 = `rows`                                */
+    const lms_row_params *params; /* in: [rows]                                             */
+    const int32_t *index;         /* in: [rows], or NULL: row r reads logits row r          */
+    const uint32_t *uniforms;     /* in: [rows][uniforms_per_row][4], or NULL               */
+    uint32_t uniforms_per_row;
+    void *tokens;                 /* out: int32 or int64[rows], by the sampler's token type */
+    uint32_t *status;             /* out: [rows]; NULL if not wanted, like all below        */
+    float *logprob_raw;           /* out: [rows]                                            */
+    float *logprob;               /* out: [rows]                                            */
+    int32_t *kept;                /* out: [rows]                                            */
+    float *probs;                 /* out: [rows][probs_stride], V written of each row       */
+    size_t probs_stride;          /*      >= V; 0 = V                                       */
+} lms_host_batch;
+/* clang-format on */
+
+/* lms_sampler_run for callers that just have arrays: runs on the context's queue and waits.
+ * Where host and device share memory the logits are read in place, else copied. May allocate.
+ * On failure the outputs hold nothing of use. */
+LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_host_batch *batch);
 
 /* ---------------------------------------------------------------------------------------------
  * Row parameters

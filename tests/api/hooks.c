@@ -16,6 +16,20 @@ static cl_int fail_code;
 static int fail_done, corrupt_read, break_source, terminate_event;
 static long live;
 static size_t small_limit;
+static struct {
+    cl_device_id device;
+    cl_device_info what;
+    const void *value;
+    size_t size;
+    cl_int code;
+} answer;
+static cl_int platforms_code;
+static struct {
+    const void *memory;
+    cl_mem_flags flags;
+    size_t size;
+} used[HOOK_LIMIT]; /* what buffers were made from */
+static unsigned used_count;
 
 void hook_reset(void)
 {
@@ -27,6 +41,10 @@ void hook_reset(void)
     break_source = 0;
     terminate_event = 0;
     small_limit = 0;
+    answer.size = 0;
+    answer.code = CL_SUCCESS;
+    platforms_code = CL_SUCCESS;
+    used_count = 0;
 }
 
 void hook_fail(const char *function, unsigned nth, cl_int code)
@@ -42,6 +60,32 @@ unsigned hook_blocking(void) { return blocking; }
 long hook_live(void) { return live; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
 void hook_small_gpu(size_t limit) { small_limit = limit; }
+
+void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value)
+{
+    answer.device = device;
+    answer.what = what;
+    answer.size = size;
+    answer.value = value;
+    answer.code = CL_SUCCESS;
+}
+
+void hook_no_answer(cl_device_id device, cl_int code)
+{
+    answer.device = device;
+    answer.size = 0;
+    answer.code = code;
+}
+
+size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
+{
+    for (unsigned i = 0; i < used_count; ++i) {
+        if (used[i].memory == memory && (used[i].flags & flag)) return used[i].size;
+    }
+    return 0;
+}
+
+void hook_no_platforms(cl_int code) { platforms_code = code; }
 void hook_corrupt_read(void) { corrupt_read = 1; }
 void hook_break_source(void) { break_source = 1; }
 void hook_terminate_event(void) { terminate_event = 1; }
@@ -101,7 +145,6 @@ static cl_int enter(const char *function)
 #define HOOK_EVENT(name, parameters, arguments)                                                \
     HOOK_CODE(name, event != NULL ? 1 : 0, parameters, arguments)
 
-HOOK_CODE(clGetPlatformIDs, 0, (cl_uint a, cl_platform_id *b, cl_uint *c), (a, b, c))
 HOOK_CODE(clGetDeviceIDs, 0,
           (cl_platform_id a, cl_device_type b, cl_uint c, cl_device_id *d, cl_uint *e),
           (a, b, c, d, e))
@@ -142,6 +185,11 @@ HOOK_EVENT(clEnqueueCopyBuffer,
            (cl_command_queue a, cl_mem b, cl_mem c, size_t d, size_t e, size_t f, cl_uint g,
             const cl_event *h, cl_event *event),
            (a, b, c, d, e, f, g, h, event))
+HOOK_EVENT(clEnqueueReadBufferRect,
+           (cl_command_queue a, cl_mem b, cl_bool c, const size_t *d, const size_t *e,
+            const size_t *f, size_t g, size_t h, size_t i, size_t j, void *k, cl_uint l,
+            const cl_event *m, cl_event *event),
+           (a, b, c, d, e, f, g, h, i, j, k, l, m, event))
 HOOK_NEW(clCreateContext, cl_context,
          (const cl_context_properties *a, cl_uint b, const cl_device_id *c,
           void(CL_CALLBACK *d)(const char *, const void *, size_t, void *), void *e,
@@ -150,8 +198,6 @@ HOOK_NEW(clCreateContext, cl_context,
 HOOK_NEW(clCreateCommandQueue, cl_command_queue,
          (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code),
          (a, b, c, code))
-HOOK_NEW(clCreateBuffer, cl_mem,
-         (cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code), (a, b, c, d, code))
 HOOK_NEW(clCreateKernel, cl_kernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
 HOOK_NEW(clCreateProgramWithBinary, cl_program,
          (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d,
@@ -178,6 +224,25 @@ cl_program __wrap_clCreateProgramWithSource(cl_context a, cl_uint b, const char 
     break_source = 0;
     live += program != NULL;
     return program;
+}
+
+cl_mem __real_clCreateBuffer(cl_context, cl_mem_flags, size_t, void *, cl_int *);
+cl_mem __wrap_clCreateBuffer(cl_context, cl_mem_flags, size_t, void *, cl_int *);
+cl_mem __wrap_clCreateBuffer(cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code)
+{
+    cl_mem buffer = NULL;
+    const cl_int wanted = enter("clCreateBuffer");
+    if (wanted == CL_SUCCESS)
+        buffer = __real_clCreateBuffer(a, b, c, d, code);
+    else
+        *code = wanted;
+    if (d != NULL && used_count < HOOK_LIMIT) {
+        used[used_count].memory = d;
+        used[used_count].flags = b;
+        used[used_count++].size = c;
+    }
+    live += buffer != NULL;
+    return buffer;
 }
 
 #define TRANSFER(constant)                                                                     \
@@ -225,9 +290,27 @@ cl_int __wrap_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size
 cl_int __wrap_clGetDeviceInfo(cl_device_id a, cl_device_info b, size_t c, void *d, size_t *e)
 {
     cl_int code = enter("clGetDeviceInfo");
+    const int is_meant = answer.device == NULL || answer.device == a;
+    if (is_meant && code == CL_SUCCESS) code = answer.code;
+    if (is_meant && code == CL_SUCCESS && answer.size != 0 && answer.what == b) {
+        if (e != NULL) *e = answer.size;
+        if (d == NULL) return CL_SUCCESS;
+        if (c < answer.size) return CL_INVALID_VALUE;
+        memcpy(d, answer.value, answer.size);
+        return CL_SUCCESS;
+    }
     if (code == CL_SUCCESS) code = __real_clGetDeviceInfo(a, b, c, d, e);
     if (small_limit != 0 && b == CL_DEVICE_TYPE) *(cl_device_type *)d = CL_DEVICE_TYPE_GPU;
     return code;
+}
+
+cl_int __real_clGetPlatformIDs(cl_uint, cl_platform_id *, cl_uint *);
+cl_int __wrap_clGetPlatformIDs(cl_uint, cl_platform_id *, cl_uint *);
+cl_int __wrap_clGetPlatformIDs(cl_uint a, cl_platform_id *b, cl_uint *c)
+{
+    cl_int code = enter("clGetPlatformIDs");
+    if (code == CL_SUCCESS) code = platforms_code;
+    return code == CL_SUCCESS ? __real_clGetPlatformIDs(a, b, c) : code;
 }
 
 #define GROUP_INFO                                                                             \
@@ -258,6 +341,15 @@ void *__wrap_calloc(size_t count, size_t size)
     void *const memory = enter("calloc") ? NULL : __real_calloc(count, size);
     live += memory != NULL;
     return memory;
+}
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+    void *const moved = enter("realloc") ? NULL : __real_realloc(memory, size);
+    live += memory == NULL && moved != NULL;
+    return moved;
 }
 
 void __real_free(void *memory);

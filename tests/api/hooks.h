@@ -13,7 +13,7 @@
 void hook_reset(void);
 
 /* From now on, the nth call (from 1) of a function fails once, without being made: with `code`,
- * or with NULL for malloc and calloc. */
+ * or with NULL for malloc, calloc and realloc. */
 void hook_fail(const char *function, unsigned nth, cl_int code);
 
 /* Did the call that should fail come? */
@@ -26,6 +26,10 @@ unsigned hook_blocking(void); /* reads and writes with CL_TRUE */
 /* References to OpenCL objects and allocations, made and not yet given back. */
 long hook_live(void);
 
+/* The size of the buffer that was made from this memory since the last reset, with this flag
+ * (CL_MEM_USE_HOST_PTR or CL_MEM_COPY_HOST_PTR); 0 if none was. */
+size_t hook_buffer_of(const void *memory, cl_mem_flags flag);
+
 /* All hooked functions, by number; NULL at the end. */
 const char *hook_name(unsigned i);
 
@@ -35,6 +39,12 @@ void hook_break_source(void);
 
 /* Until the next reset, kernels take work-groups of at most `limit`, and devices are GPUs. */
 void hook_small_gpu(size_t limit);
+
+/* Until the next reset: how a device (NULL: every one) answers a question, if it does, ... */
+void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value);
+void hook_no_answer(cl_device_id device, cl_int code);
+/* ... and what the loader says instead of listing platforms. */
+void hook_no_platforms(cl_int code);
 
 /* The next question about an event is answered: terminated with an error. */
 void hook_terminate_event(void);

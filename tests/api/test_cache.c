@@ -215,14 +215,16 @@ static made make_and_sample(void)
 {
     const lms_sampler_desc desc = {.vocab = 100, .max_rows = 1, .logits = LMS_FLOAT32};
     const float logits[100] = {1.0f, 2.0f};
-    lms_row_params p = LMS_ROW_PARAMS_INIT;
+    const lms_row_params p = LMS_ROW_PARAMS_INIT;
     lms_context *ctx = NULL;
     lms_sampler *sampler = NULL;
     made m = {0, 0, -9};
+    const lms_host_batch batch = {
+        .rows = 1, .logits = logits, .params = &p, .tokens = &m.token};
     hook_reset();
     RIG_OK(lms_context_open(NULL, &ctx));
     RIG_OK(lms_sampler_create(ctx, &desc, &sampler));
-    RIG_OK(lms_sample_host(sampler, logits, 0, 1, &p, &m.token, NULL));
+    RIG_OK(lms_sample_host(sampler, &batch));
     lms_sampler_destroy(sampler);
     lms_context_destroy(ctx);
     m.from_source = hook_count("clCreateProgramWithSource");

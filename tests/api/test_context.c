@@ -167,8 +167,9 @@ static int two_devices(void)
     lms_sampler *sampler[2] = {NULL, NULL};
     const lms_sampler_desc desc = rig_desc();
     float logits[RIG_VOCAB] = {0};
-    lms_row_params p = LMS_ROW_PARAMS_INIT;
+    const lms_row_params p = LMS_ROW_PARAMS_INIT;
     int32_t tokens[2] = {-5, -6};
+    lms_host_batch batch = {.rows = 1, .logits = logits, .params = &p};
     cl_platform_id platforms[16];
     cl_uint found = 0;
     clGetPlatformIDs(16, platforms, &found);
@@ -181,7 +182,8 @@ static int two_devices(void)
         if (lms_context_create(context, ids[i], &ctx[i]) != LMS_OK) return 1;
         if (lms_context_device(ctx[i]) != ids[i]) return 2;
         if (lms_sampler_create(ctx[i], &desc, &sampler[i]) != LMS_OK) return 3;
-        if (lms_sample_host(sampler[i], logits, 0, 1, &p, &tokens[i], NULL) != LMS_OK) return 4;
+        batch.tokens = &tokens[i];
+        if (lms_sample_host(sampler[i], &batch) != LMS_OK) return 4;
     }
     if (tokens[0] != tokens[1] || tokens[0] < 0) return 5;
     lms_batch none;

@@ -1,7 +1,11 @@
-/* lms_sample_host: logits and tokens in host memory. */
-#include "rig.h"
+/* lms_sample_host: everything in host memory. What it writes is compared with what
+ * lms_sampler_run writes to buffers that are filled with the same pattern before. */
+#include "host_rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define WORDS (4 * RIG_ATTEMPTS * RIG_ROWS)
 
 static uint16_t bfloat16_of(float x)
 {
@@ -21,24 +25,27 @@ static uint16_t half_of(float x)
                       (bits >> 13 & 0x3ffu));
 }
 
-/* Runs through device buffers what lms_sample_host is to give. */
-static void reference(const rig *r, lms_sampler *sampler, const void *logits, size_t bytes,
-                      size_t stride, void *tokens, size_t token_bytes, uint32_t *status)
+/* By lms_sampler_run, on buffers. `batch` has buffers of the rig but for tokens. */
+static void run_on_buffers(const rig *r, lms_sampler *sampler, size_t token, lms_batch batch,
+                           rig_results *out)
 {
-    const cl_mem in = rig_buffer(r->context, CL_MEM_READ_ONLY, bytes);
-    const cl_mem out = rig_buffer(r->context, CL_MEM_WRITE_ONLY, RIG_ROWS * token_bytes);
-    lms_batch b = rig_small_batch(r);
-    b.logits.buffer = in;
-    b.row_stride = stride;
-    b.tokens.buffer = out;
-    clEnqueueWriteBuffer(r->queue, in, CL_TRUE, 0, bytes, logits, 0, NULL, NULL);
-    RIG_OK(lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL));
-    clEnqueueReadBuffer(r->queue, out, CL_TRUE, 0, RIG_ROWS * token_bytes, tokens, 0, NULL,
-                        NULL);
-    clEnqueueReadBuffer(r->queue, r->status, CL_TRUE, 0, RIG_ROWS * sizeof *status, status, 0,
-                        NULL, NULL);
-    clReleaseMemObject(in);
-    clReleaseMemObject(out);
+    const cl_mem tokens = rig_buffer(r->context, CL_MEM_READ_WRITE, RIG_ROWS * token);
+    unsigned char found[RIG_ROWS * 8];
+    batch.tokens.buffer = tokens;
+    rig_poison(r);
+    RIG_OK(lms_sampler_run(sampler, r->queue, &batch, 0, NULL, NULL));
+    rig_read(r, out);
+    clEnqueueReadBuffer(r->queue, tokens, CL_TRUE, 0, batch.rows * token, found, 0, NULL, NULL);
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+        if (token == 8) {
+            memcpy(&out->tokens[row], found + row * 8, 8);
+        } else {
+            int32_t narrow;
+            memcpy(&narrow, found + row * 4, 4);
+            out->tokens[row] = narrow;
+        }
+    }
+    clReleaseMemObject(tokens);
 }
 
 /* Logits that end where their memory ends, as the last row's stride does. */
@@ -64,30 +71,32 @@ static void compare(rig *r, lms_dtype type, lms_token_type token_type, size_t st
 {
     lms_sampler_desc desc = rig_desc();
     lms_sampler *sampler = NULL;
-    int64_t expected[RIG_ROWS] = {0}, found[RIG_ROWS + 1] = {0};
-    uint32_t expected_status[RIG_ROWS], status[RIG_ROWS + 1];
+    rig_results expected;
     const size_t own = stride ? stride : RIG_VOCAB, token = token_type == LMS_INT64 ? 8 : 4;
+    const outputs o = outputs_new(RIG_ROWS, token, RIG_VOCAB);
     size_t bytes = 0;
     void *const logits = make_logits(r, type, own, &bytes);
-    void *const copy = malloc(bytes);
-    assert_non_null(copy);
+    void *const copy = poisoned(bytes);
+    const cl_mem in = rig_buffer(r->context, CL_MEM_READ_ONLY, bytes);
+    lms_batch batch = rig_batch(r);
+    lms_host_batch host = host_batch(r, &o);
     memcpy(copy, logits, bytes);
     desc.logits = type;
     desc.tokens = token_type;
     RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
-    reference(r, sampler, logits, bytes, own, expected, token, expected_status);
-    memset(found, 0x33, sizeof found);
-    memset(status, 0x44, sizeof status);
-    RIG_OK(lms_sample_host(sampler, logits, stride, RIG_ROWS, r->records, found, status));
-    assert_memory_equal(found, expected, RIG_ROWS * token);
-    assert_memory_equal(status, expected_status, sizeof expected_status);
-    assert_int_equal(((unsigned char *)found)[RIG_ROWS * token], 0x33);
-    assert_int_equal(status[RIG_ROWS], 0x44444444);
-    memset(found, 0x33, sizeof found);
-    RIG_OK(lms_sample_host(sampler, logits, stride, RIG_ROWS, r->records, found, NULL));
-    assert_memory_equal(found, expected, RIG_ROWS * token);
+    clEnqueueWriteBuffer(r->queue, in, CL_TRUE, 0, bytes, logits, 0, NULL, NULL);
+    batch.logits.buffer = in;
+    batch.row_stride = stride;
+    run_on_buffers(r, sampler, token, batch, &expected);
+    host.logits = logits;
+    host.row_stride = stride;
+    host.index = r->order;
+    RIG_OK(lms_sample_host(sampler, &host));
+    for (size_t row = 0; row < RIG_ROWS; ++row) assert_row(&o, row, &expected, row);
     assert_memory_equal(copy, logits, bytes);
     lms_sampler_destroy(sampler);
+    clReleaseMemObject(in);
+    outputs_free(&o);
     free(copy);
     free(logits);
 }
@@ -103,71 +112,337 @@ static void test_types_and_strides(void **state)
     }
 }
 
+static void test_probs_stride_leaves_gaps(void **state)
+{
+    static const size_t strides[] = {RIG_VOCAB, RIG_VOCAB + 1, RIG_VOCAB + 37, 5 * RIG_VOCAB};
+    rig *const r = *state;
+    for (size_t i = 0; i < 4; ++i) {
+        for (uint32_t rows = 1; rows <= RIG_ROWS; ++rows) {
+            const outputs o = outputs_new(rows, 4, strides[i]);
+            lms_host_batch host = host_batch(r, &o);
+            host.logits_rows = RIG_ROWS;
+            host.index = r->order;
+            RIG_OK(lms_sample_host(r->sampler, &host));
+            for (size_t row = 0; row < rows; ++row) assert_row(&o, row, &r->expected, row);
+            outputs_free(&o);
+        }
+    }
+}
+
+/* Wanted is what is not NULL, in any combination. */
+static void test_any_outputs(void **state)
+{
+    rig *const r = *state;
+    for (unsigned wanted = 0; wanted < 32; ++wanted) {
+        const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + 3);
+        lms_host_batch host = host_batch(r, &o);
+        host.index = r->order;
+        if (!(wanted & LMS_OUT_LOGPROB_RAW)) host.logprob_raw = NULL;
+        if (!(wanted & LMS_OUT_LOGPROB)) host.logprob = NULL;
+        if (!(wanted & LMS_OUT_KEPT)) host.kept = NULL;
+        if (!(wanted & LMS_OUT_PROBS)) host.probs = NULL;
+        if (!(wanted & 16)) host.status = NULL;
+        RIG_OK(lms_sample_host(r->sampler, &host));
+        /* What was not wanted was not written; then it gets what it lacks. */
+        if (!(wanted & LMS_OUT_LOGPROB_RAW)) {
+            assert_true(is_poison(o.logprob_raw, RIG_ROWS * 4));
+            memcpy(o.logprob_raw, r->expected.logprob_raw, RIG_ROWS * 4);
+        }
+        if (!(wanted & LMS_OUT_LOGPROB)) {
+            assert_true(is_poison(o.logprob, RIG_ROWS * 4));
+            memcpy(o.logprob, r->expected.logprob, RIG_ROWS * 4);
+        }
+        if (!(wanted & LMS_OUT_KEPT)) {
+            assert_true(is_poison(o.kept, RIG_ROWS * 4));
+            memcpy(o.kept, r->expected.kept, RIG_ROWS * 4);
+        }
+        for (size_t row = 0; row < RIG_ROWS && !(wanted & LMS_OUT_PROBS); ++row) {
+            assert_true(is_poison(&o.probs[row * o.stride], RIG_VOCAB * 4));
+            memcpy(&o.probs[row * o.stride], &r->expected.probs[row * RIG_VOCAB],
+                   RIG_VOCAB * 4);
+        }
+        if (!(wanted & 16)) {
+            assert_true(is_poison(o.status, RIG_ROWS * 4));
+            memcpy(o.status, r->expected.status, RIG_ROWS * 4);
+        }
+        for (size_t row = 0; row < RIG_ROWS; ++row) assert_row(&o, row, &r->expected, row);
+        outputs_free(&o);
+    }
+}
+
+/* Fewer rows of logits than of the batch, and more. */
+static void test_logits_rows(void **state)
+{
+    rig *const r = *state;
+    for (uint32_t logits_rows = 1; logits_rows <= RIG_ROWS; ++logits_rows) {
+        for (uint32_t rows = 1; rows <= RIG_ROWS; ++rows) {
+            const outputs o = outputs_new(rows, 4, RIG_VOCAB);
+            lms_host_batch host = host_batch(r, &o);
+            lms_batch batch = rig_batch(r);
+            rig_results expected;
+            int32_t index[RIG_ROWS];
+            void *const logits = poisoned((size_t)logits_rows * RIG_VOCAB * 4);
+            memcpy(logits, r->values, (size_t)logits_rows * RIG_VOCAB * 4);
+            for (uint32_t i = 0; i < RIG_ROWS; ++i) index[i] = (int32_t)(i * 7 % logits_rows);
+            batch.index_device.buffer = NULL;
+            batch.index = host.index = index;
+            batch.logits_rows = host.logits_rows = logits_rows;
+            batch.rows = rows;
+            host.logits = logits;
+            run_on_buffers(r, r->sampler, 4, batch, &expected);
+            RIG_OK(lms_sample_host(r->sampler, &host));
+            for (size_t row = 0; row < rows; ++row) assert_row(&o, row, &expected, row);
+            free(logits);
+            outputs_free(&o);
+        }
+    }
+}
+
+/* Every set of rows is skipped once. Of a skipped row, token and status are written only. */
+static void test_skipped_rows(void **state)
+{
+    rig *const r = *state;
+    for (unsigned skipped = 0; skipped < 1u << RIG_ROWS; ++skipped) {
+        const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + skipped % 3);
+        lms_host_batch host = host_batch(r, &o);
+        rig_results expected = r->expected;
+        int32_t index[RIG_ROWS];
+        for (unsigned row = 0; row < RIG_ROWS; ++row) {
+            index[row] = r->order[row];
+            if (!(skipped >> row & 1)) continue;
+            index[row] = LMS_SKIP_ROW;
+            memset(&expected.logprob_raw[row], POISON, 4);
+            memset(&expected.logprob[row], POISON, 4);
+            memset(&expected.kept[row], POISON, 4);
+            memset(&expected.probs[row * RIG_VOCAB], POISON, RIG_VOCAB * 4);
+            expected.tokens[row] = LMS_NO_TOKEN;
+            expected.status[row] = LMS_ROW_SKIPPED;
+        }
+        host.index = index;
+        RIG_OK(lms_sample_host(r->sampler, &host));
+        for (size_t row = 0; row < RIG_ROWS; ++row) assert_row(&o, row, &expected, row);
+        outputs_free(&o);
+    }
+}
+
+static void test_uniforms(void **state)
+{
+    rig *const r = *state;
+    uint32_t *const words = poisoned(WORDS * sizeof *words);
+    bool differs = false;
+    for (uint32_t i = 0; i < WORDS; ++i) words[i] = i * 2654435761u; /* as in the rig */
+    for (uint32_t attempts = 1; attempts <= RIG_ATTEMPTS; attempts *= 4) {
+        const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
+        lms_host_batch host = host_batch(r, &o);
+        lms_batch batch = rig_batch(r);
+        rig_results expected;
+        void *const given = poisoned((size_t)RIG_ROWS * attempts * 16);
+        memcpy(given, words, (size_t)RIG_ROWS * attempts * 16);
+        batch.uniforms.buffer = r->uniforms;
+        batch.uniforms_per_row = host.uniforms_per_row = attempts;
+        host.uniforms = given;
+        host.index = r->order;
+        run_on_buffers(r, r->sampler, 4, batch, &expected);
+        RIG_OK(lms_sample_host(r->sampler, &host));
+        for (size_t row = 0; row < RIG_ROWS; ++row) {
+            assert_row(&o, row, &expected, row);
+            differs |= expected.tokens[row] != r->expected.tokens[row];
+        }
+        free(given);
+        outputs_free(&o);
+    }
+    assert_true(differs);
+    free(words);
+}
+
+/* Words that no attempt is accepted with: the last slot of the last group's envelope. */
+static void test_uniforms_spent(void **state)
+{
+    rig *const r = *state;
+    const outputs o = outputs_new(1, 4, RIG_VOCAB);
+    lms_host_batch host = host_batch(r, &o);
+    uint32_t words[8];
+    memset(words, 0xff, sizeof words);
+    host.params = &r->records[1];
+    host.uniforms = words;
+    host.uniforms_per_row = 2;
+    RIG_OK(lms_sample_host(r->sampler, &host));
+    assert_int_equal(((int32_t *)o.tokens)[0], LMS_NO_TOKEN);
+    assert_int_equal(o.status[0], LMS_ROW_UNIFORMS_SPENT);
+    assert_true(o.logprob[0] != o.logprob[0] && o.logprob_raw[0] != o.logprob_raw[0]);
+    assert_int_equal(o.kept[0], 0);
+    for (int i = 0; i < RIG_VOCAB; ++i) assert_true(o.probs[i] == 0.0f);
+    outputs_free(&o);
+}
+
 static void test_fewer_rows(void **state)
 {
     rig *const r = *state;
     int32_t all[RIG_ROWS], some[RIG_ROWS];
-    RIG_OK(lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, all, NULL));
-    for (uint32_t rows = 0; rows <= RIG_ROWS; ++rows) {
+    const lms_host_batch nothing = {.rows = 0};
+    lms_host_batch b = {.rows = RIG_ROWS, .logits = r->values, .params = r->records};
+    b.tokens = all;
+    RIG_OK(lms_sample_host(r->sampler, &b));
+    b.tokens = some;
+    for (b.rows = 0; b.rows <= RIG_ROWS; ++b.rows) {
         memset(some, 0x11, sizeof some);
-        RIG_OK(lms_sample_host(r->sampler, r->values, 0, rows, r->records, some, NULL));
-        assert_memory_equal(some, all, rows * sizeof *some);
-        for (uint32_t i = rows; i < RIG_ROWS; ++i) assert_int_equal(some[i], 0x11111111);
+        RIG_OK(lms_sample_host(r->sampler, &b));
+        assert_memory_equal(some, all, b.rows * sizeof *some);
+        for (uint32_t i = b.rows; i < RIG_ROWS; ++i) assert_int_equal(some[i], 0x11111111);
     }
-    RIG_OK(lms_sample_host(r->sampler, NULL, 0, 0, NULL, NULL, NULL));
+    RIG_OK(lms_sample_host(r->sampler, &nothing));
 }
+
+/* One field of a good batch is changed; the call names it and has written nothing. */
+#define REFUSES(code, change, ...)                                                             \
+    do {                                                                                       \
+        lms_host_batch b = good;                                                               \
+        b.change;                                                                              \
+        RIG_FAILS((code), lms_sample_host(r->sampler, &b), __VA_ARGS__);                       \
+    } while (0)
 
 static void test_arguments(void **state)
 {
     rig *const r = *state;
+    const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + 5);
+    const lms_host_batch good = host_batch(r, &o);
+    const uint32_t words[4 * RIG_ROWS] = {0};
+    const int32_t far[RIG_ROWS] = {0, 1, 2, 6, 4, 5}, low[RIG_ROWS] = {0, -2, 2, 3, 4, 5};
     lms_row_params bad[RIG_ROWS];
-    int32_t tokens[RIG_ROWS];
-    memset(tokens, 0x22, sizeof tokens);
     memcpy(bad, r->records, sizeof bad);
     bad[5].temperature = -2.0f;
-#define HOST(logits, stride, rows, params, tokens)                                             \
-    lms_sample_host(r->sampler, (logits), (stride), (rows), (params), (tokens), NULL)
-    RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(NULL, r->values, 0, 1, bad, tokens, NULL),
-              "sampler: is NULL");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(NULL, 0, 1, bad, tokens), "logits: is NULL");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, 0, 1, NULL, tokens), "params: is NULL");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, 0, 1, bad, NULL), "tokens: is NULL");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, 299, 1, bad, tokens), "row_stride: 299", "300");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, SIZE_MAX, 2, bad, tokens),
-              "row_stride: ", "overflow");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, SIZE_MAX / 4, 2, bad, tokens), "overflow");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, 0, 7, bad, tokens), "rows: 7", "max_rows (6)");
-    RIG_FAILS(LMS_E_ARGUMENT, HOST(r->values, 0, UINT32_MAX, bad, tokens), "rows: 4294967295");
-    RIG_FAILS(LMS_E_ROW_PARAMS, HOST(r->values, 0, 6, bad, tokens),
-              "params[5].temperature: -2");
-#undef HOST
-    for (int i = 0; i < RIG_ROWS; ++i) assert_int_equal(tokens[i], 0x22222222);
+    RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(NULL, &good), "sampler: is NULL");
+    RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(r->sampler, NULL), "batch: is NULL");
+    REFUSES(LMS_E_ARGUMENT, logits = NULL, "logits: is NULL");
+    REFUSES(LMS_E_ARGUMENT, params = NULL, "params: is NULL");
+    REFUSES(LMS_E_ARGUMENT, tokens = NULL, "tokens: is NULL");
+    REFUSES(LMS_E_ARGUMENT, row_stride = 299, "row_stride: 299 is less than vocab (300)");
+    REFUSES(LMS_E_ARGUMENT, probs_stride = 299, "probs_stride: 299 is less than vocab (300)");
+    REFUSES(LMS_E_ARGUMENT, rows = 7, "rows: 7 is above max_rows (6)");
+    REFUSES(LMS_E_ARGUMENT, rows = UINT32_MAX, "rows: 4294967295");
+    REFUSES(LMS_E_ARGUMENT, logits_rows = 5, "logits_rows: 5 is less than rows (6)");
+    REFUSES(LMS_E_ARGUMENT, uniforms = words, "uniforms_per_row: 0 is not 0 exactly when");
+    REFUSES(LMS_E_ARGUMENT, uniforms_per_row = 1, "uniforms_per_row: 1 is not 0 exactly when");
+    REFUSES(LMS_E_ROW_INDEX, index = far, "index[3]: 6 is not LMS_SKIP_ROW or in 0..5");
+    REFUSES(LMS_E_ROW_INDEX, index = low, "index[1]: -2 is not LMS_SKIP_ROW or in 0..5");
+    REFUSES(LMS_E_ROW_PARAMS, params = bad, "params[5].temperature: -2");
+    assert_all_poison(&o);
+    outputs_free(&o);
+}
+
+static void test_overflow(void **state)
+{
+    rig *const r = *state;
+    const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
+    const lms_host_batch good = host_batch(r, &o);
+    const uint32_t words[4] = {0};
+    REFUSES(LMS_E_ARGUMENT, row_stride = SIZE_MAX, "row_stride: 6 rows of 18446744073709551615",
+            "overflow");
+    REFUSES(LMS_E_ARGUMENT, row_stride = SIZE_MAX / 4, "row_stride: ", "overflow");
+    REFUSES(LMS_E_ARGUMENT, row_stride = SIZE_MAX / 24, "row_stride: ", "overflow");
+    REFUSES(LMS_E_ARGUMENT, probs_stride = SIZE_MAX, "probs_stride: 6 rows", "overflow");
+    REFUSES(LMS_E_ARGUMENT, probs_stride = SIZE_MAX / 24, "probs_stride: ", "overflow");
+    REFUSES(LMS_E_ARGUMENT, logits_rows = (size_t)INT32_MAX + 2, "logits_rows: 2147483649",
+            "above 2^31");
+    REFUSES(LMS_E_ARGUMENT, logits_rows = SIZE_MAX, "logits_rows: ", "above 2^31");
+    /* Without probs its stride means nothing. */
+    lms_host_batch b = good;
+    b.probs = NULL;
+    b.probs_stride = 1;
+    RIG_OK(lms_sample_host(r->sampler, &b));
+    memset(o.tokens, POISON, RIG_ROWS * 4);
+    /* A size that the device cannot have is OpenCL's to refuse. */
+    b = good;
+    b.row_stride = SIZE_MAX / 32;
+    assert_true(lms_sample_host(r->sampler, &b) < 0);
+    assert_non_null(strstr(lms_error_message(), "clCreateBuffer for logits: "));
+    b = good;
+    b.uniforms = words;
+    b.uniforms_per_row = 1u << 31;
+    RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(r->sampler, &b),
+              "uniforms_per_row: 2147483648 is above 2^31-1");
+    assert_true(is_poison(o.tokens, RIG_ROWS * 4));
+    outputs_free(&o);
+}
+
+static void test_outputs_the_sampler_lacks(void **state)
+{
+    rig *const r = *state;
+    const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
+    const char *const names[] = {"logprob_raw", "logprob", "kept", "probs"};
+    for (unsigned bit = 0; bit < 4; ++bit) {
+        lms_sampler_desc desc = rig_desc();
+        lms_sampler *sampler = NULL;
+        const lms_host_batch all = host_batch(r, &o);
+        char message[100];
+        desc.outputs = RIG_ALL_OUTPUTS & ~(1u << bit);
+        RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
+        snprintf(message, sizeof message, "%s: the sampler was made without this output",
+                 names[bit]);
+        RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(sampler, &all), message);
+        lms_sampler_destroy(sampler);
+    }
+    assert_all_poison(&o);
+    outputs_free(&o);
 }
 
 /* After asynchronous calls on the same and on another queue. */
 static void test_after_calls_in_flight(void **state)
 {
     rig *const r = *state;
-    int32_t expected[RIG_ROWS], found[RIG_ROWS];
-    RIG_OK(lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, expected, NULL));
     const cl_command_queue queue =
         clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, NULL);
     for (int i = 0; i < 20; ++i) {
+        const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
         const lms_batch b = rig_batch(r);
+        lms_host_batch host = host_batch(r, &o);
+        host.index = r->order;
         RIG_OK(lms_sampler_run(r->sampler, i % 2 ? queue : r->queue, &b, 0, NULL, NULL));
-        RIG_OK(lms_sample_host(r->sampler, r->values, 0, RIG_ROWS, r->records, found, NULL));
-        assert_memory_equal(found, expected, sizeof found);
+        RIG_OK(lms_sample_host(r->sampler, &host));
+        for (size_t row = 0; row < RIG_ROWS; ++row) assert_row(&o, row, &r->expected, row);
+        outputs_free(&o);
     }
     clReleaseCommandQueue(queue);
+}
+
+/* With every stage in flight the call does not wait, but says so. */
+static void test_busy(void **state)
+{
+    rig *const r = *state;
+    const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
+    lms_host_batch host = host_batch(r, &o);
+    const lms_batch b = rig_small_batch(r);
+    const cl_event hold = clCreateUserEvent(r->context, NULL);
+    host.index = r->order;
+    clFinish(r->queue);
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 1, &hold, NULL));
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+    RIG_FAILS(LMS_E_BUSY, lms_sample_host(r->sampler, &host), "max_in_flight: 2");
+    assert_all_poison(&o);
+    clSetUserEventStatus(hold, CL_COMPLETE);
+    clFinish(r->queue);
+    clReleaseEvent(hold);
+    RIG_OK(lms_sample_host(r->sampler, &host));
+    for (size_t row = 0; row < RIG_ROWS; ++row) assert_row(&o, row, &r->expected, row);
+    outputs_free(&o);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types_and_strides),
+        cmocka_unit_test(test_probs_stride_leaves_gaps),
+        cmocka_unit_test(test_any_outputs),
+        cmocka_unit_test(test_logits_rows),
+        cmocka_unit_test(test_skipped_rows),
+        cmocka_unit_test(test_uniforms),
+        cmocka_unit_test(test_uniforms_spent),
         cmocka_unit_test(test_fewer_rows),
         cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_outputs_the_sampler_lacks),
         cmocka_unit_test(test_after_calls_in_flight),
+        cmocka_unit_test(test_busy),
     };
     return cmocka_run_group_tests_name("host call", tests, rig_setup, rig_teardown);
 }

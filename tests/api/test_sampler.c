@@ -123,9 +123,11 @@ static void test_smallest_and_largest(void **state)
         const lms_row_params p = LMS_ROW_PARAMS_INIT;
         lms_sampler *sampler = NULL;
         int32_t token = -7;
-        static uint16_t zeros[LMS_MAX_VOCAB];
+        static const uint16_t zeros[LMS_MAX_VOCAB];
+        const lms_host_batch batch = {
+            .rows = 1, .logits = zeros, .params = &p, .tokens = &token};
         RIG_OK(CREATE(desc));
-        RIG_OK(lms_sample_host(sampler, zeros, 0, 1, &p, &token, NULL));
+        RIG_OK(lms_sample_host(sampler, &batch));
         assert_in_range(token, 0, vocabs[i] - 1);
         lms_sampler_destroy(sampler);
     }
