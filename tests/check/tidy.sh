@@ -4,5 +4,5 @@ set -euo pipefail
 folder=$LMS_CHECK_DIR/tidy
 cmake -S . -B "$folder" -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 cmake --build "$folder" --parallel 2 --target lms_kernels
-find host examples bench tests/support -name '*.c' -type f -print0 | sort -z |
+find host cli examples bench tests/support -name '*.c' -type f -print0 | sort -z |
     xargs -0 -n 4 -P 2 clang-tidy -p "$folder" --quiet --warnings-as-errors='*'

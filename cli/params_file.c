@@ -1,0 +1,105 @@
+#include "params_file.h"
+
+#include "message.h"
+#include "params_internal.h"
+#include "sampling.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int params_add(params_reader *reader)
+{
+    params_file *const out = reader->out;
+    if (out->rows == reader->capacity) {
+        const uint64_t capacity = reader->capacity * 2 + 16;
+        params_record *const records =
+            capacity > SIZE_MAX / sizeof *records
+                ? NULL
+                : realloc(out->records, (size_t)capacity * sizeof *records);
+        if (records == NULL) return fail_memory(reader->path);
+        out->records = records;
+        reader->capacity = capacity;
+    }
+    out->records[out->rows++] = (params_record){*reader->defaults, false};
+    return EXIT_DONE;
+}
+
+int params_set(params_reader *reader, uint64_t row, const char *field, const char *text,
+               const char *where)
+{
+    char error[512];
+    params_record *const record = &reader->out->records[row];
+    if (!sampling_set(&record->params, field, text, error, sizeof error)) {
+        return fail(EXIT_INPUT, "%s: row %llu%s: \"%.64s\" %s", reader->path,
+                    (unsigned long long)row, where, field, error);
+    }
+    if (strcmp(field, "seed") == 0) record->has_seed = true;
+    return EXIT_DONE;
+}
+
+static bool ends_in(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), end = strlen(ending);
+    return length >= end && strcasecmp(path + length - end, ending) == 0;
+}
+
+/* A byte order mark is none of the text. */
+static void skip_mark(FILE *file)
+{
+    static const unsigned char mark[3] = {0xef, 0xbb, 0xbf};
+    const int first = fgetc(file);
+    if (first != mark[0]) {
+        ungetc(first, file);
+        return;
+    }
+    if (fgetc(file) != mark[1] || fgetc(file) != mark[2]) rewind(file);
+}
+
+int params_file_load(const char *path, const lms_row_params *defaults, params_file *out)
+{
+    params_reader reader = {path, defaults, out, 0};
+    const bool is_json = ends_in(path, ".json");
+    memset(out, 0, sizeof *out);
+    if (!is_json && !ends_in(path, ".csv")) {
+        return fail(EXIT_USAGE, "--params: is \"%s\", must end in .json or .csv", path);
+    }
+    FILE *const file = fopen(path, "rbe");
+    if (file == NULL) {
+        return fail(EXIT_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    }
+    skip_mark(file);
+    int status = EXIT_DONE;
+    if (!ferror(file)) {
+        status = is_json ? params_read_json(&reader, file) : params_read_csv(&reader, file);
+    }
+    if (status == EXIT_DONE && ferror(file)) {
+        status = fail(EXIT_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    }
+    fclose(file);
+    return status;
+}
+
+int params_file_single(const lms_row_params *defaults, params_file *out)
+{
+    params_reader reader = {"parameters", defaults, out, 0};
+    memset(out, 0, sizeof *out);
+    return params_add(&reader);
+}
+
+lms_row_params params_file_row(const params_file *file, uint64_t row)
+{
+    const bool is_shared = file->rows == 1;
+    const params_record *const record = &file->records[is_shared ? 0 : row];
+    lms_row_params params = record->params;
+    if (is_shared || !record->has_seed) params.seed += row;
+    return params;
+}
+
+void params_file_free(params_file *file)
+{
+    free(file->records);
+    file->records = NULL;
+    file->rows = 0;
+}

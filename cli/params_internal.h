@@ -1,0 +1,27 @@
+/* params_internal.h - what the readers of parameter files share. */
+#ifndef CLI_PARAMS_INTERNAL_H
+#define CLI_PARAMS_INTERNAL_H
+
+#include "params_file.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct params_reader {
+    const char *path;
+    const lms_row_params *defaults;
+    params_file *out;
+    uint64_t capacity;
+} params_reader;
+
+/* A further record, with the defaults. */
+int params_add(params_reader *reader);
+
+/* Sets a field of a record. `where` is added to the row's number: " (line 4)". */
+int params_set(params_reader *reader, uint64_t row, const char *field, const char *text,
+               const char *where);
+
+int params_read_json(params_reader *reader, FILE *file);
+int params_read_csv(params_reader *reader, FILE *file);
+
+#endif

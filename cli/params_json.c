@@ -1,0 +1,255 @@
+/* params_json.c - parameters of rows as JSON: an array of objects, or one object. */
+#include "message.h"
+#include "params_internal.h"
+#include "sampling.h"
+
+#include <json-c/json.h>
+#include <json-c/json_object_iterator.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* A whole number of so many digits may be one that json-c cuts to 64 bits. */
+    LONG_DIGITS = 19,
+    MOST_DIGITS = 400
+};
+
+/* --- The file as json-c reads it --------------------------------------------------------- */
+
+static int grow(const params_reader *reader, char **text, size_t *capacity)
+{
+    if (*capacity > (size_t)INT_MAX / 2) { /* json-c counts in int */
+        return fail(EXIT_INPUT, "%s: is larger than 1 GiB, which only a .csv file may be",
+                    reader->path);
+    }
+    *capacity = *capacity * 2 + (1u << 16);
+    char *const more = realloc(*text, *capacity);
+    if (more == NULL) return fail_memory(reader->path);
+    *text = more;
+    return EXIT_DONE;
+}
+
+/* With a zero behind it. The caller frees it, after a failure too. */
+static int read_text(const params_reader *reader, FILE *file, char **text, size_t *length)
+{
+    size_t capacity = 0, got = 0;
+    do {
+        *length += got;
+        if (capacity - *length < 2) {
+            const int status = grow(reader, text, &capacity);
+            if (status != EXIT_DONE) return status;
+        }
+        got = fread(*text + *length, 1, capacity - *length - 1, file);
+    } while (got > 0);
+    (*text)[*length] = '\0';
+    return EXIT_DONE;
+}
+
+static int not_json(const params_reader *reader, const char *text, size_t place,
+                    const char *reason)
+{
+    unsigned long long line = 1, column = 1;
+    for (size_t i = 0; i < place; i++) {
+        column = text[i] == '\n' ? 1 : column + 1;
+        line += text[i] == '\n';
+    }
+    return fail(EXIT_INPUT, "%s: line %llu, column %llu: is no JSON: %s", reader->path, line,
+                column, reason);
+}
+
+static int parse(const params_reader *reader, const char *text, size_t length,
+                 json_object **out)
+{
+    json_tokener *const tokener = json_tokener_new();
+    if (tokener == NULL) return fail_memory(reader->path);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    /* The zero behind it tells that it ends there. */
+    *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
+    const enum json_tokener_error error = json_tokener_get_error(tokener);
+    const size_t end = json_tokener_get_parse_end(tokener);
+    json_tokener_free(tokener);
+    if (error != json_tokener_success) {
+        return not_json(reader, text, end, json_tokener_error_desc(error));
+    }
+    return end >= length ? EXIT_DONE : not_json(reader, text, end, "a zero byte");
+}
+
+/* --- The fields -------------------------------------------------------------------------- */
+
+static const char *shown(json_object *value)
+{
+    return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+}
+
+static int wrong_type(const params_reader *reader, uint64_t row, const char *field,
+                      json_object *value, const char *wanted)
+{
+    return fail(EXIT_INPUT, "%s: row %llu: \"%s\" is %.64s, must be %s", reader->path,
+                (unsigned long long)row, field, shown(value), wanted);
+}
+
+static int read_field(params_reader *reader, uint64_t row, const char *field,
+                      json_object *value)
+{
+    const bool is_text = strcmp(field, "preset") == 0;
+    const json_type type = json_object_get_type(value);
+    for (size_t i = 0; sampling_fields[i] != NULL; i++) {
+        if (strcmp(sampling_fields[i], field) != 0) continue;
+        if (is_text && type != json_type_string) {
+            return wrong_type(reader, row, field, value, "a text in quotation marks");
+        }
+        if (!is_text && type != json_type_int && type != json_type_double) {
+            return wrong_type(reader, row, field, value, "a number");
+        }
+    }
+    const char *const text = json_object_get_string(value);
+    if (is_text && (int)strlen(text) != json_object_get_string_len(value)) {
+        return wrong_type(reader, row, field, value, "a text without a zero byte");
+    }
+    return params_set(reader, row, field, text == NULL ? "" : text, "");
+}
+
+static int read_row(params_reader *reader, json_object *row)
+{
+    const uint64_t number = reader->out->rows;
+    int status = params_add(reader);
+    if (status != EXIT_DONE) return status;
+    if (json_object_get_type(row) != json_type_object) {
+        return fail(EXIT_INPUT, "%s: row %llu: is %.64s, must be an object", reader->path,
+                    (unsigned long long)number, shown(row));
+    }
+    struct json_object_iterator field = json_object_iter_begin(row);
+    const struct json_object_iterator end = json_object_iter_end(row);
+    while (status == EXIT_DONE && !json_object_iter_equal(&field, &end)) {
+        status = read_field(reader, number, json_object_iter_peek_name(&field),
+                            json_object_iter_peek_value(&field));
+        json_object_iter_next(&field);
+    }
+    return status;
+}
+
+static json_object *row_of(json_object *whole, uint64_t row)
+{
+    if (json_object_get_type(whole) == json_type_object) return whole;
+    return json_object_array_get_idx(whole, (size_t)row);
+}
+
+static int read_rows(params_reader *reader, json_object *whole)
+{
+    const json_type type = json_object_get_type(whole);
+    int status = EXIT_DONE;
+    if (type != json_type_array && type != json_type_object) {
+        return fail(EXIT_INPUT, "%s: is %.64s, must be an array of objects or an object",
+                    reader->path, shown(whole));
+    }
+    const size_t rows = type == json_type_array ? json_object_array_length(whole) : 1;
+    for (size_t i = 0; i < rows && status == EXIT_DONE; i++) {
+        status = read_row(reader, row_of(whole, i));
+    }
+    return status;
+}
+
+/* --- What json-c does not tell ------------------------------------------------------------
+ *
+ * It keeps the last of two values with one name, cuts whole numbers to 64 bits, and takes names
+ * in single quotes. By now the text is known to be rows of known names with texts and numbers.
+ */
+
+typedef struct json_scan {
+    params_reader *reader;
+    const char *text;
+    size_t place;
+    const char *name; /* the last text, within its quotation marks */
+    size_t name_length;
+    uint64_t row;      /* of the last brace, from 1 */
+    unsigned seen;     /* the row's fields up to here: bits of sampling_fields */
+    const char *field; /* the last one */
+} json_scan;
+
+static int scan_name(json_scan *scan)
+{
+    for (unsigned i = 0; sampling_fields[i] != NULL; i++) {
+        const char *const field = sampling_fields[i];
+        if (strlen(field) != scan->name_length ||
+            memcmp(field, scan->name, scan->name_length) != 0) {
+            continue;
+        }
+        scan->field = field;
+        if ((scan->seen & 1u << i) != 0) {
+            return fail(EXIT_INPUT, "%s: row %llu: \"%s\" is there twice, must be there once",
+                        scan->reader->path, (unsigned long long)(scan->row - 1), field);
+        }
+        scan->seen |= 1u << i;
+        return EXIT_DONE;
+    }
+    return not_json(scan->reader, scan->text, scan->place,
+                    "the name of a field must be written without escapes");
+}
+
+static int scan_number(json_scan *scan)
+{
+    char number[MOST_DIGITS + 1];
+    const char *const begin = scan->text + scan->place;
+    const size_t length = strspn(begin, "+-.0123456789eE");
+    const size_t digits = strspn(begin, "0123456789");
+    scan->place += length - 1;
+    if (digits < length || length < LONG_DIGITS) return EXIT_DONE;
+    snprintf(number, sizeof number, "%.*s", (int)(length < MOST_DIGITS ? length : MOST_DIGITS),
+             begin);
+    return params_set(scan->reader, scan->row - 1, scan->field, number, "");
+}
+
+static void scan_text(json_scan *scan)
+{
+    const char *c = scan->text + scan->place + 1;
+    scan->name = c;
+    while (*c != '"') c += *c == '\\' ? 2 : 1;
+    scan->name_length = (size_t)(c - scan->name);
+    scan->place = (size_t)(c - scan->text);
+}
+
+static int scan_rows(json_scan *scan)
+{
+    int status = EXIT_DONE;
+    for (; scan->text[scan->place] != '\0' && status == EXIT_DONE; scan->place++) {
+        switch (scan->text[scan->place]) {
+        case '\'':
+            return not_json(scan->reader, scan->text, scan->place,
+                            "names must be in double quotation marks");
+        case '"': scan_text(scan); break;
+        case '{':
+            scan->row++;
+            scan->seen = 0;
+            break;
+        case ':': status = scan_name(scan); break;
+        default:
+            if (strchr("-0123456789", scan->text[scan->place]) != NULL) {
+                status = scan_number(scan);
+            }
+        }
+    }
+    return status;
+}
+
+static int read_parsed(params_reader *reader, const char *text, json_object *whole)
+{
+    json_scan scan = {.reader = reader, .text = text, .name = text};
+    const int status = read_rows(reader, whole);
+    return status == EXIT_DONE ? scan_rows(&scan) : status;
+}
+
+int params_read_json(params_reader *reader, FILE *file)
+{
+    char *text = NULL;
+    size_t length = 0;
+    json_object *whole = NULL;
+    int status = read_text(reader, file, &text, &length);
+    if (status == EXIT_DONE && !ferror(file)) {
+        status = parse(reader, text, length, &whole);
+        if (status == EXIT_DONE) status = read_parsed(reader, text, whole);
+    }
+    json_object_put(whole);
+    free(text);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* sampling.h - the options that say how and where is sampled, the same for every command. */
+#ifndef CLI_SAMPLING_H
+#define CLI_SAMPLING_H
+
+#include <lmsample.h>
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct sampling_options {
+    lms_row_params params;
+    const char *device; /* NULL: the library's choice */
+} sampling_options;
+
+#define SAMPLING_OPTIONS_INIT                                                                  \
+    {                                                                                          \
+        LMS_ROW_PARAMS_INIT, NULL                                                              \
+    }
+
+/* The placeholder of a preset, and what it stands for: too long for --help. */
+#define SAMPLING_PRESET "PRESET"
+#define SAMPLING_PRESETS "vllm|hugging-face|llama.cpp|joint"
+
+/* A child parser, whose input is a sampling_options. */
+extern const struct argp sampling_argp;
+
+/* The names of the fields, as files and Python have them, up to NULL: temperature, top_k,
+ * top_p, min_p, seed, step, preset. */
+extern const char *const sampling_fields[];
+
+/* Sets a field from its text. On failure says what the text is and what it must be, such as
+ * "is -1, must be 0 (greedy) or 2^-64 to 2^64". */
+bool sampling_set(lms_row_params *params, const char *field, const char *text, char *error,
+                  size_t error_size);
+
+/* What is on, such as "temperature 0.8, top-k 50"; "greedy" where no more can matter. */
+void sampling_describe(const lms_row_params *params, char *text, size_t size);
+
+/* Opens the device. Returns an exit status. */
+int sampling_open(const sampling_options *options, lms_context **context);
+
+/* A whole number for an option, from `least` to `most`; ends the program where it is none. */
+unsigned long long parse_count(struct argp_state *state, const char *option, const char *text,
+                               unsigned long long least, unsigned long long most);
+
+#endif
