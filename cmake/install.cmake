@@ -1,0 +1,90 @@
+# What `cmake --install` installs, in the components runtime, dev and tools. All places are
+# relative to the prefix, which may be chosen and moved after the configuration.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS lmsample EXPORT lmsample
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
+install(TARGETS lmsample_static EXPORT lmsample
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+install(FILES include/lmsample.h include/lms_abi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        COMPONENT dev)
+
+# find_package(lmsample)
+set(LMS_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/lmsample)
+install(EXPORT lmsample NAMESPACE lmsample:: FILE lmsampleTargets.cmake
+        DESTINATION ${LMS_CMAKE_DIR} COMPONENT dev)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/lmsampleConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES cmake/lmsampleConfig.cmake ${PROJECT_BINARY_DIR}/lmsampleConfigVersion.cmake
+        DESTINATION ${LMS_CMAKE_DIR} COMPONENT dev)
+
+# pkg-config
+set(LMS_PC_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(place LIBDIR INCLUDEDIR DOCDIR)
+    set(LMS_PC_${place} ${CMAKE_INSTALL_${place}})
+    if(NOT IS_ABSOLUTE ${LMS_PC_${place}})
+        set(LMS_PC_${place} "\${prefix}/${LMS_PC_${place}}")
+    endif()
+endforeach()
+if(IS_ABSOLUTE ${LMS_PC_DIR})
+    set(LMS_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+else()
+    file(RELATIVE_PATH LMS_PC_PREFIX /prefix/${LMS_PC_DIR} /prefix)
+    string(REGEX REPLACE "/$" "" LMS_PC_PREFIX "\${pcfiledir}/${LMS_PC_PREFIX}")
+endif()
+# Where the compiler does not look by itself.
+set(LMS_PC_CFLAGS "")
+set(LMS_PC_LIBS "")
+if(NOT OpenCL_INCLUDE_DIR IN_LIST CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
+    set(LMS_PC_CFLAGS " -I${OpenCL_INCLUDE_DIR}")
+endif()
+get_filename_component(directory ${OpenCL_LIBRARY} DIRECTORY)
+get_filename_component(real_directory ${directory} REALPATH)
+if(NOT directory IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES AND
+   NOT real_directory IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    set(LMS_PC_LIBS " -L${directory}")
+endif()
+configure_file(cmake/lmsample.pc.in ${PROJECT_BINARY_DIR}/lmsample.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/lmsample.pc DESTINATION ${LMS_PC_DIR} COMPONENT dev)
+
+install(FILES README.md CHANGELOG.md LICENSE docs/specification.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
+install(FILES examples/minimal.c cmake/example/CMakeLists.txt
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT dev)
+file(GLOB pages CONFIGURE_DEPENDS docs/man/*.3)
+if(pages)
+    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT dev)
+endif()
+if(NOT LMS_BUILD_CLI)
+    return()
+endif()
+
+install(TARGETS lmsample_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+install(FILES examples/model/model.safetensors examples/model/tokenizer.json
+              examples/model/README.md
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/lmsample/model COMPONENT tools)
+file(GLOB pages CONFIGURE_DEPENDS docs/man/*.1)
+if(pages)
+    install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
+endif()
+
+# The program writes its completions itself, where it can be run.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+    return()
+endif()
+set(completions "")
+function(lms_completion shell folder name)
+    set(file ${PROJECT_BINARY_DIR}/completions/${shell})
+    add_custom_command(OUTPUT ${file}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/completions
+        COMMAND lmsample_program completion ${shell} > ${file}.new
+        COMMAND ${CMAKE_COMMAND} -E rename ${file}.new ${file}
+        DEPENDS lmsample_program VERBATIM)
+    set(completions ${completions} ${file} PARENT_SCOPE)
+    install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${name}
+            COMPONENT tools)
+endfunction()
+lms_completion(bash bash-completion/completions lmsample)
+lms_completion(zsh zsh/site-functions _lmsample)
+lms_completion(fish fish/vendor_completions.d lmsample.fish)
+add_custom_target(lmsample_completions ALL DEPENDS ${completions})
