@@ -1,0 +1,71 @@
+"""Batched sampling of language model tokens on OpenCL devices.
+
+    >>> import numpy as np
+    >>> import lmsample
+    >>> logits = np.array([[0.5, 2.0, 1.0], [9.0, 1.0, 1.0]], dtype=np.float32)
+    >>> lmsample.sample(logits, temperature=[0.0, 0.5], seed=[0, 7])
+    array([1, 0], dtype=int32)
+
+sample() samples, and keeps what it needs for the next call. Sampler is the object for loops,
+devices() lists what there is to sample on.
+"""
+
+from ._devices import Context, Device, devices
+from ._library import (
+    ArgumentError,
+    BuildError,
+    Error,
+    NoDeviceError,
+    OutOfMemoryError,
+    UnsupportedError,
+)
+from ._params import MIN_P_LAST, PRESETS, TEMPERATURE_LAST, TOP_K_TIES, TOP_P_WHOLE_ROW
+from ._sampler import (
+    ROW_EMPTY,
+    ROW_INF_SEEN,
+    ROW_NAN_SEEN,
+    ROW_OK,
+    ROW_SKIPPED,
+    ROW_UNIFORMS_SPENT,
+    RowWarning,
+    Sampler,
+    Samples,
+    clear_cache,
+    sample,
+)
+from ._version import __version__
+
+__all__ = [
+    "ArgumentError",
+    "BuildError",
+    "Context",
+    "Device",
+    "Error",
+    "MIN_P_LAST",
+    "NoDeviceError",
+    "OutOfMemoryError",
+    "PRESETS",
+    "ROW_EMPTY",
+    "ROW_INF_SEEN",
+    "ROW_NAN_SEEN",
+    "ROW_OK",
+    "ROW_SKIPPED",
+    "ROW_UNIFORMS_SPENT",
+    "RowWarning",
+    "Sampler",
+    "Samples",
+    "TEMPERATURE_LAST",
+    "TOP_K_TIES",
+    "TOP_P_WHOLE_ROW",
+    "UnsupportedError",
+    "__version__",
+    "clear_cache",
+    "devices",
+    "sample",
+]
+
+# As they are used and shown; also where they are found when they are unpickled.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name
