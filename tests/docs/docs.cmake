@@ -1,0 +1,15 @@
+# The pages of docs/: their command lines print what the page says, and the man pages list every
+# option. (docs/python.md is run by the tests of the Python package.)
+find_program(LMS_CLITEST clitest)
+if(NOT LMS_CLITEST)
+    message(FATAL_ERROR "The tests need clitest")
+endif()
+foreach(page install command-line)
+    add_test(NAME docs/${page}
+             COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/page.sh ${PROJECT_SOURCE_DIR}/docs/${page}.md
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(docs/${page} PROPERTIES LABELS docs TIMEOUT 300 ENVIRONMENT
+        "LMS_BUILD=${PROJECT_BINARY_DIR};LMS_PYTHON=${LMS_PYTHON};LMS_CLITEST=${LMS_CLITEST}")
+endforeach()
+lms_pytest(docs ${CMAKE_CURRENT_LIST_DIR}/test_man.py)
+lms_pytest(docs ${CMAKE_CURRENT_LIST_DIR}/test_pages.py)
