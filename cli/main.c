@@ -36,8 +36,8 @@ static void keep_standard_files(void)
     }
 }
 
-/* What nohup has ignored stays ignored: compilers in OpenCL runtimes bring handlers of their own,
- * without looking. */
+/* What nohup has ignored stays ignored: compilers in OpenCL runtimes bring handlers of their
+ * own, without looking. */
 static void block_ignored_signals(void)
 {
     static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};

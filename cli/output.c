@@ -62,8 +62,8 @@ static void die_clean(int number)
     raise(number); /* comes when the handler returns, which unblocks it */
 }
 
-/* A signal that is ignored stays so: nohup wants that. A handler of another is taken over: OpenCL
- * runtimes bring some, which end the program too. A runtime that gives up calls abort(). */
+/* A signal that is ignored stays so: nohup wants that. A handler of another is taken over:
+ * OpenCL runtimes bring some, which end the program too. One that gives up calls abort(). */
 static void catch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT};

@@ -109,8 +109,9 @@ LMS_API lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t 
 typedef struct lms_context lms_context;
 
 /* Opens a device by itself: with its own cl_context. `device` NULL or "": a GPU if there is
- * one, else an accelerator, else a CPU. Otherwise the first device that the library can use
- * whose "platform name: device name" contains `device`, in upper or lower case. *out is NULL unless LMS_OK is returned. */
+ * one, else an accelerator, else a CPU. Otherwise the first device that the library can use and
+ * whose "platform name: device name" contains `device`, in upper or lower case. *out is NULL
+ * unless LMS_OK is returned. */
 LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 
 /* Works in the caller's cl_context, on one of its devices. Retains both. */
