@@ -33,7 +33,8 @@ typedef struct sample_job {
     size_t batch;      /* rows in memory */
     size_t call_draws; /* of one call */
     size_t row_bytes;
-    uint64_t first_row; /* of the file, that is the first in memory */
+    uint64_t first_row;   /* of the file, that is the first in memory */
+    uint64_t draws_shown; /* as one step of the progress: a row's or 1 */
     char *rows;
     float *probs; /* [batch][vocab] */
     /* of a call */
@@ -224,7 +225,7 @@ static int sample_draws_of(sample_job *job, size_t rows)
         if (status == EXIT_DONE) status = write_call(job, &call);
         if (status != EXIT_DONE) return status;
         done += call.count;
-        progress_show(job->first_row + done / draws);
+        progress_show((job->first_row * draws + done) / job->draws_shown);
     }
     return EXIT_DONE;
 }
@@ -269,7 +270,10 @@ int sample_rows(const sample_options *options, lms_context *context, logits_file
     int status = allocate_all(&job);
     if (status == EXIT_DONE) status = make_sampler(&job, context);
     if (status == EXIT_DONE) {
-        progress_start("rows", logits->rows);
+        const bool by_draw = options->draws > 1 && logits->rows <= UINT64_MAX / options->draws;
+        job.draws_shown = by_draw ? 1 : most(options->draws, 1);
+        progress_start(by_draw ? "draws" : "rows",
+                       by_draw ? logits->rows * options->draws : logits->rows);
         status = sample_all(&job);
         progress_end();
     }
