@@ -2,12 +2,27 @@
 
 import os
 import pathlib
+import pty
 import subprocess
 
 import pytest
 
 PROGRAM = os.environ["LMSAMPLE"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+SANITIZED = bool(os.environ.get("LMS_SANITIZE"))
+
+#: For tests that limit or measure memory.
+unsanitized = pytest.mark.skipif(SANITIZED, reason="sanitizers take memory of their own")
+
+
+def open_terminal():
+    """Both ends of a pseudo-terminal. Some containers have none."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals here: {error}")
 
 
 class Result:

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import pty
 import re
 import select
 import shutil
@@ -10,6 +9,8 @@ import subprocess
 import time
 
 import pytest
+
+from conftest import open_terminal
 
 PROGRAM = pathlib.Path(os.environ["LMSAMPLE"])
 COMMANDS = ["devices", "sample", "explain", "generate", "completion"]
@@ -37,7 +38,7 @@ class Shell:
         for name in ("OCL_ICD_VENDORS", "LD_LIBRARY_PATH", "LMS_CACHE_DIR"):
             if name in os.environ:
                 environment[name] = os.environ[name]
-        self.terminal, end = pty.openpty()
+        self.terminal, end = open_terminal()
         self.process = subprocess.Popen(words, stdin=end, stdout=end, stderr=end, cwd=folder,
                                         env=environment, start_new_session=True)
         os.close(end)

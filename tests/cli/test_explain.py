@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pathlib
-import pty
 import re
 import struct
 import subprocess
@@ -16,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from conftest import PROGRAM
+from conftest import PROGRAM, open_terminal
 
 HERE = pathlib.Path(__file__).parent
 UTF8 = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -316,7 +315,7 @@ def test_bars_are_in_proportion(lmsample, tmp_path):
 
 def run_on_terminal(tmp_path, wide, environment):
     """What the program writes to a terminal of that width."""
-    master, slave = pty.openpty()
+    master, slave = open_terminal()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, wide, 0, 0))
     process = subprocess.Popen([PROGRAM, "explain", "--logits", "row.npy", "--top-p", "0.5"],
                                stdout=slave, cwd=tmp_path, env={**UTF8, **environment})

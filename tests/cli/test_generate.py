@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import select
 import subprocess
 import time
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 import language_model as lm
-from conftest import PROGRAM
+from conftest import PROGRAM, open_terminal, unsanitized
 
 MAN = "Blessed is the man that"
 KING = "And the king said unto the woman,"
@@ -166,6 +165,7 @@ def test_bytes_of_prompts(generate):
         else line.decode("utf-8", "replace") for i, line in enumerate(lines)]
 
 
+@unsanitized
 def test_two_thousand_prompts(tmp_path):
     """Through a pipe, in order; in memory that does not grow with them."""
     peaks = []
@@ -395,7 +395,7 @@ def test_terminal_gets_whole_characters_and_no_controls(lmsample, tmp_path):
     arguments = ["generate", "-t", 9, "-l", 100, "-n", 3, "\x1b[31m\u00e9\u0085\t\x7f"]
     expected = as_on_a_terminal(lmsample(*arguments).out_bytes)
     assert "\ufffd" in expected
-    leader, follower = pty.openpty()
+    leader, follower = open_terminal()
     with subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=follower,
                           stderr=subprocess.PIPE) as running:
         os.close(follower)

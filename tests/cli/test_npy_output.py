@@ -2,11 +2,12 @@
 
 import io
 import os
-import pty
 import subprocess
 
 import numpy as np
 import pytest
+
+from conftest import open_terminal
 
 PROGRAM = os.environ["LMSAMPLE"]
 
@@ -162,7 +163,7 @@ def test_files_that_cannot_be_read(fails, tmp_path):
 
 def test_standard_input_that_is_none():
     """A terminal would be waited for."""
-    terminal, end = pty.openpty()
+    terminal, end = open_terminal()
     done = subprocess.run([PROGRAM, "sample", "--logits", "-"], stdin=end, capture_output=True,
                           text=True, timeout=60, check=False)
     os.close(terminal)

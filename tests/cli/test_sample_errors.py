@@ -1,7 +1,6 @@
 """`lmsample sample`: every way it can fail ends in one line, its exit status and no file."""
 
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -9,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import PROGRAM
+from conftest import PROGRAM, open_terminal, unsanitized
 
 USAGE, INPUT, DEVICE, OUTPUT = 2, 3, 4, 5
 
@@ -83,7 +82,7 @@ def test_unknown_device(fails, x):
 
 def test_npy_to_a_terminal(x, tmp_path):
     for options in (["-f", "npy"], ["-o", "t.txt", "--kept", "-"]):
-        ours, theirs = pty.openpty()
+        ours, theirs = open_terminal()
         done = subprocess.run([PROGRAM, "sample", "-l", "x.npy", *options], stdout=theirs,
                               stderr=subprocess.PIPE, cwd=tmp_path, timeout=60)
         os.close(theirs)
@@ -252,6 +251,7 @@ def test_signal_leaves_no_file(tmp_path, number):
     assert (tmp_path / "t.txt").read_text() == "old"
 
 
+@unsanitized
 def test_no_memory(tmp_path):
     """400 GB at once, by a header that is only just allowed."""
     done = subprocess.run(f"ulimit -v 16000000; exec '{PROGRAM}' sample -l - --batch 100000 "
