@@ -66,6 +66,18 @@ static int print_facts(const svg_picture *p, int y)
                         explain_number(explain_last(e)->entropy, after), more);
 }
 
+/* Greedy is the token of rank 1. */
+static int print_drawn(const svg_picture *p, int y)
+{
+    const lms_row_params *const params = &p->e->params;
+    return output_print(p->out,
+                        "<text class=\"quiet\" x=\"%d\" y=\"%d\">drawn: rank %u, token %d, by "
+                        "seed %llu, step %llu</text>\n",
+                        SVG_MARGIN + 16, y, (unsigned)explain_rank(p->e, p->e->drawn) + 1,
+                        (int)p->e->drawn, (unsigned long long)params->seed,
+                        (unsigned long long)params->step);
+}
+
 int svg_print_stages(const svg_picture *p, int top)
 {
     int y = top + 10;
@@ -82,7 +94,8 @@ int svg_print_stages(const svg_picture *p, int top)
         y += LINE;
         status = print_stage(p, &p->e->stages[i], y);
     }
-    return status == EXIT_DONE ? print_facts(p, y + LINE + 12) : status;
+    if (status == EXIT_DONE) status = print_facts(p, y + LINE + 12);
+    return status == EXIT_DONE ? print_drawn(p, y + 2 * LINE + 12) : status;
 }
 
 /* --- The curves -------------------------------------------------------------------------- */

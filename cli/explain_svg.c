@@ -254,7 +254,7 @@ static int print_tokens(const svg_picture *p, const item *items, size_t count, i
 static int print_body(svg_picture *p, const item *items, size_t count, const char *title)
 {
     const int plot_top = 84;
-    const int table = 30 + 24 * (int)p->e->stage_count + 40;
+    const int table = 30 + 24 * (int)p->e->stage_count + 64;
     const int plot = table > LEAST_PLOT ? table : LEAST_PLOT;
     const int tokens_top = plot_top + plot + 40;
     p->height = tokens_top + 28 + SVG_MARGIN;

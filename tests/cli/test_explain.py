@@ -395,8 +395,11 @@ def test_svg_of_the_model(lmsample, tmp_path):
     root, texts, cuts = drawing(tmp_path / "picture.svg")
     assert root.get("width") == "960" and cuts == 2
     for text in ("\" God\"", "\" strength\"", "min-p 0.02", "top-p 0.9", "42.79%",
-                 "what follows \"The LORD is my\""):
+                 "what follows \"The LORD is my\"",
+                 "drawn: rank 1, token 387, by seed 0, step 0"):
         assert text in texts
+    shown = HERE.parents[1] / "docs" / "pictures" / "explain.svg"  # on the page and in README
+    assert (tmp_path / "picture.svg").read_bytes() == shown.read_bytes()
     on_stdout = lmsample(*PROMPT, "--svg", "-").out_bytes
     assert on_stdout == (tmp_path / "picture.svg").read_bytes()
 
