@@ -63,10 +63,10 @@ static void die_clean(int number)
 }
 
 /* A signal that is ignored stays so: nohup wants that. A handler of another is taken over:
- * OpenCL runtimes bring some, which end the program too. One that gives up calls abort(). */
+ * OpenCL runtimes bring some, which end the program too. */
 static void catch_signals(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     static bool is_done = false;
     struct sigaction action;
     if (is_done) return;
