@@ -3,6 +3,7 @@
 #include "message.h"
 #include "output.h"
 #include "self_test.h"
+#include "utf8.h"
 
 #include <json-c/json.h>
 #include <lmsample.h>
@@ -32,32 +33,22 @@ typedef struct device_found {
 
 /* --- Facts ------------------------------------------------------------------------------ */
 
-/* Bytes of the UTF-8 sequence at `text`, 0 if it is none or a control character. */
-static size_t sequence_bytes(const unsigned char *text)
-{
-    const size_t bytes = text[0] < 0x80   ? 1
-                         : text[0] < 0xc2 ? 0
-                         : text[0] < 0xe0 ? 2
-                         : text[0] < 0xf0 ? 3
-                         : text[0] < 0xf5 ? 4
-                                          : 0;
-    if (text[0] < 0x20 || text[0] == 0x7f) return 0;
-    for (size_t i = 1; i < bytes; i++) {
-        if ((text[i] & 0xc0) != 0x80) return 0;
-    }
-    return bytes;
-}
-
 /* A driver's text may hold anything, and may be cut within a character. */
 static const char *clean(const char *text, char out[TEXT_BYTES])
 {
-    size_t used = 0;
-    while (*text != '\0' && used + 5 < TEXT_BYTES) {
-        const size_t bytes = sequence_bytes((const unsigned char *)text);
-        const char *const instead = isspace((unsigned char)*text) ? " " : "?";
-        memcpy(out + used, bytes > 0 ? text : instead, bytes > 0 ? bytes : 1);
-        used += bytes > 0 ? bytes : 1;
-        text += bytes > 0 ? bytes : 1;
+    size_t used = 0, left = strlen(text);
+    while (left > 0 && used + 5 < TEXT_BYTES) {
+        const unsigned char first = (unsigned char)*text;
+        bool is_valid = false;
+        const size_t bytes = utf8_next(text, left, true, &is_valid);
+        if (is_valid && first >= 0x20 && first != 0x7f) {
+            memcpy(out + used, text, bytes);
+            used += bytes;
+        } else {
+            out[used++] = isspace(first) ? ' ' : '?';
+        }
+        text += bytes;
+        left -= bytes;
     }
     while (used > 0 && out[used - 1] == ' ') used--;
     out[used] = '\0';

@@ -50,8 +50,7 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What is written:", 2},
     {"format", KEY_FORMAT, "text|json", 0,
      "text (default): prompts with their continuations, a line --- between them; json: an "
-     "array "
-     "with an object a line",
+     "array with an object a line",
      2},
     {"details", KEY_DETAILS, NULL, 0,
      "In JSON also each token's log-probabilities and how many tokens the filters kept", 2},
@@ -116,10 +115,9 @@ static const struct argp argp = {
     "[PROMPT...]",
     "Continues texts with a small language model.\v"
     "Without a PROMPT, each line of standard input is one, read as it comes; an empty one "
-    "opens "
-    "a text. A continuation's seed is --seed + its prompt's number * --number + its own "
-    "number, "
-    "both from 0, unless --params gives the prompt a seed: then that + its own number. Its "
+    "opens a text. A continuation's seed is --seed + its prompt's number * --number + its own "
+    "number, both from 0, unless --params gives the prompt a seed: then that + its own number. "
+    "Its "
     "first token's step is --step. So neither --batch nor the other prompts change it.",
     children,
     NULL,
@@ -362,5 +360,5 @@ static int run(int argc, char **argv)
     return exit_status;
 }
 
-const command generate_command = {"generate", "Continues texts with the bundled language model",
+const command generate_command = {"generate", "Continue texts with the bundled language model",
                                   &argp, run};

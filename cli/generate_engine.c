@@ -1,17 +1,10 @@
 #include "generate_engine.h"
 
+#include "clock.h"
 #include "message.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* Page by page, so that a device that shares the memory can use it in place. */
 static float *allocate_logits(size_t slots, size_t vocab)
@@ -170,12 +163,12 @@ static int keep_token(engine *e, int row)
 int engine_step(engine *e)
 {
     const int rows = e->active;
-    const double start = now();
+    const double start = clock_seconds();
     int exit_status = feed(e);
-    const double middle = now();
+    const double middle = clock_seconds();
     if (exit_status == EXIT_DONE) exit_status = sample(e);
     e->model_seconds += middle - start;
-    e->sampler_seconds += now() - middle;
+    e->sampler_seconds += clock_seconds() - middle;
     for (int row = 0; row < rows && exit_status == EXIT_DONE; row++) {
         exit_status = keep_token(e, row);
     }

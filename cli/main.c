@@ -20,7 +20,7 @@ static void print_help(FILE *to)
     for (size_t i = 0; commands[i] != NULL; i++) {
         fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     }
-    fprintf(to, "  %-12s %s\n", "help", "Shows the options of a command");
+    fprintf(to, "  %-12s %s\n", "help", "Show the options of a command");
     fprintf(to, "\n`lmsample help COMMAND' or `lmsample COMMAND --help' lists the options of a "
                 "command,\n`lmsample --version' says which one this is.\n");
 }

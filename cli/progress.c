@@ -1,9 +1,10 @@
 #include "progress.h"
 
+#include "clock.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -15,18 +16,11 @@ static struct {
     bool is_shown;
 } work;
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 void progress_start(const char *unit, uint64_t total)
 {
     work.unit = unit;
     work.total = total;
-    work.start = now();
+    work.start = clock_seconds();
     work.last = work.start + 0.8; /* the first line comes 0.2 s after that */
     work.is_wanted = isatty(STDERR_FILENO);
     work.is_shown = false;
@@ -43,7 +37,7 @@ static int format_rest(char *text, size_t size, double seconds)
 void progress_show(uint64_t done)
 {
     char line[160];
-    const double time = work.is_wanted ? now() : 0;
+    const double time = work.is_wanted ? clock_seconds() : 0;
     if (!work.is_wanted || time < work.last + 0.2) return;
     work.last = time;
     work.is_shown = true;

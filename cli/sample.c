@@ -26,8 +26,7 @@ static const struct argp_option list[] = {
     {NULL, 0, NULL, 0, "What is sampled:", 1},
     {"logits", 'l', "FILE", 0,
      "Logits of float32 or float16, as a .npy file of shape (rows, vocabulary) or "
-     "(vocabulary,); "
-     "\"-\": standard input. Required",
+     "(vocabulary,); \"-\": standard input. Required",
      1},
     {"bfloat16", KEY_BFLOAT16, NULL, 0, "The 16-bit items of FILE are bfloat16", 1},
     {"draws", KEY_DRAWS, "N", 0, "Draws of each row, with the steps from --step on (default 1)",
@@ -36,21 +35,18 @@ static const struct argp_option list[] = {
      "Parameters of the rows, each its own: a .json file (array of objects) or a .csv file (a "
      "line of names, then a line for each row) with any of temperature, top_k, top_p, min_p, "
      "seed, step, preset. What is not given there is as given here. One row in it, or one "
-     "object, "
-     "stands for all rows, as if given here",
+     "object, stands for all rows, as if given here",
      1},
     {NULL, 0, NULL, 0, "What is written:", 30},
     {"format", 'f', "text|json|npy", 0,
      "Tokens one per line, row after row; or an array with an object per row; or int32 of "
-     "shape "
-     "(rows,), with --draws (rows, N) (default text)",
+     "shape (rows,), with --draws (rows, N) (default text)",
      30},
     {"output", 'o', "FILE", 0, "Where to (default \"-\": standard output)", 30},
     {"details", KEY_DETAILS, NULL, 0, "JSON has logprobs, raw_logprobs and kept, too", 30},
     {"logprobs", KEY_LOGPROBS, "FILE", 0,
      "Log-probabilities of the tokens in the distribution they are drawn from, as .npy of "
-     "float32 "
-     "in the shape of the tokens",
+     "float32 in the shape of the tokens",
      30},
     {"raw-logprobs", KEY_RAW_LOGPROBS, "FILE", 0, "The same before temperature and filters",
      30},

@@ -1,10 +1,11 @@
 #include "self_test.h"
 
+#include "clock.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     VOCAB = 1000
@@ -48,13 +49,6 @@ __attribute__((format(printf, 2, 3))) static void set_problem(self_test *result,
     va_start(arguments, format);
     vsnprintf(result->problem, sizeof result->problem, format, arguments);
     va_end(arguments);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Multiples of 1/8 up to 3.75, which every type holds exactly; the last row is empty. */
@@ -126,16 +120,16 @@ static void test_type(lms_context *context, lms_dtype type, self_test *result)
     const lms_sampler_desc desc = {VOCAB, SELF_TEST_ROWS, type, LMS_INT32, LMS_OUT_KEPT, 0, 0,
                                    0};
     lms_sampler *sampler = NULL;
-    const double begin = now();
+    const double begin = clock_seconds();
     lms_status status = lms_sampler_create(context, &desc, &sampler);
-    const double ready = now();
+    const double ready = clock_seconds();
     double last = ready;
     fill(&rows, type);
     /* Runtimes finish the kernels at their first use. */
     for (int i = 0; i < 2 && status == LMS_OK; i++) {
-        const double start = now();
+        const double start = clock_seconds();
         status = sample(sampler, &rows);
-        last = now() - start;
+        last = clock_seconds() - start;
     }
     result->start_seconds = ready - begin;
     result->sample_seconds = last;

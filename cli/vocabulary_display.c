@@ -1,6 +1,7 @@
 /* vocabulary_display.c - texts that anybody can have written, for a terminal. */
 #define _XOPEN_SOURCE 700 /* wcwidth; NOLINT(cert-dcl51-cpp) */
 
+#include "utf8.h"
 #include "vocabulary.h"
 
 #include <locale.h>
@@ -16,23 +17,12 @@ enum {
 size_t vocabulary_character(const char *text, size_t length, uint32_t *code)
 {
     const unsigned char *const bytes = (const unsigned char *)text;
-    if (length == 0) return 0;
-    if (bytes[0] < 0x80) {
-        *code = bytes[0];
-        return 1;
-    }
-    const size_t count = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (bytes[0] < 0xc2 || bytes[0] > 0xf4 || count > length) return 0;
-    uint32_t value = bytes[0] & (0xffu >> (count + 1));
-    for (size_t i = 1; i < count; i++) {
-        if ((bytes[i] & 0xc0u) != 0x80) return 0;
-        value = value << 6 | (bytes[i] & 0x3fu);
-    }
-    if (value < least[count] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) {
-        return 0;
-    }
-    *code = value;
+    bool is_valid = false;
+    const size_t count = length == 0 ? 0 : utf8_next(text, length, true, &is_valid);
+    if (!is_valid) return 0;
+    /* The first byte of several has a bit set for each of them, then a zero. */
+    *code = count == 1 ? bytes[0] : bytes[0] & (0xffu >> (count + 1));
+    for (size_t i = 1; i < count; i++) *code = *code << 6 | (bytes[i] & 0x3fu);
     return count;
 }
 

@@ -16,6 +16,7 @@ typedef struct host_array {
         READ,
         WRITTEN,            /* of every row */
         WRITTEN_IF_SAMPLED, /* not of skipped rows */
+        WRITTEN_AND_LAST,   /* of every row; read back when all others are */
     } use;
 } host_array;
 
@@ -83,7 +84,7 @@ static void list_arrays(const lms_sampler *s, const lms_host_batch *b, lms_batch
         {"logits", logits, &call->logits, b->logits_rows ? b->logits_rows : rows, v * logit,
          logits_stride, READ},
         {"uniforms", uniforms, &call->uniforms, rows, attempts, attempts, READ},
-        {"tokens", b->tokens, &call->tokens, rows, token, token, WRITTEN},
+        {"tokens", b->tokens, &call->tokens, rows, token, token, WRITTEN_AND_LAST},
         {"status", b->status, &call->status, rows, 4, 4, WRITTEN},
         {"logprob_raw", b->logprob_raw, &call->logprob_raw, rows, 4, 4, WRITTEN_IF_SAMPLED},
         {"logprob", b->logprob, &call->logprob, rows, 4, 4, WRITTEN_IF_SAMPLED},
@@ -110,21 +111,23 @@ static lms_status make_buffer(const lms_sampler *s, const host_array *a)
                      lms_status_text(code), (int)code, a->name, bytes);
 }
 
-/* What lies between the rows in the caller's array stays as it is. */
+/* What lies between the rows in the caller's array stays as it is. The tokens are read last and
+ * waited for: the queue is in order, and other threads may go on using it. */
 static lms_status read_rows(const lms_sampler *s, const host_array *a, size_t first,
                             size_t rows)
 {
     lms_status status = LMS_OK;
+    const cl_bool waits = a->use == WRITTEN_AND_LAST ? CL_TRUE : CL_FALSE;
     const size_t origin[3] = {0, first, 0};
     const size_t region[3] = {a->row, rows, 1};
     if (a->stride == a->row) {
-        LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, a->view->buffer, CL_FALSE, first * a->row,
+        LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, a->view->buffer, waits, first * a->row,
                                     rows * a->row, (char *)a->host + first * a->row, 0, NULL,
                                     NULL));
     } else {
-        LMSI_CL(clEnqueueReadBufferRect(s->ctx->queue, a->view->buffer, CL_FALSE, origin,
-                                        origin, region, a->row, 0, a->stride, 0, a->host, 0,
-                                        NULL, NULL));
+        LMSI_CL(clEnqueueReadBufferRect(s->ctx->queue, a->view->buffer, waits, origin, origin,
+                                        region, a->row, 0, a->stride, 0, a->host, 0, NULL,
+                                        NULL));
     }
 fail:
     return status;
@@ -166,8 +169,7 @@ lms_status lms_sample_host(lms_sampler *s, const lms_host_batch *b)
     status = lms_sampler_run(s, s->ctx->queue, &call, 0, NULL, NULL);
     enqueued = status <= 0;
     LMSI_TRY(status);
-    for (int i = 0; i < HOST_ARRAYS; ++i) LMSI_TRY(read_back(s, &arrays[i], b->index));
-    LMSI_CL(clFinish(s->ctx->queue));
+    for (int i = HOST_ARRAYS; i-- > 0;) LMSI_TRY(read_back(s, &arrays[i], b->index));
 fail:
     /* The caller's arrays may be freed on return. */
     if (status != LMS_OK && enqueued) clFinish(s->ctx->queue);
