@@ -11,6 +11,7 @@ typedef struct lmsi_device {
     cl_device_type type;
     cl_uint vendor;
     cl_uint units;
+    cl_uint native_floats; /* in a vector register, as the runtime says */
     size_t max_work_items; /* per work-group */
     cl_ulong local_bytes;
     cl_ulong max_alloc_bytes;

@@ -53,6 +53,8 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_VENDOR_ID, sizeof out->vendor, &out->vendor, NULL));
     LMSI_CL(
         clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof out->units, &out->units, NULL));
+    LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof out->native_floats,
+                            &out->native_floats, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof out->max_work_items,
                             &out->max_work_items, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof out->local_bytes,

@@ -12,15 +12,18 @@
  * fold the rounding tricks of number.cl away. */
 static const char build_options[] = "-cl-std=CL1.2";
 
-static char *make_prelude(lms_dtype logits, lms_token_type tokens, uint32_t team)
+static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_shape *shape)
 {
-    char text[256];
+    char text[384];
     snprintf(text, sizeof text,
              "#pragma OPENCL FP_CONTRACT OFF\n" /* a contracted a*b+c is rounded once */
              "#define LMS_LOGITS %d\n"          /* lms_dtype */
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
-             "#define LMS_TEAM %u\n",           /* work-items that share a row */
-             (int)logits, (int)tokens, (unsigned)team);
+             "#define LMS_TEAM %u\n"            /* work-items that share a row */
+             "#define LMS_LANES %u\n"           /* tokens in a vector */
+             "#define LMS_CHUNK %u\n",          /* tiles of a work-group of the tile pass */
+             (int)logits, (int)tokens, (unsigned)shape->team, (unsigned)shape->lanes,
+             (unsigned)shape->chunk);
     char *const copy = malloc(strlen(text) + 1);
     if (copy != NULL) strcpy(copy, text);
     return copy;
@@ -162,11 +165,11 @@ fail:
 }
 
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
-                            uint32_t team, int with_report, cl_program *out)
+                            const lmsi_shape *shape, int with_report, cl_program *out)
 {
     lms_status status = LMS_OK;
     lmsi_program *entry = NULL;
-    char *const prelude = make_prelude(logits, tokens, team);
+    char *const prelude = make_prelude(logits, tokens, shape);
     if (prelude == NULL)
         return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
     pthread_mutex_lock(&ctx->lock);

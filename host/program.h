@@ -3,10 +3,11 @@
 #define LMSI_PROGRAM_H
 
 #include "context.h"
+#include "shape.h"
 
-/* The program for these logits, tokens and team, from memory, from the disk cache, or built.
+/* The program for these logits, tokens and shape, from memory, from the disk cache, or built.
  * The context keeps it; nothing to release. */
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
-                            uint32_t team, int with_report, cl_program *out);
+                            const lmsi_shape *shape, int with_report, cl_program *out);
 
 #endif

@@ -62,7 +62,7 @@ static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
 /* With enough rows for every core, a row's tiles and the rest of it are one launch. */
 static int is_fused(const lms_sampler *s, const lms_batch *b)
 {
-    return s->team == 1 && b->rows >= s->fuse_from;
+    return s->shape.team == 1 && b->rows >= s->shape.fuse_from;
 }
 
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
@@ -266,9 +266,9 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
                              lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    const size_t local[2] = {s->team, 1};
-    const size_t tile_global[2] = {(size_t)s->chunks * s->team, b->rows};
-    const size_t row_global[1] = {(size_t)b->rows * s->team};
+    const size_t local[2] = {s->shape.team, 1};
+    const size_t tile_global[2] = {(size_t)s->chunks * s->shape.team, b->rows};
+    const size_t row_global[1] = {(size_t)b->rows * s->shape.team};
     if (!is_fused(s, b)) LMSI_TRY(launch(queue, s->tile_kernel, 2, tile_global, local, chain));
     LMSI_TRY(launch(queue, s->sample_kernel, 1, row_global, local, chain));
     if (wanted_outputs(b) != 0) {

@@ -9,7 +9,6 @@
 
 #define LMSI_DEFAULT_IN_FLIGHT 8u
 #define LMSI_MAX_IN_FLIGHT 64u
-#define LMSI_MAX_TEAM 256u
 
 static void release_mem(cl_mem mem)
 {
@@ -85,16 +84,6 @@ fail:
     return status;
 }
 
-/* A CPU is fastest with one work-item and vectors, a GPU with whole work-groups. */
-static uint32_t team_of(const lms_context *ctx, uint32_t wanted)
-{
-    uint32_t team = LMSI_MAX_TEAM;
-    if (wanted != 0) return wanted;
-    if (ctx->device.type & CL_DEVICE_TYPE_CPU) return 1;
-    while (team > ctx->device.max_work_items) team /= 2;
-    return team;
-}
-
 static lms_status make_buffer(lms_sampler *s, const char *what, uint64_t per_row, cl_mem *out)
 {
     lms_status status = LMS_OK;
@@ -144,7 +133,7 @@ static lms_status make_kernels(lms_sampler *s)
     cl_program program = NULL;
     const int report = s->desc.outputs != 0;
     LMSI_TRY(
-        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, s->team, report, &program));
+        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape, report, &program));
     LMSI_TRY(lmsi_probe(s->ctx, program));
     s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
     LMSI_CL_NAMED(code, "clCreateKernel for lms_tile_maxima");
@@ -180,11 +169,11 @@ static lms_status make_fitting_kernels(lms_sampler *s)
     size_t limit = 0;
     LMSI_TRY(make_kernels(s));
     LMSI_TRY(kernel_limit(s, &limit));
-    while (s->team > limit) {
-        LMSI_FAIL_IF(s->desc.work_items != 0 || s->team == 1, LMS_E_UNSUPPORTED,
+    while (s->shape.team > limit) {
+        LMSI_FAIL_IF(s->desc.work_items != 0 || s->shape.team == 1, LMS_E_UNSUPPORTED,
                      "work_items: %u is above the %zu that the kernels can have on %s",
-                     (unsigned)s->team, limit, s->ctx->device.name);
-        s->team /= 2;
+                     (unsigned)s->shape.team, limit, s->ctx->device.name);
+        s->shape.team /= 2;
         release_kernels(s);
         LMSI_TRY(make_kernels(s));
         LMSI_TRY(kernel_limit(s, &limit));
@@ -247,10 +236,9 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     s->desc = *desc;
     if ((int)s->desc.tokens == 0) s->desc.tokens = LMS_INT32;
     if (s->desc.max_in_flight == 0) s->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
+    s->shape = lmsi_shape_for(ctx, desc->work_items);
     s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
-    s->chunks = (s->tiles + LMSI_CHUNK - 1) / LMSI_CHUNK;
-    s->team = team_of(ctx, desc->work_items);
-    s->fuse_from = 4 * ctx->device.units;
+    s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
     LMSI_TRY(make_fitting_kernels(s));
     LMSI_TRY(make_workspace(s));
     LMSI_TRY(dry_run(s));

@@ -3,10 +3,10 @@
 #define LMSI_SAMPLER_H
 
 #include "context.h"
+#include "shape.h"
 
 /* What the kernels fix; tile.cl, row.cl and select.cl have the same. */
 #define LMSI_TILE 256u
-#define LMSI_CHUNK 32u
 #define LMSI_LIST 2048u
 #define LMSI_ENTRY_BYTES 16u
 #define LMSI_OUTCOME_BYTES 32u
@@ -24,8 +24,7 @@ struct lms_sampler {
     lms_sampler_desc desc;
     uint32_t tiles;
     uint32_t chunks;
-    uint32_t team;
-    uint32_t fuse_from; /* rows from which on a team of one does its row's tiles too */
+    lmsi_shape shape;
     cl_kernel tile_kernel;
     cl_kernel sample_kernel;
     cl_kernel report_kernel; /* NULL without outputs */
