@@ -1,91 +1,73 @@
 #include "read.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 
-typedef struct worker {
-    bench_reader *reader;
-    unsigned id;
-    pthread_t thread;
-    uint32_t result; /* keeps the reads from being optimised away */
-} worker;
+#define LANES 64u
+#define PART_MOST ((size_t)4 << 20)
+#define PART_LEAST ((size_t)1 << 16)
 
-struct bench_reader {
-    pthread_barrier_t start;
-    pthread_barrier_t end;
-    const uint32_t *data;
-    size_t words;
-    unsigned threads;
-    int stop;
-    worker *workers;
-};
+typedef struct reading {
+    const char *data;
+    size_t bytes;
+    size_t part;
+    atomic_uint sum; /* keeps the reads from being optimised away */
+} reading;
 
 /* A sum over 64 lanes: enough independent chains to be limited by loads alone. */
-static uint32_t read_words(const uint32_t *data, size_t words)
+static inline __attribute__((always_inline)) uint32_t read_lanes(const uint32_t *data,
+                                                                 size_t words)
 {
-    uint32_t lanes[64] = {0};
+    uint32_t lanes[LANES] = {0};
     uint32_t sum = 0;
-    for (size_t i = 0; i + 64 <= words; i += 64) {
-        for (size_t j = 0; j < 64; ++j) lanes[j] += data[i + j];
+    for (size_t i = 0; i + LANES <= words; i += LANES) {
+        for (size_t j = 0; j < LANES; ++j) lanes[j] += data[i + j];
     }
-    for (size_t j = 0; j < 64; ++j) sum += lanes[j];
+    for (size_t i = words / LANES * LANES; i < words; ++i) sum += data[i];
+    for (size_t j = 0; j < LANES; ++j) sum += lanes[j];
     return sum;
 }
 
-static void *work(void *argument)
+static uint32_t read_words(const uint32_t *data, size_t words)
 {
-    worker *const self = argument;
-    bench_reader *const reader = self->reader;
-    for (;;) {
-        pthread_barrier_wait(&reader->start);
-        if (reader->stop) return NULL;
-        const size_t share = reader->words / reader->threads & ~(size_t)63;
-        const size_t first = self->id * share;
-        const size_t count = self->id + 1 == reader->threads ? reader->words - first : share;
-        self->result ^= read_words(reader->data + first, count);
-        pthread_barrier_wait(&reader->end);
-    }
+    return read_lanes(data, words);
 }
 
-bench_reader *bench_reader_create(unsigned threads)
+/* Of the loops that were tried (vectors of 16, 32 and 64 bytes, and with prefetches), 32 bytes
+ * are the fastest, by a tenth, on a Xeon with AVX-512. */
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static uint32_t read_words_avx2(const uint32_t *data,
+                                                                size_t words)
 {
-    bench_reader *const reader = calloc(1, sizeof *reader);
-    if (reader == NULL) return NULL;
-    reader->threads = threads;
-    reader->workers = calloc(threads, sizeof *reader->workers);
-    if (reader->workers == NULL) {
-        free(reader);
-        return NULL;
-    }
-    pthread_barrier_init(&reader->start, NULL, threads + 1);
-    pthread_barrier_init(&reader->end, NULL, threads + 1);
-    for (unsigned i = 0; i < threads; ++i) {
-        reader->workers[i].reader = reader;
-        reader->workers[i].id = i;
-        if (pthread_create(&reader->workers[i].thread, NULL, work, &reader->workers[i]) != 0)
-            abort();
-    }
-    return reader;
+    return read_lanes(data, words);
+}
+#endif
+
+static uint32_t read_best(const uint32_t *data, size_t words)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) return read_words_avx2(data, words);
+#endif
+    return read_words(data, words);
 }
 
-void bench_reader_destroy(bench_reader *reader)
+static void read_part(void *job, size_t part)
 {
-    if (reader == NULL) return;
-    reader->stop = 1;
-    pthread_barrier_wait(&reader->start);
-    for (unsigned i = 0; i < reader->threads; ++i)
-        pthread_join(reader->workers[i].thread, NULL);
-    pthread_barrier_destroy(&reader->start);
-    pthread_barrier_destroy(&reader->end);
-    free(reader->workers);
-    free(reader);
+    reading *const r = job;
+    const size_t begin = part * r->part;
+    const size_t bytes = r->bytes - begin < r->part ? r->bytes - begin : r->part;
+    const uint32_t sum =
+        read_best((const uint32_t *)(const void *)(r->data + begin), bytes / sizeof(uint32_t));
+    atomic_fetch_xor_explicit(&r->sum, sum, memory_order_relaxed);
 }
 
-void bench_read(bench_reader *reader, const void *data, size_t bytes)
+void plain_read(crew *all, const void *data, size_t bytes)
 {
-    reader->data = data;
-    reader->words = bytes / sizeof(uint32_t);
-    pthread_barrier_wait(&reader->start);
-    pthread_barrier_wait(&reader->end);
+    /* Odd rows of two-byte logits need not begin at a word. */
+    const size_t before = (uintptr_t)data % sizeof(uint32_t);
+    reading r = {(const char *)data - before, bytes + before, 0, 0};
+    r.part = r.bytes / (4 * (size_t)crew_size(all)) & ~(size_t)4095;
+    if (r.part > PART_MOST) r.part = PART_MOST;
+    if (r.part < PART_LEAST) r.part = PART_LEAST;
+    crew_run(all, read_part, &r, (r.bytes + r.part - 1) / r.part);
 }

@@ -1,0 +1,238 @@
+#include "options.h"
+
+#include "pool.h"
+#include "say.h"
+
+#include <argp.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef LMS_BENCH_MODEL
+#define LMS_BENCH_MODEL "examples/model"
+#endif
+
+enum {
+    KEY_FULL = 0x100,
+    KEY_ROWS,
+    KEY_VOCAB,
+    KEY_DTYPE,
+    KEY_SHAPE,
+    KEY_STRATEGY,
+    KEY_FRESH,
+    KEY_REPEATS,
+    KEY_SECONDS,
+    KEY_DEVICE,
+    KEY_WORK_ITEMS,
+    KEY_ROTATE,
+    KEY_READ_ON_DEVICE,
+    KEY_HUGE_PAGES,
+    KEY_EXTRAS,
+    KEY_MODEL,
+    KEY_JSON,
+    KEY_CSV,
+    KEY_LIST,
+    KEY_START_OF
+};
+
+/* clang-format off */
+static const struct argp_option known[] = {
+    {"full", KEY_FULL, NULL, 0, "The whole matrix, trimmed to about 25 minutes", 0},
+    {NULL, 0, NULL, 0, "Subsets (lists with commas, or \"all\"); exactly their combinations "
+     "are measured:", 0},
+    {"rows", KEY_ROWS, "LIST", 0, "Rows of a batch", 0},
+    {"vocab", KEY_VOCAB, "LIST", 0, "Logits of a row", 0},
+    {"dtype", KEY_DTYPE, "LIST", 0, "float32, float16, bfloat16", 0},
+    {"shape", KEY_SHAPE, "LIST", 0, "Of the logits: peaked, dominant, model, flat, equal, "
+     "zipf, gumbel", 0},
+    {"strategy", KEY_STRATEGY, "LIST", 0, "As --list names them", 0},
+    {"fresh", KEY_FRESH, NULL, 0, "The logits have just been written, so they are in the "
+     "cache; without this, batches rotate over several times its size", 0},
+    {NULL, 0, NULL, 0, "Measuring:", 0},
+    {"repeats", KEY_REPEATS, "N", 0, "Times that a case is measured at most", 0},
+    {"case-seconds", KEY_SECONDS, "S", 0, "Seconds after which it gets no further repeat", 0},
+    {"device", KEY_DEVICE, "NAME", 0, "Part of \"platform name: device name\"", 0},
+    {"work-items", KEY_WORK_ITEMS, "N", 0, "Work-items that share a row", 0},
+    {"rotate", KEY_ROTATE, "MIB", 0, "Logits to rotate over (without this, four times the "
+     "last-level cache)", 0},
+    {"read-on-device", KEY_READ_ON_DEVICE, NULL, 0, "The limit is a read by an OpenCL kernel, "
+     "as on GPUs", 0},
+    {"huge-pages", KEY_HUGE_PAGES, NULL, 0, "Ask for huge pages for the logits", 0},
+    {"extras", KEY_EXTRAS, NULL, 0, "With a subset too: cold and warm start, time "
+     "against size", 0},
+    {"model", KEY_MODEL, "FOLDER", 0, "The example model", 0},
+    {NULL, 0, NULL, 0, "Results:", 0},
+    {"json", KEY_JSON, "FILE", 0, "Write them as JSON", 0},
+    {"csv", KEY_CSV, "FILE", 0, "Write the cases as CSV", 0},
+    {"list", KEY_LIST, NULL, 0, "List strategies and the settings that would be measured", 0},
+    {"start-of", KEY_START_OF, "NAME", OPTION_HIDDEN, NULL, 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+/* clang-format on */
+
+/* One line, and the exit status of a wrong call. */
+static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void refuse(const char *format, ...)
+{
+    va_list arguments;
+    fputs("bench: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(2);
+}
+
+static unsigned long whole_number(const char *option, const char *text, unsigned long least,
+                                  unsigned long most)
+{
+    char *end = NULL;
+    const unsigned long value = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || value < least || value > most) {
+        refuse("--%s: \"%s\" is not a whole number from %lu to %lu", option, text, least, most);
+    }
+    return value;
+}
+
+/* The names of a kind of value, for lists. */
+typedef struct kind {
+    const char *option;
+    const char *(*name)(unsigned value);
+    unsigned first;
+    unsigned count;
+} kind;
+
+static const char *shape_by_number(unsigned value) { return shape_name((bench_shape)value); }
+static const char *dtype_by_number(unsigned value) { return dtype_name((lms_dtype)value); }
+
+static const kind shapes = {"shape", shape_by_number, 0, SHAPES};
+static const kind dtypes = {"dtype", dtype_by_number, LMS_FLOAT32, 3};
+static const kind subjects = {"strategy", subject_name, 0, SUBJECTS};
+
+/* Blanks and dashes do not count: "top-k 50" is also "topk50" and "top-k-50". */
+static bool is_name(const char *text, const char *name)
+{
+    for (;; ++text, ++name) {
+        text += strspn(text, " -");
+        name += strspn(name, " -");
+        if (tolower((unsigned char)*text) != tolower((unsigned char)*name)) return false;
+        if (*text == '\0') return true;
+    }
+}
+
+static void add_value(const char *option, choice *out, unsigned long value)
+{
+    for (unsigned i = 0; i < out->count; ++i) {
+        if (out->values[i] == value) return;
+    }
+    if (out->count == LIST_MOST) refuse("--%s: more than %d values", option, LIST_MOST);
+    out->values[out->count++] = (uint32_t)value;
+}
+
+static void add_named(const kind *k, const char *word, choice *out)
+{
+    bool is_found = false;
+    for (unsigned i = 0; i < k->count; ++i) {
+        if (strcmp(word, "all") != 0 && !is_name(word, k->name(k->first + i))) continue;
+        add_value(k->option, out, k->first + i);
+        is_found = true;
+    }
+    if (!is_found) refuse("--%s: there is no \"%s\"; --list has the names", k->option, word);
+}
+
+/* Calls for every word of a list: of numbers if `k` is NULL. */
+static void parse_list(const char *option, const kind *k, const char *text, unsigned long most,
+                       const choice *all, choice *out)
+{
+    char *const copy = strdup(text);
+    char *rest = NULL;
+    if (copy == NULL) fail("out of memory for options");
+    for (char *word = strtok_r(copy, ",", &rest); word != NULL;
+         word = strtok_r(NULL, ",", &rest)) {
+        word += strspn(word, " ");
+        if (k != NULL) {
+            add_named(k, word, out);
+        } else if (strcmp(word, "all") == 0) {
+            for (unsigned i = 0; i < all->count; ++i) add_value(option, out, all->values[i]);
+        } else {
+            add_value(option, out, whole_number(option, word, 1, most));
+        }
+    }
+    if (out->count == 0) refuse("--%s: the list is empty", option);
+    free(copy);
+}
+
+static double seconds(const char *text)
+{
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value > 0.0 && value <= 3600.0))
+        refuse("--case-seconds: \"%s\" is not above 0 and at most 3600", text);
+    return value;
+}
+
+static error_t parse_selection(int key, char *text, selection *s)
+{
+    choice chosen = {{0}, 0};
+    switch (key) {
+    case KEY_FULL: s->full = true; return 0;
+    case KEY_FRESH: s->fresh = true; return 0;
+    case KEY_ROWS: parse_list("rows", NULL, text, 65536, &all_rows, &s->rows); return 0;
+    case KEY_VOCAB: parse_list("vocab", NULL, text, 1048576, &all_vocabs, &s->vocabs); return 0;
+    case KEY_DTYPE: parse_list("dtype", &dtypes, text, 0, NULL, &s->dtypes); return 0;
+    case KEY_SHAPE: parse_list("shape", &shapes, text, 0, NULL, &s->shapes); return 0;
+    case KEY_STRATEGY:
+        parse_list("strategy", &subjects, text, 0, NULL, &chosen);
+        for (unsigned i = 0; i < chosen.count; ++i) s->subjects |= 1u << chosen.values[i];
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_one(int key, char *text, struct argp_state *state)
+{
+    options *const o = state->input;
+    switch (key) {
+    case KEY_REPEATS: o->repeats = (unsigned)whole_number("repeats", text, 1, 100000); return 0;
+    case KEY_SECONDS: o->case_seconds = seconds(text); return 0;
+    case KEY_DEVICE: o->device = text; return 0;
+    case KEY_WORK_ITEMS:
+        o->work_items = (uint32_t)whole_number("work-items", text, 0, 256);
+        return 0;
+    case KEY_ROTATE: o->rotate_mib = whole_number("rotate", text, 1, 1ul << 20); return 0;
+    case KEY_READ_ON_DEVICE: o->read_on_device = true; return 0;
+    case KEY_HUGE_PAGES: o->huge_pages = true; return 0;
+    case KEY_EXTRAS: o->extras = true; return 0;
+    case KEY_MODEL: o->model = text; return 0;
+    case KEY_JSON: o->json = text; return 0;
+    case KEY_CSV: o->csv = text; return 0;
+    case KEY_LIST: o->list = true; return 0;
+    case KEY_START_OF: o->start_of = text; return 0;
+    case ARGP_KEY_INIT:
+        state->err_stream = NULL; /* getopt has printed its line by itself */
+        return 0;
+    case ARGP_KEY_ARG:
+        refuse("there is no argument \"%s\"; a name with blanks needs quotes", text);
+    default: return parse_selection(key, text, &o->selected);
+    }
+}
+
+void parse_options(int argc, char **argv, options *out)
+{
+    static const struct argp parser = {
+        known,
+        parse_one,
+        NULL,
+        "Measures how fast batches are sampled, beside a read of their logits.\v"
+        "Without options: a quick form of a few minutes. bench/README.md describes it all.",
+        NULL,
+        NULL,
+        NULL};
+    static char name[] = "bench"; /* as messages have it */
+    memset(out, 0, sizeof *out);
+    out->model = LMS_BENCH_MODEL;
+    argv[0] = name;
+    if (argp_parse(&parser, argc, argv, 0, NULL, out) != 0) exit(2);
+}

@@ -1,0 +1,78 @@
+#include "results.h"
+
+#include "say.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double quantile(double *values, size_t count, double share)
+{
+    if (count == 0) return NAN;
+    qsort(values, count, sizeof *values, ascending);
+    const double place = share * (double)(count - 1);
+    const size_t below = (size_t)place;
+    if (below + 1 >= count) return values[count - 1];
+    const double part = place - (double)below;
+    return values[below] * (1.0 - part) + values[below + 1] * part;
+}
+
+void results_add(results *all, const result *one)
+{
+    if (all->count == all->room) {
+        all->room = 2 * all->room + 64;
+        all->cases = realloc(all->cases, all->room * sizeof *all->cases);
+        if (all->cases == NULL) fail("out of memory for results");
+    }
+    all->cases[all->count++] = *one;
+}
+
+void results_add_mixed(results *all, const setting *what, double over_mean)
+{
+    all->mixed = realloc(all->mixed, (all->mixed_count + 1) * sizeof *all->mixed);
+    if (all->mixed == NULL) fail("out of memory for results");
+    all->mixed[all->mixed_count++] = (mixed){*what, over_mean};
+}
+
+void results_add_line(results *all, const linear *line)
+{
+    all->linear = realloc(all->linear, (all->linear_count + 1) * sizeof *all->linear);
+    if (all->linear == NULL) fail("out of memory for results");
+    all->linear[all->linear_count++] = *line;
+}
+
+void fit_line(const double *logits, const double *seconds, unsigned count, linear *out)
+{
+    double w = 0, x = 0, y = 0, xx = 0, xy = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const double weight = 1.0 / (seconds[i] * seconds[i]);
+        w += weight;
+        x += weight * logits[i];
+        y += weight * seconds[i];
+        xx += weight * logits[i] * logits[i];
+        xy += weight * logits[i] * seconds[i];
+    }
+    out->points = count;
+    out->s_per_logit = (w * xy - x * y) / (w * xx - x * x);
+    out->fixed_s = (y - out->s_per_logit * x) / w;
+    out->worst_relative_residual = 0.0;
+    for (unsigned i = 0; i < count; ++i) {
+        const double there = out->fixed_s + out->s_per_logit * logits[i];
+        const double residual = fabs(seconds[i] - there) / seconds[i];
+        if (residual > out->worst_relative_residual) out->worst_relative_residual = residual;
+    }
+}
+
+void results_free(results *all)
+{
+    free(all->cases);
+    free(all->mixed);
+    free(all->linear);
+    memset(all, 0, sizeof *all);
+}

@@ -1,0 +1,291 @@
+/* write_files.c - JSON and CSV; the same names in both. bench/README.md says what they mean. */
+#include "machine.h"
+#include "say.h"
+#include "write.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+FILE *open_to_write(const char *name)
+{
+    if (name == NULL) return NULL;
+    FILE *const file = fopen(name, "w");
+    if (file == NULL) fail("cannot write to %s: %s", name, strerror(errno));
+    return file;
+}
+
+static void close_written(FILE *file, const char *what)
+{
+    const bool is_bad = ferror(file) != 0;
+    if (fclose(file) != 0 || is_bad) fail("writing the %s failed: %s", what, strerror(errno));
+}
+
+/* --- The fields of a case, in the order in which they are written -------------------- */
+
+typedef enum field_type {
+    FIELD_TEXT,
+    FIELD_WHOLE,
+    FIELD_REAL,
+    FIELD_BOOL
+} field_type;
+
+typedef struct field {
+    const char *name;
+    field_type type;
+    const char *text;
+    double number;
+} field;
+
+enum {
+    FIELDS_MOST = 40
+};
+
+typedef struct fields {
+    field list[FIELDS_MOST];
+    unsigned count;
+} fields;
+
+static void add_text(fields *f, const char *name, const char *text)
+{
+    f->list[f->count++] = (field){name, FIELD_TEXT, text, 0.0};
+}
+
+static void add_whole(fields *f, const char *name, size_t value)
+{
+    f->list[f->count++] = (field){name, FIELD_WHOLE, NULL, (double)value};
+}
+
+static void add_real(fields *f, const char *name, double value)
+{
+    f->list[f->count++] = (field){name, FIELD_REAL, NULL, value};
+}
+
+static void fields_of_case(fields *f, const result *r)
+{
+    const double bytes = (double)r->batch_bytes;
+    f->count = 0;
+    add_text(f, "strategy", subject_strategy(r->subject));
+    add_text(f, "shape", shape_name(r->what.shape));
+    add_whole(f, "rows", r->what.rows);
+    add_whole(f, "vocab", r->what.vocab);
+    add_text(f, "dtype", dtype_name(r->what.dtype));
+    add_text(f, "who", subject_who(r->subject));
+    add_whole(f, "repeats", r->repeats);
+    add_whole(f, "batches", r->batches);
+    add_whole(f, "batch_bytes", r->batch_bytes);
+    f->list[f->count++] = (field){"rotated", FIELD_BOOL, NULL, r->what.rotated};
+    add_text(f, "limit", r->reads_on_device ? "device read" : "plain C read");
+    add_real(f, "ratio", r->ratio);
+    add_real(f, "ratio_p5", r->ratio_p5);
+    add_real(f, "ratio_p95", r->ratio_p95);
+    add_real(f, "median_s", r->median_s);
+    add_real(f, "p95_s", r->p95_s);
+    add_real(f, "p99_s", r->p99_s);
+    add_real(f, "rows_per_s", r->what.rows / r->median_s);
+    add_real(f, "gb_per_s", 1e-9 * bytes / r->median_s);
+    add_real(f, "read_median_s", r->read_median_s);
+    add_real(f, "read_gb_per_s", 1e-9 * bytes / r->read_median_s);
+    add_real(f, "device_s", r->device_s);
+    add_real(f, "read_device_s", r->read_device_s);
+    add_real(f, "device_ratio", r->read_device_s / r->device_s);
+    if (r->launches > 0) {
+        add_whole(f, "launches", r->launches);
+    } else {
+        add_real(f, "launches", NAN);
+    }
+    add_whole(f, "checked_rows", r->checked_rows);
+}
+
+/* --- JSON --------------------------------------------------------------------------- */
+
+static void set(json_object *object, const char *name, json_object *value)
+{
+    if (json_object_object_add(object, name, value) != 0) fail("out of memory for JSON");
+}
+
+static void set_text(json_object *object, const char *name, const char *text)
+{
+    set(object, name, json_object_new_string(text));
+}
+
+static void set_whole(json_object *object, const char *name, size_t value)
+{
+    set(object, name, json_object_new_int64((int64_t)value));
+}
+
+/* Seven digits are more than any clock gives. NAN is null. */
+static void set_real(json_object *object, const char *name, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", value);
+    set(object, name, isnan(value) ? NULL : json_object_new_double_s(value, text));
+}
+
+static void set_setting(json_object *object, const setting *s)
+{
+    set_text(object, "shape", shape_name(s->shape));
+    set_whole(object, "rows", s->rows);
+    set_whole(object, "vocab", s->vocab);
+    set_text(object, "dtype", dtype_name(s->dtype));
+}
+
+static json_object *json_of_machine(void)
+{
+    json_object *const object = json_object_new_object();
+    char text[256];
+    machine_cpu(text, sizeof text);
+    set_text(object, "cpu", text);
+    set_whole(object, "cores", machine_cores());
+    set_whole(object, "memory_bytes", machine_memory_bytes());
+    set_whole(object, "llc_bytes", machine_cache_bytes());
+    machine_system(text, sizeof text);
+    set_text(object, "os", text);
+    return object;
+}
+
+static json_object *json_of_device(const lms_device *d)
+{
+    json_object *const object = json_object_new_object();
+    set_text(object, "name", d->name);
+    set_text(object, "platform", d->platform);
+    set_text(object, "driver", d->driver);
+    set_text(object, "type", d->type & CL_DEVICE_TYPE_CPU ? "cpu" : "gpu");
+    set_whole(object, "compute_units", d->compute_units);
+    return object;
+}
+
+static json_object *json_of_case(const result *r)
+{
+    json_object *const object = json_object_new_object();
+    fields f;
+    fields_of_case(&f, r);
+    for (unsigned i = 0; i < f.count; ++i) {
+        const field *const one = &f.list[i];
+        switch (one->type) {
+        case FIELD_TEXT: set_text(object, one->name, one->text); break;
+        case FIELD_WHOLE: set_whole(object, one->name, (size_t)one->number); break;
+        case FIELD_REAL: set_real(object, one->name, one->number); break;
+        case FIELD_BOOL:
+            set(object, one->name, json_object_new_boolean(one->number != 0.0));
+            break;
+        }
+    }
+    return object;
+}
+
+static json_object *json_of_cases(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    for (size_t i = 0; i < all->count; ++i) {
+        json_object_array_add(array, json_of_case(&all->cases[i]));
+    }
+    return array;
+}
+
+static json_object *json_of_mixed(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    for (size_t i = 0; i < all->mixed_count; ++i) {
+        json_object *const object = json_object_new_object();
+        set_setting(object, &all->mixed[i].what);
+        set_real(object, "mixed_over_mean", all->mixed[i].over_mean);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+static json_object *json_of_lines(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    for (size_t i = 0; i < all->linear_count; ++i) {
+        const linear *const l = &all->linear[i];
+        json_object *const object = json_object_new_object();
+        set_text(object, "strategy", subject_name(l->subject));
+        set_text(object, "shape", shape_name(l->shape));
+        set_text(object, "dtype", dtype_name(l->dtype));
+        set_whole(object, "sizes", l->points);
+        set_real(object, "fixed_s", l->fixed_s);
+        set_real(object, "s_per_logit", l->s_per_logit);
+        set_real(object, "worst_relative_residual", l->worst_relative_residual);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+static void set_head(json_object *root, const heading *h)
+{
+    char text[1024] = "./run bench", date[32];
+    const time_t today = time(NULL);
+    struct tm local;
+    for (int i = 1; i < h->argc; ++i) {
+        const size_t used = strlen(text);
+        const char *const quote = strpbrk(h->argv[i], " ") != NULL ? "'" : "";
+        snprintf(text + used, sizeof text - used, " %s%s%s", quote, h->argv[i], quote);
+    }
+    localtime_r(&today, &local);
+    strftime(date, sizeof date, "%Y-%m-%d", &local);
+    set_text(root, "format", "lmsample-bench 1");
+    set_text(root, "lmsample", LMS_BENCH_VERSION);
+    set_text(root, "date", date);
+    set_text(root, "command", text);
+    set_text(root, "mode", h->o->selected.full ? "full" : "quick");
+    set(root, "machine", json_of_machine());
+    set(root, "device", json_of_device(&h->on->device));
+}
+
+void write_json(FILE *file, const heading *h, const results *all)
+{
+    json_object *const root = json_object_new_object();
+    set_head(root, h);
+    json_object *const start = isnan(all->cold_s) ? NULL : json_object_new_object();
+    if (start != NULL) {
+        set_real(start, "cold_s", all->cold_s);
+        set_real(start, "warm_s", all->warm_s);
+    }
+    set(root, "start", start);
+    set(root, "huge_pages", json_object_new_boolean(h->o->huge_pages));
+    set(root, "interrupted", json_object_new_boolean(all->is_interrupted));
+    set(root, "cases", json_of_cases(all));
+    set(root, "mixed", json_of_mixed(all));
+    set(root, "linear", json_of_lines(all));
+    set(root, "absent", json_object_new_array());
+    fputs(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+                                                   JSON_C_TO_STRING_NOSLASHESCAPE),
+          file);
+    fputc('\n', file);
+    json_object_put(root);
+    close_written(file, "JSON");
+}
+
+/* --- CSV ---------------------------------------------------------------------------- */
+
+/* No name has a comma or a quote. */
+void write_csv(FILE *file, const results *all)
+{
+    fields f;
+    result none;
+    memset(&none, 0, sizeof none);
+    none.what.dtype = LMS_FLOAT32;
+    fields_of_case(&f, &none);
+    for (unsigned i = 0; i < f.count; ++i)
+        fprintf(file, "%s%s", f.list[i].name, i + 1 < f.count ? "," : "\n");
+    for (size_t c = 0; c < all->count; ++c) {
+        fields_of_case(&f, &all->cases[c]);
+        for (unsigned i = 0; i < f.count; ++i) {
+            const field *const one = &f.list[i];
+            if (one->type == FIELD_TEXT) {
+                fputs(one->text, file);
+            } else if (one->type == FIELD_BOOL) {
+                fputs(one->number != 0.0 ? "true" : "false", file);
+            } else if (!isnan(one->number)) {
+                fprintf(file, one->type == FIELD_WHOLE ? "%.0f" : "%.7g", one->number);
+            }
+            fputc(i + 1 < f.count ? ',' : '\n', file);
+        }
+    }
+    close_written(file, "CSV");
+}

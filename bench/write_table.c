@@ -1,0 +1,94 @@
+#include "machine.h"
+#include "write.h"
+
+#include <math.h>
+#include <stdio.h>
+
+void table_begin(const heading *h)
+{
+    char cpu[128];
+    machine_cpu(cpu, sizeof cpu);
+    printf("%s, %u cores\n", cpu, machine_cores());
+    printf("%s: %s, %u compute units, driver %s\n", h->on->device.platform, h->on->device.name,
+           h->on->device.compute_units, h->on->device.driver);
+    printf("ratio: median of (time of one read / time of the step); the read is %s\n",
+           h->on->reads_on_device ? "an OpenCL kernel's" : "plain C's, on as many threads");
+    fflush(stdout);
+}
+
+static void print_seconds(double seconds)
+{
+    if (isnan(seconds)) {
+        printf(" %9s", "-");
+    } else {
+        printf(" %9.*f", seconds < 0.01 ? 4 : seconds < 1 ? 3 : 2, 1e3 * seconds);
+    }
+}
+
+static void print_case(const result *r)
+{
+    const double bytes = (double)r->batch_bytes;
+    printf("  %-25s %6.3f  %5.2f-%-5.2f", subject_name(r->subject), r->ratio, r->ratio_p5,
+           r->ratio_p95);
+    print_seconds(r->median_s);
+    print_seconds(r->p95_s);
+    print_seconds(r->p99_s);
+    print_seconds(r->device_s);
+    printf(" %11.0f %8.2f", r->what.rows / r->median_s, 1e-9 * bytes / r->median_s);
+    if (r->launches > 0) {
+        printf(" %8u\n", r->launches);
+    } else {
+        printf(" %8s\n", "-");
+    }
+}
+
+void table_setting(const results *all, size_t from)
+{
+    if (from >= all->count) return;
+    const result *const first = &all->cases[from];
+    const setting *const s = &first->what;
+    printf("\n%s: %u x %u %s, %.1f MB a batch, %s%zu; %u repeats, read %.2f GB/s\n",
+           shape_name(s->shape), s->rows, s->vocab, dtype_name(s->dtype),
+           1e-6 * (double)first->batch_bytes,
+           s->rotated ? "batches " : "just written, batches ", first->batches, first->repeats,
+           1e-9 * (double)first->batch_bytes / first->read_median_s);
+    printf("  %-25s %6s  %-11s %9s %9s %9s %9s %11s %8s %8s\n", "", "ratio", "p5-p95",
+           "median ms", "p95 ms", "p99 ms", "device ms", "rows/s", "GB/s", "launches");
+    for (size_t i = from; i < all->count; ++i) print_case(&all->cases[i]);
+    fflush(stdout);
+}
+
+static void print_mixed(const results *all)
+{
+    if (all->mixed_count > 0) printf("\n");
+    for (size_t i = 0; i < all->mixed_count; ++i) {
+        const mixed *const m = &all->mixed[i];
+        printf("every row different, %s %u x %u %s: %.2f of the mean of its uniform batches\n",
+               shape_name(m->what.shape), m->what.rows, m->what.vocab,
+               dtype_name(m->what.dtype), m->over_mean);
+    }
+}
+
+static void print_lines(const results *all)
+{
+    if (all->linear_count > 0) printf("\ntime = fixed + slope x rows x vocabulary\n");
+    for (size_t i = 0; i < all->linear_count; ++i) {
+        const linear *const l = &all->linear[i];
+        printf("  %-25s %-9s %-9s %8.1f us + %7.4f ns; %2u sizes, at most %3.0f %% off\n",
+               subject_name(l->subject), shape_name(l->shape), dtype_name(l->dtype),
+               1e6 * l->fixed_s, 1e9 * l->s_per_logit, l->points,
+               100 * l->worst_relative_residual);
+    }
+}
+
+void table_end(const results *all)
+{
+    print_mixed(all);
+    print_lines(all);
+    if (!isnan(all->cold_s)) {
+        printf("\nstart, to the first token: %.2f s cold, %.2f s with the kernels compiled\n",
+               all->cold_s, all->warm_s);
+    }
+    if (all->is_interrupted) printf("\ninterrupted: not all was measured\n");
+    fflush(stdout);
+}

@@ -1,0 +1,237 @@
+"""The benchmark program: what it measures is right, its files agree, and it ends cleanly. The
+times themselves are not tested."""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT, SANITIZED
+
+PROGRAM = pathlib.Path(os.environ["LMSAMPLE_BUILD"]) / "bench" / "bench"
+STRATEGIES = ["greedy", "temperature", "top-k 1", "top-k 50", "top-k 1024", "top-p 0.5",
+              "top-p 0.9", "top-p 0.99", "min-p 0.05", "k 50 + p 0.9",
+              "k 50 + p 0.9 + min-p 0.05", "every row different"]
+LIMITS = ["C tile maxima", "C row mass"]
+SHAPES = ["peaked", "dominant", "model", "flat", "equal", "zipf", "gumbel"]
+SMALL = ("--rotate", 1, "--repeats", 5)
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="benchmarks are not built with sanitizers")
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """bench("--rows", 8, status=0): runs it in tmp_path and demands the exit status."""
+
+    def run(*arguments, status=0, **more):
+        words = [PROGRAM, *[str(word) for word in arguments]]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=300,
+                              **more)
+        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def measure(bench, tmp_path):
+    """The JSON of a run."""
+
+    def run(*arguments):
+        bench(*SMALL, *arguments, "--json", "out.json")
+        return json.loads((tmp_path / "out.json").read_text())
+
+    return run
+
+
+def check_case(case):
+    size = {"float32": 4, "float16": 2, "bfloat16": 2}[case["dtype"]]
+    batch = case["rows"] * case["vocab"] * size
+    assert case["batch_bytes"] == batch
+    assert case["rows_per_s"] == pytest.approx(case["rows"] / case["median_s"], rel=1e-4)
+    assert case["gb_per_s"] == pytest.approx(1e-9 * batch / case["median_s"], rel=1e-4)
+    assert case["read_gb_per_s"] == pytest.approx(1e-9 * batch / case["read_median_s"], rel=1e-4)
+    assert 0 < case["median_s"] <= case["p95_s"] <= case["p99_s"]
+    assert 0 < case["ratio_p5"] <= case["ratio"] <= case["ratio_p95"]
+    assert case["repeats"] == 5
+    assert case["checked_rows"] >= min(case["rows"], 4)
+    if case["who"] == "lmsample":
+        assert 1 <= case["launches"] <= 4
+        assert case["device_s"] is None or 0 < case["device_s"]
+    else:
+        assert case["launches"] is None and case["device_s"] is None
+
+
+def test_every_strategy_shape_and_type(measure):
+    got = measure("--rows", "8,13", "--vocab", 1000, "--dtype", "all", "--shape", "all")
+    assert got["format"] == "lmsample-bench 1"
+    assert got["mode"] == "quick" and got["interrupted"] is False and got["start"] is None
+    assert got["machine"]["cores"] >= 1 and got["machine"]["llc_bytes"] > 0
+    assert got["device"]["type"] in ("cpu", "gpu")
+    wanted = {(name, shape, rows, dtype)
+              for name in STRATEGIES + LIMITS for shape in SHAPES for rows in (8, 13)
+              for dtype in ("float32", "float16", "bfloat16")}
+    found = [(case["strategy"] if case["who"] == "lmsample" else case["who"], case["shape"],
+              case["rows"], case["dtype"]) for case in got["cases"]]
+    assert len(found) == len(set(found)) and set(found) == wanted
+    for case in got["cases"]:
+        assert case["rotated"] is True and case["vocab"] == 1000
+        # Rows for 1 MiB, and at least four of the larger batches.
+        rows = max(-(-2**20 * case["rows"] // case["batch_bytes"]), 4 * 13)
+        assert case["batches"] == rows // case["rows"]
+        check_case(case)
+    assert len(got["mixed"]) == len(SHAPES) * 2 * 3
+    assert all(0.01 < one["mixed_over_mean"] < 100 for one in got["mixed"])
+
+
+def test_csv_has_what_json_has(bench, tmp_path):
+    bench(*SMALL, "--rows", "1,8", "--vocab", 777, "--shape", "flat", "--json", "a.json", "--csv",
+          "a.csv")
+    cases = json.loads((tmp_path / "a.json").read_text())["cases"]
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(cases) == len(lines) == len(STRATEGIES) * 2 + len(LIMITS)
+    for case, line in zip(cases, lines):
+        assert list(case) == list(line)
+        for name, value in case.items():
+            if value is None:
+                assert line[name] == ""
+            elif isinstance(value, bool):
+                assert line[name] == str(value).lower()
+            elif isinstance(value, str):
+                assert line[name] == value
+            else:
+                assert float(line[name]) == value
+
+
+def test_logits_that_have_just_been_written(measure):
+    got = measure("--rows", 1, "--vocab", 4096, "--shape", "peaked", "--fresh", "--strategy",
+                  "greedy,topp0.9")
+    assert [case["strategy"] for case in got["cases"]] == ["greedy", "top-p 0.9"]
+    for case in got["cases"]:
+        assert case["rotated"] is False and case["batches"] == 1
+        check_case(case)
+
+
+def test_the_limit_can_be_a_kernel(measure):
+    got = measure("--rows", 16, "--vocab", 5000, "--shape", "flat", "--strategy", "greedy",
+                  "--read-on-device")
+    (case,) = got["cases"]
+    assert case["limit"] == "device read"
+    assert case["device_ratio"] == pytest.approx(case["read_device_s"] / case["device_s"],
+                                                 rel=1e-4)
+    check_case(case)
+
+
+def test_list_names_what_would_run(bench):
+    lines = bench("--list", "--full").stdout.splitlines()
+    settings = [line.split() for line in lines[lines.index("settings:") + 1:]]
+    for shape in SHAPES:
+        assert any(words[0] == shape for words in settings), shape
+    for rows in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
+        assert any(words[1] == str(rows) for words in settings), rows
+    for vocab in (32000, 128256, 151936, 262144):
+        assert any(words[3] == str(vocab) for words in settings), vocab
+    for name in STRATEGIES + LIMITS:
+        assert f"  {name}" in lines
+    alone = bench("--list", "--rows", "2,3", "--shape", "zipf", "--strategy", "min-p 0.05")
+    assert alone.stdout.splitlines()[-2:] == ["  zipf          2 x 128256 float32  : min-p 0.05",
+                                              "  zipf          3 x 128256 float32  : min-p 0.05"]
+
+
+def preload(tmp_path, source):
+    """A library that comes before OpenCL's loader."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    (tmp_path / "shim.c").write_text(source)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"],
+                   cwd=tmp_path, check=True)
+    return {**os.environ, "LD_PRELOAD": str(tmp_path / "shim.so")}
+
+
+WRONG_TOKENS = """
+#define _GNU_SOURCE
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+#include <dlfcn.h>
+cl_int clEnqueueReadBuffer(cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t n, void *p,
+                           cl_uint w, const cl_event *l, cl_event *e)
+{
+    cl_int (*real)(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
+                   const cl_event *, cl_event *);
+    *(void **)&real = dlsym(RTLD_NEXT, "clEnqueueReadBuffer");
+    const cl_int code = real(q, m, b, o, n, p, w, l, e);
+    if (n == 8 * sizeof(int)) ((int *)p)[7] += 1; /* the last row's */
+    return code;
+}
+"""
+
+
+def test_a_wrong_token_ends_it(bench, tmp_path):
+    done = bench(*SMALL, "--rows", 8, "--vocab", 1000, "--shape", "peaked", "--strategy",
+                 "temperature", status=1, env=preload(tmp_path, WRONG_TOKENS))
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("bench: temperature, peaked, 8 x 1000 float32: row 7 has token ")
+    assert "the oracle has" in line
+
+
+def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
+    words = [PROGRAM, "--rows", "1,2,3,5,6,7,9,10", "--vocab", "30000", "--shape", "peaked",
+             "--rotate", "1", "--repeats", "2000", "--case-seconds", "3", "--json", "i.json"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    for line in process.stdout:
+        if line.startswith("peaked: 1 x 30000"):
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out = process.stdout.read()
+    assert process.wait(timeout=60) == 130
+    assert "interrupted: not all was measured" in out
+    got = json.loads((tmp_path / "i.json").read_text())
+    assert got["interrupted"] is True
+    assert len(STRATEGIES) <= len(got["cases"]) < 8 * len(STRATEGIES)
+
+
+@pytest.mark.parametrize("parts, words", [
+    (["--rows", '"0"', "from 1"], ["--rows", "0"]),
+    (["--rows", '"8x"'], ["--rows", "1,8x"]),
+    (["--vocab", '"1048577"', "1048576"], ["--vocab", "1048577"]),
+    (["--shape", '"round"', "--list"], ["--shape", "flat,round"]),
+    (["--strategy", '"beam"'], ["--strategy", "beam"]),
+    (["--dtype", "list is empty"], ["--dtype", ","]),
+    (["--repeats", '"-1"'], ["--repeats", "-1"]),
+    (["--case-seconds", '"nan"'], ["--case-seconds", "nan"]),
+    (["'--speed'"], ["--speed"]),
+    (['"p"'], ["p"]),
+])
+def test_a_wrong_option_is_one_line(bench, parts, words):
+    done = bench(*words, status=2)
+    assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    assert all(part in done.stderr for part in parts), done.stderr
+    assert done.stderr.startswith("bench: ")
+
+
+def test_files_that_cannot_be_written_are_found_before_measuring(bench):
+    done = bench("--json", "no/folder.json", status=1)
+    assert done.stdout == ""
+    assert done.stderr == "bench: cannot write to no/folder.json: No such file or directory\n"
+
+
+def test_the_model_is_named_if_it_is_missing(bench):
+    done = bench(*SMALL, "--rows", 1, "--shape", "model", "--model", ROOT / "nowhere", status=1)
+    assert "the example model in" in done.stderr and "nowhere" in done.stderr
+
+
+def test_what_does_not_fit_the_memory_is_left_out(bench, tmp_path):
+    done = bench(*SMALL, "--rows", 65536, "--vocab", 1048576, "--shape", "flat", "--json",
+                 "m.json")
+    assert "left out" in done.stdout
+    assert json.loads((tmp_path / "m.json").read_text())["cases"] == []
