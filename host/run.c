@@ -53,8 +53,11 @@ static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
 {
     lmsi_arguments a = {s->tile_kernel, 0, CL_SUCCESS};
     set_logits(s, &a, c);
+    set_mem(&a, c->params.buffer, NULL);
+    set_ulong(&a, c->params.offset);
     set_mem(&a, s->groups, NULL);
     set_mem(&a, s->tile_keys, NULL);
+    set_mem(&a, s->sums, NULL);
     set_mem(&a, s->seen, NULL);
     return a.code;
 }
@@ -81,7 +84,7 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     set_uint(&a, s->chunks);
     set_uint(&a, is_fused(s, b) ? 1 : 0);
     set_mem(&a, s->list, NULL);
-    set_mem(&a, s->prefix, NULL);
+    set_mem(&a, s->sums, NULL);
     set_mem(&a, s->outcomes, NULL);
     set_mem(&a, b->tokens.buffer, NULL);
     set_ulong(&a, b->tokens.offset);

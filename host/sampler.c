@@ -49,7 +49,7 @@ void lms_sampler_destroy(lms_sampler *s)
     release_mem(s->tile_keys);
     release_mem(s->seen);
     release_mem(s->list);
-    release_mem(s->prefix);
+    release_mem(s->sums);
     release_mem(s->outcomes);
     release_mem(s->params);
     release_mem(s->index);
@@ -110,7 +110,7 @@ static lms_status make_workspace(lms_sampler *s)
     LMSI_TRY(make_buffer(s, "tile maxima", tiles * sizeof(cl_int), &s->tile_keys));
     LMSI_TRY(make_buffer(s, "flags", s->chunks * sizeof(cl_uint), &s->seen));
     LMSI_TRY(make_buffer(s, "candidates", LMSI_LIST * LMSI_ENTRY_BYTES, &s->list));
-    LMSI_TRY(make_buffer(s, "envelopes", tiles * sizeof(cl_ulong), &s->prefix));
+    LMSI_TRY(make_buffer(s, "tile sums", tiles * sizeof(cl_ulong), &s->sums));
     LMSI_TRY(make_buffer(s, "outcomes", LMSI_OUTCOME_BYTES, &s->outcomes));
     LMSI_TRY(make_buffer(s, "parameters", sizeof(lms_row_params), &s->params));
     LMSI_TRY(make_buffer(s, "indices", sizeof(cl_int), &s->index));

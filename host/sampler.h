@@ -32,7 +32,7 @@ struct lms_sampler {
     cl_mem tile_keys;
     cl_mem seen;
     cl_mem list;
-    cl_mem prefix;
+    cl_mem sums;
     cl_mem outcomes;
     cl_mem params; /* where host records go */
     cl_mem index;

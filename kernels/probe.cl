@@ -23,8 +23,8 @@ __kernel void lms_probe(__global const float *in, __global uint *results)
     results[7] = as_uint(lms_reciprocal(b));
     results[8] = (uint)lg;
     results[9] = (uint)(lg >> 32);
-    results[10] = (uint)lms_weight(&scaled, unit, c);
-    results[11] = (uint)lms_weight(&scaled, unit, c * 5.0f);
+    results[10] = (uint)lms_weight(unit, c);
+    results[11] = (uint)lms_weight(unit, c * 5.0f);
     results[12] = (uint)lms_key(c);
     results[13] = lms_attempt_words(1, 2, 3).x;
     results[14] = as_uint((float)(lg | 1ul << 63));

@@ -16,6 +16,14 @@ float lms_logit_gap(const lms_row *row, uint token)
     return lms_key(x) == row->max_key ? 0.0f : x - lms_logit_of(row->max_key);
 }
 
+/* Masses, rounded to floats once. */
+lms_floats lms_mass_floats(lms_unit unit, lms_ints w)
+{
+    const lms_floats rounded = LMS_V(convert_float)(lms_rounded(unit, w));
+    const uint up = unit.shift < LMS_GUARD_BITS ? LMS_GUARD_BITS - unit.shift : 0;
+    return rounded * (float)(1u << up);
+}
+
 /* Processed probabilities of the own tiles; zeros where `mass` is 0. */
 void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong mass,
                      __global float *probs)
@@ -23,21 +31,20 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
     const float factor = mass ? lms_reciprocal((float)mass) : 0.0f;
     for (uint tile = row->first; tile < row->last; ++tile) {
         lms_unit unit;
-        unit.shift = 64;
+        unit.shift = LMS_NO_SHARE;
         if (mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        for (uint at = tile * LMS_TILE; at < min((tile + 1) * LMS_TILE, row->vocab); at += 8) {
-            float8 p = (float8)(0.0f);
-            if (unit.shift < 64) {
-                const float8 x = lms_quarter(row, at);
-                const int8 w = lms_weights8(scaled, unit, x);
-                const int8 kept = lms_kept8(cut, lms_keys8(x), at);
-                p = convert_float8(lms_masses8(unit, w & kept)) * factor;
+        for (uint at = tile * LMS_TILE; at < min((tile + 1) * LMS_TILE, row->vocab); at += LMS_LANES) {
+            lms_floats p = (lms_floats)(0.0f);
+            if (unit.shift < LMS_NO_SHARE) {
+                const lms_floats x = lms_logits(row, at);
+                const lms_ints kept = lms_kept(cut, lms_keys(x), at);
+                p = lms_mass_floats(unit, lms_weights(unit, x) & kept) * factor;
             }
-            if (at + 8 <= row->vocab) {
-                vstore8(p, 0, probs + at);
+            if (at + LMS_LANES <= row->vocab) {
+                LMS_V(vstore)(p, 0, probs + at);
             } else {
-                float last[8];
-                vstore8(p, 0, last);
+                float last[LMS_LANES];
+                LMS_V(vstore)(p, 0, last);
                 for (uint i = 0; at + i < row->vocab; ++i) probs[at + i] = last[i];
             }
         }

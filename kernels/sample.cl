@@ -5,7 +5,7 @@
  *        lms_row_params[rows]; words uint[rows][attempts][4] or none
  *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM: one team a row
- *   mem  sizeof(lms_shared) local; list and prefix: LMS_LIST entries and `tiles` sums a row,
+ *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums a row,
  *        global
  *
  * A row is a sequence of supersteps: lms_part_of() does a work-item's part of one, lms_meet()
@@ -30,7 +30,7 @@ typedef int lms_token;
 ulong lms_target_of_step(const lms_task *t)
 {
     switch (t->step) {
-    case LMS_STEP_HEAD: return t->head.target - t->head.before;
+    case LMS_STEP_HEAD: return LMS_TEAM == 1 ? 0 : t->head.target - t->head.before;
     case LMS_STEP_LIST_BINS:
     case LMS_STEP_ROW_BINS: return t->f.target - t->f.before;
     default: return 0;
@@ -57,8 +57,8 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
                 __global const lms_row_params *params, ulong params_offset,
                 __global const uint *words, ulong words_offset, uint attempts,
                 __global int *groups, __global int *tile_keys, __global const uint *seen,
-                uint chunks, uint with_tiles, __global lms_entry *list,
-                __global ulong *prefix, __global lms_outcome *outcomes,
+                uint chunks, uint with_tiles, __global ulong *list,
+                __global ulong *sums, __global lms_outcome *outcomes,
                 __global lms_token *tokens, ulong tokens_offset,
                 __global uint *status, ulong status_offset, uint has_status)
 {
@@ -81,7 +81,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
         task.outcome.status = LMS_ROW_BAD_PARAMS | field << 8;
     } else {
         lms_row row = lms_row_at(logits + offset + (ulong)source_row * stride, vocab, r, groups,
-                                 tile_keys, list, prefix, &shared);
+                                 tile_keys, list, sums, &shared);
         task.source.seed = task.p.seed;
         task.source.step = task.p.step;
         task.source.words = attempts ? words + (words_offset + r * attempts) * 4 : 0;
@@ -89,9 +89,9 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
         task.outcome.status = 0;
 #if LMS_TEAM == 1
         if (with_tiles) {
-            task.outcome.status = lms_own_tiles(row.x, vocab, 0, row.tiles,
-                                                groups + r * row.tiles * LMS_TILE_GROUPS,
-                                                tile_keys + r * row.tiles);
+            const lms_tiles tiles =
+                lms_tiles_of(groups, tile_keys, sums, r, vocab, &task.p);
+            task.outcome.status = lms_do_tiles(row.x, vocab, 0, row.tiles, &tiles);
         }
 #endif
         for (uint i = 0; i < chunks && !with_tiles; ++i) {

@@ -1,12 +1,14 @@
-/* tile.cl - the one full read of the logits: the largest key of every group of 32 tokens.
+/* tile.cl - the one full read of the logits: the largest key of every group of 32 tokens, and,
+ * for rows whose cut depends on it, every tile's sum of weights.
  *
- *   in   logits  [logits_rows][stride]; index int[rows] or none
+ *   in   logits  [logits_rows][stride]; index int[rows] or none; params lms_row_params[rows]
  *   out  groups  int[rows][tiles * 8], keys of the group maxima (LMS_NEVER: no live token)
  *        tile_keys  int[rows][tiles], the largest of each tile
+ *        sums    ulong[rows][tiles], S_t at the filters' scale, where lms_needs_total()
  *        seen    uint[rows][chunks], LMS_ROW_NAN_SEEN where a NaN is in the chunk
  *   run  2-D: (chunks * LMS_TEAM, rows) in work-groups of (LMS_TEAM, 1); a chunk is
  *        LMS_CHUNK tiles of one row
- *   mem  4 bytes local for each work-item, and 4 more
+ *   mem  12 bytes local for each work-item, and 4 more
  *
  * Why the maxima of groups are enough for nearly everything is in docs/algorithms.md. */
 
@@ -14,65 +16,249 @@
 #define LMS_CHUNK 32u
 #endif
 
-/* A group's maximum, NaN and the end of the row taken care of. */
-int lms_group_key_checked(__global const lms_logit *x, uint begin, uint vocab, uint *seen)
+/* What is known of a row's tiles. */
+typedef struct lms_tiles {
+    __global int *groups;
+    __global int *keys;
+    __global ulong *sums;
+    bool with_sums;
+    float scale; /* of the sums */
+} lms_tiles;
+
+lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global ulong *sums,
+                       ulong row, uint vocab, const lms_row_params *p)
 {
-    int8 best = (int8)(LMS_NEVER);
-    for (uint i = begin; i < begin + LMS_GROUP; i += 8) {
-        const float8 v = lms_load8_until(x, i, vocab);
-        if (any(lms_magnitudes8(v) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
-        best = max(best, lms_keys8(v));
-    }
-    return lms_max8(best);
+    const ulong tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
+    lms_tiles t;
+    t.groups = groups + row * tiles * LMS_TILE_GROUPS;
+    t.keys = tile_keys + row * tiles;
+    t.sums = sums + row * tiles;
+    t.with_sums = lms_needs_total(p, vocab);
+    t.scale = t.with_sums ? lms_filter_scale(p) : 0.0f;
+    return t;
 }
 
 #if LMS_TEAM < 32
 
-/* One work-item a tile: eight groups, whose lanes are folded in a tree at the end. */
-int lms_tile_keys(__global const lms_logit *x, uint tile, uint vocab, __global int *groups,
-                   uint *seen)
+/* A group's maximum, NaN, subnormals and the end of the row taken care of. */
+int lms_group_key(__global const lms_logit *x, uint begin, uint vocab, uint *seen)
 {
-    int8 best[LMS_TILE_GROUPS];
-    int8 magnitude = (int8)(0);
-    const uint begin = tile * LMS_TILE;
-    if (begin + LMS_TILE <= vocab) {
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            const uint at = begin + g * LMS_GROUP;
-            const float8 a = lms_load8(x, at), b = lms_load8(x, at + 8);
-            const float8 c = lms_load8(x, at + 16), d = lms_load8(x, at + 24);
-            best[g] = max(max(lms_keys8_unchecked(a), lms_keys8_unchecked(b)),
-                          max(lms_keys8_unchecked(c), lms_keys8_unchecked(d)));
-            magnitude = max(magnitude, max(max(lms_magnitudes8(a), lms_magnitudes8(b)),
-                                           max(lms_magnitudes8(c), lms_magnitudes8(d))));
-        }
-        if (!any(magnitude > LMS_KEY_INF)) {
-            const int8 ab = (int8)(max(best[0].lo, best[0].hi), max(best[1].lo, best[1].hi));
-            const int8 cd = (int8)(max(best[2].lo, best[2].hi), max(best[3].lo, best[3].hi));
-            const int8 ef = (int8)(max(best[4].lo, best[4].hi), max(best[5].lo, best[5].hi));
-            const int8 gh = (int8)(max(best[6].lo, best[6].hi), max(best[7].lo, best[7].hi));
-            const int8 abcd = max((int8)(ab.even, cd.even), (int8)(ab.odd, cd.odd));
-            const int8 efgh = max((int8)(ef.even, gh.even), (int8)(ef.odd, gh.odd));
-            const int8 keys = max((int8)(abcd.even, efgh.even), (int8)(abcd.odd, efgh.odd));
-            vstore8(keys, tile, groups);
-            return lms_max8(keys);
-        }
+    lms_ints best = (lms_ints)(LMS_NEVER);
+    for (uint i = begin; i < begin + LMS_GROUP; i += LMS_LANES) {
+        const lms_floats v = lms_load_until(x, i, vocab);
+        if (lms_any(lms_magnitudes(v) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
+        best = max(best, lms_keys(v));
     }
-    int tile_key = LMS_NEVER;
-    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-        const int key = lms_group_key_checked(x, begin + g * LMS_GROUP, vocab, seen);
-        groups[tile * LMS_TILE_GROUPS + g] = key;
-        tile_key = max(tile_key, key);
-    }
-    return tile_key;
+    return lms_max(best);
 }
 
-/* Own tiles of [first, last), every LMS_TEAM-th; returns what was seen. */
-uint lms_own_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
-                   __global int *groups, __global int *tile_keys)
+lms_floats lms_larger(lms_floats a, lms_floats b) { return a > b ? a : b; }
+float8 lms_larger8(float8 a, float8 b) { return a > b ? a : b; }
+
+/* Largest lanes of eight vectors: halves, quarters and so on of two at a time. */
+LMS_INLINE float8 lms_fold_groups(lms_floats v[LMS_TILE_GROUPS])
 {
+#if LMS_LANES == 16
+    float16 a[4];
+#pragma unroll
+    for (uint i = 0; i < 4; ++i) {
+        const float16 even = v[2 * i], odd = v[2 * i + 1];
+        a[i] = lms_larger((float16)(even.lo, odd.lo), (float16)(even.hi, odd.hi));
+    }
+    const float16 b = lms_larger((float16)(a[0].even, a[1].even), (float16)(a[0].odd, a[1].odd));
+    const float16 c = lms_larger((float16)(a[2].even, a[3].even), (float16)(a[2].odd, a[3].odd));
+    const float16 d = lms_larger((float16)(b.even, c.even), (float16)(b.odd, c.odd));
+    return lms_larger8(d.even, d.odd);
+#else
+    float8 a[4];
+#pragma unroll
+    for (uint i = 0; i < 4; ++i) {
+        const float8 even = v[2 * i], odd = v[2 * i + 1];
+        a[i] = lms_larger((float8)(even.lo, odd.lo), (float8)(even.hi, odd.hi));
+    }
+    const float8 b = lms_larger((float8)(a[0].even, a[1].even), (float8)(a[0].odd, a[1].odd));
+    const float8 c = lms_larger((float8)(a[2].even, a[3].even), (float8)(a[2].odd, a[3].odd));
+    return lms_larger((float8)(b.even, c.even), (float8)(b.odd, c.odd));
+#endif
+}
+
+/* Keys of a whole tile's groups by comparing floats, which is a third of the work. Not to be
+ * trusted where *odd gets a lane: there is a NaN, or a maximum is 0 or subnormal, and the device
+ * may take subnormals for 0. */
+LMS_INLINE int8 lms_whole_tile(__global const lms_logit *x, int8 *odd)
+{
+    lms_floats best[LMS_TILE_GROUPS];
+    lms_ints nan = (lms_ints)(0);
+#pragma unroll
+    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+        const lms_floats a = lms_load_lanes(x, g * LMS_GROUP);
+        const lms_floats b = lms_load_lanes(x, g * LMS_GROUP + LMS_LANES);
+        best[g] = lms_larger(a, b);
+        nan |= (a != a) | (b != b);
+#if LMS_LANES == 8
+        const lms_floats c = lms_load_lanes(x, g * LMS_GROUP + 16);
+        const lms_floats d = lms_load_lanes(x, g * LMS_GROUP + 24);
+        best[g] = lms_larger(best[g], lms_larger(c, d));
+        nan |= (c != c) | (d != d);
+#endif
+    }
+    const int8 bits = as_int8(lms_fold_groups(best));
+    const int8 sign = bits >> 31;
+#if LMS_LANES == 16
+    *odd |= nan.lo | nan.hi;
+#else
+    *odd |= nan;
+#endif
+    *odd |= (bits & 0x7f800000) == 0;
+    return ((bits & 0x7fffffff) ^ sign) - sign;
+}
+
+/* The tiles of a block. */
+#define LMS_BLOCK 16u
+
+bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __global int *keys)
+{
+    int8 odd = (int8)(0);
+    for (uint i = 0; i < LMS_BLOCK; ++i) {
+        const int8 tile = lms_whole_tile(x + i * LMS_TILE, &odd);
+        vstore8(tile, i, groups);
+        keys[i] = lms_max8(tile);
+    }
+    const ulong4 u = as_ulong4(odd);
+    return (u.x | u.y | u.z | u.w) == 0;
+}
+
+bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const int *keys,
+                       __global ulong *sums)
+{
+    float h[LMS_BLOCK];
+    for (uint i = 0; i < LMS_BLOCK; i += LMS_LANES) {
+        const lms_floats top = lms_logits_of(LMS_V(vload)(0, keys + i));
+        const lms_floats u = top * scale;
+        const lms_floats rounded = lms_rints(u);
+        const lms_ints plain = (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) &
+                               (lms_rints(fma(top, (lms_floats)(scale), -rounded)) == 0.0f);
+        if (lms_any(~plain)) return false;
+        LMS_V(vstore)(rounded, 0, h + i);
+    }
+    for (uint i = 0; i < LMS_BLOCK; ++i) {
+        sums[i] = lms_plain_sum(x + i * LMS_TILE, scale, h[i]);
+    }
+    return true;
+}
+
+/* One work-item a tile. */
+uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    int tile_key = LMS_NEVER;
     uint seen = 0;
-    for (uint tile = first + (uint)get_local_id(0); tile < last; tile += LMS_TEAM) {
-        tile_keys[tile] = lms_tile_keys(x, tile, vocab, groups, &seen);
+    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+        const int key = lms_group_key(x, tile * LMS_TILE + g * LMS_GROUP, vocab, &seen);
+        t->groups[tile * LMS_TILE_GROUPS + g] = key;
+        tile_key = max(tile_key, key);
+    }
+    t->keys[tile] = tile_key;
+    return seen;
+}
+
+void lms_sum_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    const lms_unit unit = lms_unit_alone(t->scale, t->keys[tile]);
+    t->sums[tile] = lms_tile_sum_until(x, tile, vocab, unit);
+}
+
+/* Whole tiles, as many as a block. */
+uint lms_do_block(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    __global const lms_logit *const block = x + tile * LMS_TILE;
+    uint seen = 0;
+    if (!lms_maxima_of_block(block, t->groups + tile * LMS_TILE_GROUPS, t->keys + tile)) {
+        for (uint i = 0; i < LMS_BLOCK; ++i) seen |= lms_do_tile(x, tile + i, vocab, t);
+    }
+    if (!t->with_sums) return seen;
+    if (!lms_sums_of_block(block, t->scale, t->keys + tile, t->sums + tile)) {
+        for (uint i = 0; i < LMS_BLOCK; ++i) lms_sum_tile(x, tile + i, vocab, t);
+    }
+    return seen;
+}
+
+/* Own tiles of [first, last), a block to each work-item in turn; returns what was seen. */
+uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+                  const lms_tiles *t)
+{
+    const uint whole = vocab / LMS_TILE;
+    uint seen = 0;
+    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK; tile < last;
+         tile += LMS_TEAM * LMS_BLOCK) {
+        const uint end = min(tile + LMS_BLOCK, last);
+        if (tile + LMS_BLOCK <= min(end, whole)) {
+            seen |= lms_do_block(x, tile, vocab, t);
+            continue;
+        }
+        for (uint i = tile; i < end; ++i) {
+            seen |= lms_do_tile(x, i, vocab, t);
+            if (t->with_sums) lms_sum_tile(x, i, vocab, t);
+        }
+    }
+    return seen;
+}
+
+#else
+
+/* Of the work-items of a team. */
+typedef struct lms_tile_shared {
+    int keys[LMS_TEAM];
+    ulong sums[LMS_TEAM];
+} lms_tile_shared;
+
+#define LMS_GROUP_ITEMS (LMS_GROUP / LMS_LANES)
+#define LMS_TILE_ITEMS (LMS_TILE / LMS_LANES)
+
+/* The largest of n neighbours' keys. */
+int lms_largest_of(__local const int *keys, uint n)
+{
+    int best = keys[0];
+    for (uint i = 1; i < n; ++i) best = max(best, keys[i]);
+    return best;
+}
+
+/* A team reads one run of tokens after the other, a work-item a vector, its neighbours the
+ * next ones: coalesced. Returns what was seen. */
+uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+                  const lms_tiles *t, __local lms_tile_shared *shared)
+{
+    __local int *const keys = shared->keys;
+    __local ulong *const sums = shared->sums;
+    const uint lane = (uint)get_local_id(0);
+    uint seen = 0;
+    for (uint from = first * LMS_TILE; from < last * LMS_TILE; from += LMS_TEAM * LMS_LANES) {
+        const lms_floats v = lms_load_until(x, from + lane * LMS_LANES, vocab);
+        if (lms_any(lms_magnitudes(v) > LMS_KEY_INF)) seen = LMS_ROW_NAN_SEEN;
+        keys[lane] = lms_max(lms_keys(v));
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (t->with_sums) {
+            const uint own = lane / LMS_TILE_ITEMS * LMS_TILE_ITEMS;
+            const int tile_key = lms_largest_of(keys + own, LMS_TILE_ITEMS);
+            const lms_ints w = lms_weights(lms_unit_alone(t->scale, tile_key), v);
+            sums[lane] = lms_sum_pairs(lms_widen(LMS_V(as_uint)(w)));
+        }
+        const uint group = from / LMS_GROUP + lane;
+        if (lane < LMS_TEAM / LMS_GROUP_ITEMS && group < last * LMS_TILE_GROUPS) {
+            t->groups[group] = lms_largest_of(keys + lane * LMS_GROUP_ITEMS, LMS_GROUP_ITEMS);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        const uint tile = from / LMS_TILE + lane;
+        if (lane < LMS_TEAM / LMS_TILE_ITEMS && tile < last) {
+            t->keys[tile] = lms_largest_of(keys + lane * LMS_TILE_ITEMS, LMS_TILE_ITEMS);
+            if (t->with_sums) {
+                ulong sum = 0;
+                for (uint i = 0; i < LMS_TILE_ITEMS; ++i) {
+                    sum += sums[lane * LMS_TILE_ITEMS + i];
+                }
+                t->sums[tile] = sum;
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE); /* keys[] is read before the next round writes it */
     }
     return seen;
 }
@@ -82,47 +268,25 @@ uint lms_own_tiles(__global const lms_logit *x, uint vocab, uint first, uint las
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong stride,
                      ulong logits_rows, uint vocab, __global const int *index,
-                     ulong index_offset, uint has_index, __global int *groups,
-                     __global int *tile_keys, __global uint *seen)
+                     ulong index_offset, uint has_index, __global const lms_row_params *params,
+                     ulong params_offset, __global int *groups, __global int *tile_keys,
+                     __global ulong *sums, __global uint *seen)
 {
     const uint row = (uint)get_global_id(1);
     const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
-    const uint tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
+    const uint all_tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     const long source = has_index ? (long)index[index_offset + row] : (long)row;
-    uint nan = 0;
+    const lms_row_params p = params[params_offset + row];
     if (source < 0 || (ulong)source >= logits_rows) return;
     __global const lms_logit *const x = logits + offset + (ulong)source * stride;
-    groups += (ulong)row * tiles * LMS_TILE_GROUPS;
-    tile_keys += (ulong)row * tiles;
-    const uint first = chunk * LMS_CHUNK, last = min(first + LMS_CHUNK, tiles);
-
+    const lms_tiles tiles = lms_tiles_of(groups, tile_keys, sums, row, vocab, &p);
+    const uint first = chunk * LMS_CHUNK, last = min(first + LMS_CHUNK, all_tiles);
 #if LMS_TEAM < 32
-    nan = lms_own_tiles(x, vocab, first, last, groups, tile_keys);
+    const uint nan = lms_do_tiles(x, vocab, first, last, &tiles);
 #else
-    const uint lane = (uint)get_local_id(0);
-    /* A work-item reads quarters of groups, its neighbours the next ones: coalesced. */
-    __local int quarters[LMS_TEAM];
-    for (uint from = first * LMS_TILE; from < last * LMS_TILE; from += LMS_TEAM * 8) {
-        const uint at = from + lane * 8;
-        const float8 v = lms_load8_until(x, at, vocab);
-        if (any(lms_magnitudes8(v) > LMS_KEY_INF)) nan = LMS_ROW_NAN_SEEN;
-        quarters[lane] = lms_max8(lms_keys8(v));
-        barrier(CLK_LOCAL_MEM_FENCE);
-        const uint group = from / LMS_GROUP + lane;
-        if (lane < LMS_TEAM / 4 && group < last * LMS_TILE_GROUPS) {
-            const int4 q = vload4(lane, quarters);
-            groups[group] = max(max(q.x, q.y), max(q.z, q.w));
-        }
-        const uint tile = from / LMS_TILE + lane;
-        if (lane < LMS_TEAM / 32 && tile < last) {
-            int8 best = vload8(lane * 4, quarters);
-            for (uint i = 1; i < 4; ++i) best = max(best, vload8(lane * 4 + i, quarters));
-            tile_keys[tile] = lms_max8(best);
-        }
-        barrier(CLK_LOCAL_MEM_FENCE); /* quarters[] is read before the next round writes it */
-    }
+    __local lms_tile_shared shared;
+    const uint nan = lms_do_tiles(x, vocab, first, last, &tiles, &shared);
 #endif
-
 #if LMS_TEAM == 1
     seen[(ulong)row * chunks + chunk] = nan;
 #else

@@ -61,19 +61,24 @@ void lms_to_head(lms_task *t, const lms_row *row, uint k)
         return;
     }
     t->head = lms_search_of(k, false, LMS_NEVER, row->max_key);
-    lms_suit_bins(t, &t->head);
+    if (LMS_TEAM > 1) lms_suit_bins(t, &t->head);
     t->step = LMS_STEP_HEAD;
 }
 
 void lms_to_top_p(lms_task *t, const lms_row *row)
 {
-    if (!lms_has_top_p(t)) {
+    if (!lms_has_top_p(&t->p)) {
         lms_to_draw(t);
         return;
     }
+    const int listed_above = t->f.low;
+    const bool has_list = t->has_list;
     t->for_k = false;
     t->f = lms_search_of(1, true, LMS_NEVER, row->max_key);
-    if (t->whole) {
+    if (has_list) {
+        t->f.low = listed_above; /* top-k's list has all of the base */
+        t->step = LMS_STEP_LIST_MASS;
+    } else if (t->whole) {
         t->base = lms_cut_none();
         t->step = LMS_STEP_TOTAL;
     } else {
@@ -99,19 +104,19 @@ void lms_found_cut(lms_task *t, const lms_row *row, lms_cut cut)
 /* min-p needs nothing but the row's maximum; the others have steps of their own. */
 void lms_to_filters(lms_task *t, const lms_row *row)
 {
-    const bool top_k = lms_has_top_k(t, row);
+    const bool top_k = lms_has_top_k(&t->p, row->vocab);
     t->base = lms_cut_none();
-    if (!top_k && !lms_has_min_p(t) && !lms_has_top_p(t)) {
+    t->has_list = false;
+    if (!top_k && !lms_has_min_p(&t->p) && !lms_has_top_p(&t->p)) {
         lms_to_draw(t);
         return;
     }
     t->outcome.filtered = LMS_FILTERED;
-    const float temperature = t->p.flags & LMS_TEMPERATURE_LAST ? 1.0f : t->p.temperature;
-    t->filter_scale = lms_at_scale(lms_scale(temperature), row->max_key);
-    const bool min_p_counts = lms_has_min_p(t) && !(t->p.flags & LMS_MIN_P_LAST);
-    t->whole = (t->p.flags & LMS_TOP_P_WHOLE_ROW) || !(top_k || min_p_counts);
-    if (lms_has_min_p(t)) t->cut = lms_min_p(&t->filter_scale, t->p.min_p);
-    if (min_p_counts) t->base = t->cut;
+    t->filter_scale = lms_at_scale(lms_filter_scale(&t->p), row->max_key);
+    t->whole = lms_base_is_whole(&t->p, row->vocab);
+    t->weigh = lms_has_top_p(&t->p) && !t->whole;
+    if (lms_has_min_p(&t->p)) t->cut = lms_min_p(&t->filter_scale, t->p.min_p);
+    if (lms_min_p_counts(&t->p)) t->base = t->cut;
     if (top_k) {
         t->for_k = true;
         t->f = lms_search_of((uint)t->p.top_k, false, LMS_NEVER, row->max_key);

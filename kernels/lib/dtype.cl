@@ -3,25 +3,42 @@
 #if LMS_LOGITS == 1 /* float32 */
 typedef float lms_logit;
 float lms_load(__global const lms_logit *row, uint i) { return row[i]; }
-float8 lms_load8(__global const lms_logit *row, uint i) { return vload8(0, row + i); }
+lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
+{
+    return LMS_V(vload)(0, row + i);
+}
 #elif LMS_LOGITS == 2 /* float16; half loads need no extension */
 typedef half lms_logit;
 float lms_load(__global const lms_logit *row, uint i) { return vload_half(0, row + i); }
-float8 lms_load8(__global const lms_logit *row, uint i) { return vload_half8(0, row + i); }
+/* By way of integers, because pocl 3.1 takes the pointer of a vector of halves for aligned; by
+ * eights, because it takes a vector of 16 to pieces. */
+float8 lms_load_halves(__global const lms_logit *x)
+{
+    const ushort8 bits = vload8(0, (__global const ushort *)x);
+    return vload_half8(0, (const __private half *)&bits);
+}
+lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
+{
+#if LMS_LANES == 16
+    return (float16)(lms_load_halves(row + i), lms_load_halves(row + i + 8));
+#else
+    return lms_load_halves(row + i);
+#endif
+}
 #elif LMS_LOGITS == 3 /* bfloat16: the upper half of a float32 */
 typedef ushort lms_logit;
 float lms_load(__global const lms_logit *row, uint i) { return as_float((uint)row[i] << 16); }
-float8 lms_load8(__global const lms_logit *row, uint i)
+lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 {
-    return as_float8(convert_uint8(vload8(0, row + i)) << 16);
+    return LMS_V(as_float)(LMS_V(convert_uint)(LMS_V(vload)(0, row + i)) << 16);
 }
 #endif
 
-/* Eight logits from `i`, where the row may end: -inf from `end` on. */
-float8 lms_load8_until(__global const lms_logit *row, uint i, uint end)
+/* Logits from `i` on, where the row may end: -inf from `end` on. */
+lms_floats lms_load_until(__global const lms_logit *row, uint i, uint end)
 {
-    if (i + 8 <= end) return lms_load8(row, i);
-    float x[8];
-    for (uint j = 0; j < 8; ++j) x[j] = i + j < end ? lms_load(row, i + j) : -INFINITY;
-    return vload8(0, x);
+    if (i + LMS_LANES <= end) return lms_load_lanes(row, i);
+    float x[LMS_LANES];
+    for (uint j = 0; j < LMS_LANES; ++j) x[j] = i + j < end ? lms_load(row, i + j) : -INFINITY;
+    return LMS_V(vload)(0, x);
 }

@@ -13,13 +13,12 @@ lms_cut lms_min_p(const lms_scaled *scaled, float min_p)
     const ulong a = bits >> 23 ? (bits & 0x7fffffu) | 0x800000u : bits;
     const long log2_min_p = lms_lg(a) + (((long)exponent - 150) << 32);
     const float lambda = (float)log2_min_p * 0x1p-32f;
-    const lms_unit unit = lms_unit_of(scaled, scaled->max_key);
-    const float z_max = fma(lms_logit_of(scaled->max_key), scaled->s, -unit.h) - unit.c;
+    const float z_max = fma(lms_logit_of(scaled->max_key), scaled->s, -scaled->h) - scaled->c;
     long above = scaled->max_key, below = LMS_NEVER; /* passes(above) and not passes(below) */
     while (above - below > 1) {
         const long middle = below + ((above - below) >> 1);
         const float x = lms_logit_of((int)middle);
-        const float z = fma(x, scaled->s, -unit.h) - unit.c;
+        const float z = fma(x, scaled->s, -scaled->h) - scaled->c;
         if (z - z_max >= lambda) {
             above = middle;
         } else {

@@ -10,7 +10,7 @@ void lms_after_maximum(lms_task *t, lms_row *row, int max_key)
         return;
     }
     if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
-    if (lms_is_greedy(t)) {
+    if (lms_is_greedy(&t->p)) {
         t->outcome.filtered = LMS_GREEDY;
         t->step = LMS_STEP_FIRST;
     } else {
@@ -20,6 +20,11 @@ void lms_after_maximum(lms_task *t, lms_row *row, int max_key)
 
 void lms_after_head(lms_task *t, const lms_meeting *m)
 {
+    if (LMS_TEAM == 1) {
+        t->f.low = t->head.low; /* found at once: alone.cl */
+        lms_to_list(t);
+        return;
+    }
     if (m->bin == LMS_BINS) {
         lms_to_list(t); /* fewer than k are live */
         return;
@@ -36,12 +41,17 @@ void lms_after_head(lms_task *t, const lms_meeting *m)
 
 void lms_to_list_bins(lms_task *t)
 {
+    if (LMS_TEAM == 1) {
+        t->step = LMS_STEP_LIST_WALK; /* does it all: alone.cl */
+        return;
+    }
     lms_fit_bins(&t->f);
     t->step = lms_single_key(&t->f) ? LMS_STEP_LIST_TIES : LMS_STEP_LIST_BINS;
 }
 
 void lms_after_list(lms_task *t)
 {
+    t->has_list = t->for_k && t->weigh && !t->narrowed;
     if (t->narrowed || t->for_k) {
         lms_to_list_bins(t);
     } else {
@@ -141,7 +151,8 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
     case LMS_STEP_ROW_TIES: t->step = LMS_STEP_ROW_WALK; break;
     case LMS_STEP_LIST_WALK:
     case LMS_STEP_ROW_WALK:
-        lms_found_cut(t, row, lms_cut_at(t->f.high, (uint)m->best));
+        lms_found_cut(t, row, m->best < 0 ? lms_cut_none()
+                                          : lms_cut_at(t->f.high, (uint)m->best));
         break;
     case LMS_STEP_ENVELOPE:
         t->envelope = m->total;

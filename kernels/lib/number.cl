@@ -47,127 +47,181 @@ float lms_rint(float x)
     const float rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
     return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
 }
-
-/* A row at one scale. `top` is R, the exponent of the tile of the row's maximum. In a huge row
- * only tokens equal to the maximum weigh anything. */
-typedef struct lms_scaled {
-    float s;
-    int max_key;
-    bool huge;
-    long top;
-} lms_scaled;
-
-/* A tile in such a row: x*s = h + z, the exponent of its unit of weight is -(29 - c) relative
- * to 2^h; a token's mass is its weight << 13 >> shift. Tiles that do not count have
- * shift 64. */
-typedef struct lms_unit {
-    float h;
-    float c;
-    uint shift;
-} lms_unit;
+lms_floats lms_rints(lms_floats x)
+{
+    const lms_floats magnitude = LMS_V(as_float)(lms_magnitudes(x));
+    const lms_floats rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
+    return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
+}
 
 #define LMS_HUGE 0x1p+40f
 #define LMS_WEIGHT_BITS 29
 #define LMS_GUARD_BITS 13u
+#define LMS_NO_SHARE 64u /* the shift of a tile that does not count */
+
+/* A row at one scale: its largest key, and H and C of that. In a huge row only tokens equal to
+ * the maximum weigh anything. */
+typedef struct lms_scaled {
+    float s;
+    int max_key;
+    bool huge;
+    float h;
+    float c;
+} lms_scaled;
+
+/* A tile: x*s = h + z, and the exponent of its unit of weight is -(29 - c) relative to 2^h. In
+ * its row, a token's mass is its weight << 13 >> shift. */
+typedef struct lms_unit {
+    float s;
+    float h;
+    float c;
+    int key; /* the tile's largest */
+    bool huge;
+    uint shift;
+} lms_unit;
+
+/* A tile on its own. */
+lms_unit lms_unit_alone(float s, int tile_key)
+{
+    const float x = lms_logit_of(tile_key);
+    const float u = x * s;
+    lms_unit t;
+    t.s = s;
+    t.h = 0.0f;
+    t.c = 0.0f;
+    t.key = tile_key;
+    t.huge = !(fabs(u) < LMS_HUGE);
+    t.shift = LMS_NO_SHARE;
+    if (!t.huge) {
+        t.h = lms_rint(u);
+        t.c = lms_rint(fma(x, s, -t.h));
+    }
+    return t;
+}
 
 lms_scaled lms_at_scale(float s, int max_key)
 {
+    const lms_unit top = lms_unit_alone(s, max_key);
     lms_scaled r;
-    const float x = lms_logit_of(max_key);
-    const float u = x * s;
     r.s = s;
     r.max_key = max_key;
-    r.huge = !(fabs(u) < LMS_HUGE);
-    r.top = 0;
-    if (!r.huge) {
-        const float h = lms_rint(u);
-        r.top = (long)h + (long)lms_rint(fma(x, s, -h));
-    }
+    r.huge = top.huge;
+    r.h = top.h;
+    r.c = top.c;
     return r;
 }
 
+/* A tile in its row. The shift is R - M, and not negative, because M is monotone in the logit.
+ * In floats, as differences of integers: what is below 2^24 is exact, what is rounded is far
+ * above 64. */
 lms_unit lms_unit_of(const lms_scaled *r, int tile_key)
 {
-    lms_unit t;
-    t.h = 0.0f;
-    t.c = 0.0f;
-    t.shift = 64;
+    lms_unit t = lms_unit_alone(r->s, tile_key);
     if (r->huge) {
-        if (tile_key == r->max_key) t.shift = 0;
-        return t;
+        t.shift = tile_key == r->max_key ? 0 : LMS_NO_SHARE;
+    } else if (!t.huge) {
+        t.shift = (uint)fmin((r->h - t.h) + (r->c - t.c), (float)LMS_NO_SHARE);
     }
-    const float x = lms_logit_of(tile_key);
-    const float u = x * r->s;
-    if (tile_key == LMS_NEVER || !(fabs(u) < LMS_HUGE)) return t;
-    t.h = lms_rint(u);
-    t.c = lms_rint(fma(x, r->s, -t.h));
-    /* M <= R, because M is monotone in the logit. */
-    t.shift = (uint)min(r->top - ((long)t.h + (long)t.c), 64l);
+    return t;
+}
+
+/* Several tiles in a row that is not huge. */
+typedef struct lms_units {
+    lms_floats h;
+    lms_floats c;
+    lms_ints shift;
+} lms_units;
+
+lms_units lms_units_of(const lms_scaled *r, lms_ints tile_keys)
+{
+    const lms_floats x = lms_logits_of(tile_keys);
+    const lms_floats u = x * r->s;
+    lms_units t;
+    t.h = lms_rints(u);
+    t.c = lms_rints(fma(x, (lms_floats)(r->s), -t.h));
+    const lms_floats shift = (r->h - t.h) + (r->c - t.c);
+    const lms_ints counts = (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) &
+                            (shift < (lms_floats)((float)LMS_NO_SHARE));
+    t.shift = LMS_V(convert_int)(counts ? shift : (lms_floats)((float)LMS_NO_SHARE));
     return t;
 }
 
 #define LMS_MAGIC 0x1.8p+23f /* adding it rounds |z| <= 2^22 to an integer in the low bits */
 
-/* Weights of eight tokens of a tile that counts: integers below 2^30. NaN and -inf weigh 0,
+/* P(f) * k, k a power of two. */
+#define LMS_POLYNOMIAL(p, f, k)                                                               \
+    lms_floats p = (lms_floats)(0x1.41fbbcp-13f * k);                                         \
+    p = fma(p, f, (lms_floats)(0x1.5f3e52p-10f * k));                                         \
+    p = fma(p, f, (lms_floats)(0x1.3b2d4cp-7f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.c6aee8p-5f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.ebfbdcp-3f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.62e430p-1f * k));                                          \
+    p = fma(p, f, (lms_floats)(1.0f * k))
+
+/* Weights of tokens of tiles that are not huge: integers below 2^30. NaN and -inf weigh 0,
  * because they fail the comparison. */
-int8 lms_weights8(const lms_scaled *r, lms_unit t, float8 x)
+LMS_INLINE lms_ints lms_weights_at(float s, lms_floats h, lms_floats c, lms_floats x)
 {
-    if (r->huge) {
-        return select((int8)(0), (int8)(1 << LMS_WEIGHT_BITS), lms_keys8(x) == r->max_key);
-    }
-    float8 z = fma(x, (float8)(r->s), (float8)(-t.h));
-    const float8 floor8 = (float8)(t.c - 32.0f);
-    z = z > floor8 ? z : floor8;
-    const float8 n = z + LMS_MAGIC;
-    const float8 f = z - (n - LMS_MAGIC);
-    float8 p = (float8)(0x1.41fbbcp-13f);
-    p = fma(p, f, (float8)(0x1.5f3e52p-10f));
-    p = fma(p, f, (float8)(0x1.3b2d4cp-7f));
-    p = fma(p, f, (float8)(0x1.c6aee8p-5f));
-    p = fma(p, f, (float8)(0x1.ebfbdcp-3f));
-    p = fma(p, f, (float8)(0x1.62e430p-1f));
-    p = fma(p, f, (float8)(1.0f));
+    lms_floats z = fma(x, (lms_floats)(s), -h);
+    const lms_floats least = c - 32.0f;
+    z = z > least ? z : least;
+    const lms_floats n = z + LMS_MAGIC;
+    const lms_floats f = z - (n - LMS_MAGIC);
+    LMS_POLYNOMIAL(p, f, 1.0f);
     /* p * 2^(rint(z) - c + 29) through the exponent field, modulo 2^32. */
-    const int8 exponent = (as_int8(n) << 23) + ((LMS_WEIGHT_BITS - (int)t.c) << 23);
-    return convert_int8(as_float8(as_int8(p) + exponent) + 0.5f);
+    const lms_ints e = (LMS_V(as_int)(n) + (LMS_WEIGHT_BITS - LMS_V(convert_int)(c))) << 23;
+    return LMS_V(convert_int)(LMS_V(as_float)(LMS_V(as_int)(p) + e) + 0.5f);
 }
 
-int lms_weight(const lms_scaled *r, lms_unit t, float x)
+/* The same where c is 0, as it is but for |x*s| near 2^23 and above: the power of two that the
+ * weights have in common goes into the polynomial, which changes no bit. */
+LMS_INLINE lms_ints lms_weights_plain(float s, float h, lms_floats x)
 {
-    return lms_weights8(r, t, (float8)(x)).s0;
+    lms_floats z = fma(x, (lms_floats)(s), (lms_floats)(-h));
+    z = z > (lms_floats)(-32.0f) ? z : (lms_floats)(-32.0f);
+    const lms_floats n = z + LMS_MAGIC;
+    const lms_floats f = z - (n - LMS_MAGIC);
+    LMS_POLYNOMIAL(p, f, 0x1p+29f);
+    const lms_ints v = LMS_V(as_int)(p) + (LMS_V(as_int)(n) << 23);
+    return LMS_V(convert_int)(LMS_V(as_float)(v) + 0.5f);
 }
 
-/* Mass in the row of a weight in a tile. */
-ulong8 lms_masses8(lms_unit t, int8 w)
+lms_ints lms_weights(lms_unit t, lms_floats x)
 {
-    if (t.shift >= 60) return (ulong8)(0);
-    const ulong8 r = convert_ulong8(w);
-    if (t.shift <= LMS_GUARD_BITS) return r << (ulong)(LMS_GUARD_BITS - t.shift);
-    const ulong down = t.shift - LMS_GUARD_BITS;
-    return (r + (1ul << (down - 1))) >> down;
+    if (t.huge) {
+        return lms_keys(x) == t.key ? (lms_ints)(1 << LMS_WEIGHT_BITS) : (lms_ints)(0);
+    }
+    return lms_weights_at(t.s, (lms_floats)(t.h), (lms_floats)(t.c), x);
+}
+
+int lms_weight(lms_unit t, float x) { return lms_weights(t, (lms_floats)(x)).s0; }
+
+/* Weights of single tokens as their row counts them: rounded to its unit, of 2^-42, where that
+ * is larger. What is kept of a tile is the sum of these, shifted by lms_mass_of_rounded(). */
+lms_uints lms_rounded(lms_unit t, lms_ints w)
+{
+    if (t.shift <= LMS_GUARD_BITS) return LMS_V(as_uint)(w);
+    const uint down = t.shift - LMS_GUARD_BITS;
+    if (down > 30) return (lms_uints)(0); /* below half a unit */
+    return (LMS_V(as_uint)(w) + (1u << (down - 1))) >> down;
+}
+
+ulong lms_mass_of_rounded(lms_unit t, ulong sum)
+{
+    return t.shift <= LMS_GUARD_BITS ? sum << (LMS_GUARD_BITS - t.shift) : sum;
 }
 
 /* Of a sum of weights, rounded down. */
-ulong lms_mass_of_sum(lms_unit t, ulong sum)
+ulong lms_mass_of_sum(uint shift, ulong sum)
 {
-    return t.shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> t.shift;
-}
-
-ulong lms_sum8(ulong8 v)
-{
-    const ulong4 a = v.lo + v.hi;
-    const ulong2 b = a.lo + a.hi;
-    return b.x + b.y;
+    return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
 }
 
 /* K of section 9: ln of `mass` relative to the weight of the row's maximum. */
 float lms_log_mass(const lms_scaled *r, ulong mass)
 {
     float z = 0.0f;
-    if (!r->huge) {
-        const lms_unit t = lms_unit_of(r, r->max_key);
-        z = fma(lms_logit_of(r->max_key), r->s, -t.h) - t.c;
-    }
+    if (!r->huge) z = fma(lms_logit_of(r->max_key), r->s, -r->h) - r->c;
     const long c = lms_lg(mass) - ((long)(LMS_WEIGHT_BITS + LMS_GUARD_BITS) << 32) -
                    (long)(z * 0x1p+32f);
     return (float)c * 0x1.62e430p-33f;

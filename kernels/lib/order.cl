@@ -7,19 +7,14 @@
 #define LMS_NEVER (-0x7f800000)
 #define LMS_KEY_INF 0x7f800000
 
-int8 lms_magnitudes8(float8 x) { return as_int8(x) & 0x7fffffff; }
+lms_ints lms_magnitudes(lms_floats x) { return LMS_V(as_int)(x) & 0x7fffffff; }
 
-/* Keys of tokens of which none is NaN. */
-int8 lms_keys8_unchecked(float8 x)
+lms_ints lms_keys(lms_floats x)
 {
-    const int8 bits = as_int8(x);
-    const int8 sign = bits >> 31;
-    return (lms_magnitudes8(x) ^ sign) - sign;
-}
-
-int8 lms_keys8(float8 x)
-{
-    return select(lms_keys8_unchecked(x), (int8)(LMS_NEVER), lms_magnitudes8(x) > LMS_KEY_INF);
+    const lms_ints sign = LMS_V(as_int)(x) >> 31;
+    const lms_ints magnitude = lms_magnitudes(x);
+    const lms_ints keys = (magnitude ^ sign) - sign;
+    return magnitude > LMS_KEY_INF ? (lms_ints)(LMS_NEVER) : keys;
 }
 
 int lms_key(float x)
@@ -35,17 +30,10 @@ float lms_logit_of(int key)
 {
     return as_float(key < 0 ? (int)(0x80000000u | (uint)-key) : key);
 }
-float8 lms_logits_of8(int8 key)
+lms_floats lms_logits_of(lms_ints key)
 {
-    const int8 sign = key >> 31;
-    return as_float8(((key ^ sign) - sign) | (sign & (int)0x80000000));
-}
-
-int lms_max8(int8 v)
-{
-    const int4 a = max(v.lo, v.hi);
-    const int2 b = max(a.lo, a.hi);
-    return max(b.x, b.y);
+    const lms_ints sign = key >> 31;
+    return LMS_V(as_float)(((key ^ sign) - sign) | (sign & (int)0x80000000));
 }
 
 /* The last kept token; kept are all that do not rank after it. */
@@ -71,3 +59,10 @@ bool lms_keeps(lms_cut cut, int key, uint id)
 }
 
 lms_cut lms_tighter(lms_cut a, lms_cut b) { return lms_keeps(a, b.key, b.id) ? b : a; }
+
+/* Which of the tokens from `id` on a cut keeps: -1 where kept. */
+lms_ints lms_kept(lms_cut cut, lms_ints keys, uint id)
+{
+    const lms_ints ids = (lms_ints)((lms_uints)(id) + LMS_LANE_IDS <= (lms_uints)(cut.id));
+    return (keys > cut.key) | ((keys == cut.key) & ids);
+}

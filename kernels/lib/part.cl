@@ -12,19 +12,46 @@ long lms_first_own(const lms_row *row)
     return LONG_MIN;
 }
 
+int lms_largest_own(const lms_row *row)
+{
+    lms_ints best = (lms_ints)(LMS_NEVER);
+    uint i = row->first;
+    for (; i + LMS_LANES <= row->last; i += LMS_LANES) {
+        best = max(best, LMS_V(vload)(0, row->tile_keys + i));
+    }
+    int largest = lms_max(best);
+    for (; i < row->last; ++i) largest = max(largest, row->tile_keys[i]);
+    return largest;
+}
+
 void lms_bin_head(const lms_row *row, const lms_task *t)
 {
     const uint per = t->by_tile ? 1 : LMS_TILE_GROUPS;
     __global const int *const keys = t->by_tile ? row->tile_keys : row->groups;
-    uint i = row->first * per;
-    for (; i + 8 <= row->last * per; i += 8) {
-        lms_bin_add8(row->shared, lms_bins_of8(&t->head, vload8(0, keys + i)), (ulong8)(1));
+    for (uint i = row->first * per; i < row->last * per; ++i) {
+        if (!lms_inside(&t->head, keys[i])) continue;
+        lms_bin_add(row->shared, lms_bin_of(&t->head, keys[i]), 1);
     }
-    for (; i < row->last * per; ++i) {
-        if (lms_inside(&t->head, keys[i])) {
-            lms_bin_add(row->shared, lms_bin_of(&t->head, keys[i]), 1);
-        }
-    }
+}
+
+/* The own part of the end of a search by list: the token at which the target is reached. */
+long lms_walk_list(const lms_row *row, lms_task *t)
+{
+    uint id = 0;
+#if LMS_TEAM == 1
+    return lms_search_list(row, &t->f, t->listed, &id) ? (long)id : LONG_MIN;
+#else
+    if (!lms_my_turn(t)) return LONG_MIN;
+    lms_tie_list(row, &t->f, t->listed, t->f.target - t->f.before - t->before, &id);
+    return id;
+#endif
+}
+
+void lms_list_part(const lms_row *row, const lms_task *t)
+{
+    const uint from = (uint)t->before;
+    const uint to = LMS_TEAM == 1 ? t->listed : lms_list_own(row, &t->f, from, true);
+    if (t->f.by_mass || t->weigh) lms_weigh_list(row, &t->filter_scale, from, to);
 }
 
 lms_part lms_part_of(const lms_row *row, lms_task *t)
@@ -35,32 +62,30 @@ lms_part lms_part_of(const lms_row *row, lms_task *t)
     part.best = LONG_MIN;
     switch (t->step) {
     case LMS_STEP_MAXIMUM:
-        part.best = LMS_NEVER;
-        for (uint i = row->first; i < row->last; ++i) {
-            part.best = max(part.best, (long)row->tile_keys[i]);
-        }
+        part.best = lms_largest_own(row);
         break;
     case LMS_STEP_FIRST: part.best = lms_first_own(row); break;
-    case LMS_STEP_HEAD: lms_bin_head(row, t); break;
-    case LMS_STEP_TOTAL: part.sum = lms_total_own(row, &t->filter_scale); break;
+    case LMS_STEP_HEAD:
+#if LMS_TEAM == 1
+        t->head.low = lms_head_alone(t->by_tile ? row->tile_keys : row->groups,
+                                     row->tiles * (t->by_tile ? 1 : LMS_TILE_GROUPS),
+                                     (uint)t->head.target, row->max_key);
+#else
+        lms_bin_head(row, t);
+#endif
+        break;
+    case LMS_STEP_TOTAL: part.sum = lms_summed_own(row, &t->filter_scale); break;
     case LMS_STEP_BASE: part.sum = lms_kept_own(row, &t->filter_scale, t->base).mass; break;
     case LMS_STEP_COUNT:
-        part.sum = lms_list_own(row, &t->filter_scale, &t->f, 0, LMS_TEAM == 1);
+        part.sum = lms_list_own(row, &t->f, 0, LMS_TEAM == 1);
         break;
-    case LMS_STEP_LIST:
-        if (LMS_TEAM > 1) lms_list_own(row, &t->filter_scale, &t->f, (uint)t->before, true);
-        break;
+    case LMS_STEP_LIST: lms_list_part(row, t); break;
     case LMS_STEP_LIST_MASS:
         part.sum = lms_listed_mass(row, t->listed, t->base);
         break;
     case LMS_STEP_LIST_BINS: lms_bin_list(row, &t->f, t->listed); break;
     case LMS_STEP_LIST_TIES: part.sum = lms_tie_list(row, &t->f, t->listed, 0, &id); break;
-    case LMS_STEP_LIST_WALK:
-        if (lms_my_turn(t)) {
-            lms_tie_list(row, &t->f, t->listed, t->f.target - t->f.before - t->before, &id);
-            part.best = id;
-        }
-        break;
+    case LMS_STEP_LIST_WALK: part.best = lms_walk_list(row, t); break;
     case LMS_STEP_ROW_BINS: lms_bin_row(row, &t->filter_scale, &t->f); break;
     case LMS_STEP_ROW_TIES:
         part.sum = lms_tie_row(row, &t->filter_scale, &t->f, 0, &id);
@@ -74,7 +99,7 @@ lms_part lms_part_of(const lms_row *row, lms_task *t)
         break;
     case LMS_STEP_ENVELOPE: part.sum = lms_envelope_own(row, &t->draw_scale, t->cut); break;
     case LMS_STEP_PREFIX:
-        for (uint i = row->first; i < row->last; ++i) row->prefix[i] += t->before;
+        for (uint i = row->first; i < row->last; ++i) row->sums[i] += t->before;
         break;
     case LMS_STEP_ATTEMPTS:
         part.best = lms_try(row, &t->draw_scale, t->cut, t->envelope, &t->source, t->attempt);

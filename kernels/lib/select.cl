@@ -52,19 +52,24 @@ uint lms_bin_of(const lms_search *f, int key)
     return ((uint)f->high - (uint)key) >> f->shift;
 }
 
-/* Of eight keys; LMS_BINS for those outside the interval. */
-uint8 lms_bins_of8(const lms_search *f, int8 keys)
+lms_ints lms_insides(const lms_search *f, lms_ints keys)
 {
-    const int8 inside = (keys > f->low) & (keys <= f->high);
-    uint8 bins;
+    return (keys > f->low) & (keys <= f->high);
+}
+
+/* Of several keys; LMS_BINS for those outside the interval. */
+lms_uints lms_bins_of(const lms_search *f, lms_ints keys)
+{
+    const lms_ints inside = lms_insides(f, keys);
+    lms_uints bins;
     if (f->linear > 0.0f) {
-        const float8 d = (lms_logit_of(f->high) - lms_logits_of8(keys)) * f->linear;
-        const float8 last = (float8)((float)(LMS_BINS - 1));
-        bins = as_uint8(convert_int8(d < last ? d : last));
+        const lms_floats d = (lms_logit_of(f->high) - lms_logits_of(keys)) * f->linear;
+        const lms_floats last = (lms_floats)((float)(LMS_BINS - 1));
+        bins = LMS_V(as_uint)(LMS_V(convert_int)(d < last ? d : last));
     } else {
-        bins = ((uint8)((uint)f->high) - as_uint8(keys)) >> f->shift;
+        bins = ((lms_uints)((uint)f->high) - LMS_V(as_uint)(keys)) >> f->shift;
     }
-    return select((uint8)(LMS_BINS), bins, as_uint8(inside));
+    return inside ? bins : (lms_uints)(LMS_BINS);
 }
 
 /* The largest key in (low, high] whose bin is at least `bin`; low if none. */
@@ -97,73 +102,93 @@ void lms_narrow(lms_search *f, lms_meeting m)
     f->low = (int)max((long)f->high - (1l << f->shift), (long)f->low);
 }
 
-/* Tokens of the row with low < key <= high into the bins. */
+/* Tokens of the own tiles with low < key <= high into the bins. */
 void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search *f)
 {
     for (uint tile = row->first; tile < row->last; ++tile) {
         if (row->tile_keys[tile] <= f->low) continue;
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
+        const uint up = f->by_mass && unit.shift < LMS_GUARD_BITS
+                            ? LMS_GUARD_BITS - unit.shift : 0;
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
             if (row->groups[tile * LMS_TILE_GROUPS + g] <= f->low) continue;
             const uint begin = tile * LMS_TILE + g * LMS_GROUP;
-            for (uint at = begin; at < begin + LMS_GROUP; at += 8) {
-                const float8 x = lms_quarter(row, at);
-                const int8 key8 = lms_keys8(x);
-                if (!any((key8 > f->low) & (key8 <= f->high))) continue;
-                const ulong8 measure = f->by_mass
-                                           ? lms_masses8(unit, lms_weights8(scaled, unit, x))
-                                           : (ulong8)(1);
-                lms_bin_add8(row->shared, lms_bins_of8(f, key8), measure);
+            for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
+                const lms_floats x = lms_logits(row, at);
+                const lms_ints keys = lms_keys(x);
+                if (!lms_any(lms_insides(f, keys))) continue;
+                const lms_uints measures =
+                    f->by_mass ? lms_rounded(unit, lms_weights(unit, x)) : (lms_uints)(1);
+                lms_bin_add_lanes(row->shared, lms_bins_of(f, keys), measures, up);
             }
         }
     }
 }
 
+/* Bit i: token i of a group has low < key <= high. */
+uint lms_group_mask(const lms_row *row, const lms_search *f, uint group)
+{
+    lms_ints mask = (lms_ints)(0);
+    for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
+        const lms_ints keys = lms_keys(lms_logits(row, group * LMS_GROUP + i));
+        const lms_uints bits = (lms_uints)(1) << (LMS_LANE_IDS + i);
+        mask |= lms_insides(f, keys) & LMS_V(as_int)(bits);
+    }
+    return (uint)lms_sum(mask);
+}
+
 /* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
- * where `write`. Returns the count, which may be more than the list holds. */
-uint lms_list_own(const lms_row *row, const lms_scaled *scaled, const lms_search *f, uint at,
-                  bool write)
+ * where `write`. Returns the end of the list, which may be more than it holds. */
+uint lms_list_own(const lms_row *row, const lms_search *f, uint at, bool write)
 {
     for (uint tile = row->first; tile < row->last && at <= LMS_LIST; ++tile) {
         if (row->tile_keys[tile] <= f->low) continue;
-        const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            if (row->groups[tile * LMS_TILE_GROUPS + g] <= f->low) continue;
-            const uint begin = tile * LMS_TILE + g * LMS_GROUP;
-            for (uint quarter = begin; quarter < begin + LMS_GROUP; quarter += 8) {
-                const float8 x = lms_quarter(row, quarter);
-                const int8 key8 = lms_keys8(x);
-                if (!any((key8 > f->low) & (key8 <= f->high))) continue;
-                int key[8];
-                ulong mass[8];
-                vstore8(key8, 0, key);
-                if (write && f->by_mass) {
-                    vstore8(lms_masses8(unit, lms_weights8(scaled, unit, x)), 0, mass);
-                }
-                for (uint i = 0; i < 8; ++i) {
-                    if (!lms_inside(f, key[i])) continue;
-                    if (write && at < LMS_LIST) {
-                        row->list[at].key = key[i];
-                        row->list[at].id = quarter + i;
-                        row->list[at].mass = f->by_mass ? mass[i] : 1;
-                    }
-                    ++at;
-                }
+            const uint group = tile * LMS_TILE_GROUPS + g;
+            if (row->groups[group] <= f->low) continue;
+            uint mask = lms_group_mask(row, f, group);
+            if (!write) {
+                at += popcount(mask);
+                continue;
             }
+            for (; mask && at < LMS_LIST; mask &= mask - 1, ++at) {
+                const uint id = group * LMS_GROUP + 31 - clz(mask & -mask);
+                row->list_key[at] = lms_key(lms_load(row->x, id));
+                row->list_id[at] = id;
+            }
+            at += popcount(mask);
         }
     }
     return at;
+}
+
+/* Fills in the masses of the listed tokens [first, last). */
+void lms_weigh_list(const lms_row *row, const lms_scaled *scaled, uint first, uint last)
+{
+    for (uint i = first; i < last; ++i) {
+        const int tile_key = row->tile_keys[row->list_id[i] / LMS_TILE];
+        const lms_unit unit = lms_unit_of(scaled, tile_key);
+        const int w = lms_weight(unit, lms_logit_of(row->list_key[i]));
+        const uint rounded = lms_rounded(unit, (lms_ints)(w)).s0;
+        row->list_mass[i] = lms_mass_of_rounded(unit, rounded);
+    }
 }
 
 /* The own entries of a list of n. */
 uint lms_list_first(uint n) { return min(lms_lane() * ((n + LMS_TEAM - 1) / LMS_TEAM), n); }
 uint lms_list_last(uint n) { return min(lms_list_first(n) + (n + LMS_TEAM - 1) / LMS_TEAM, n); }
 
+ulong lms_listed_measure(const lms_row *row, const lms_search *f, uint i)
+{
+    return f->by_mass ? row->list_mass[i] : 1;
+}
+
 void lms_bin_list(const lms_row *row, const lms_search *f, uint n)
 {
     for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
-        const int key = row->list[i].key;
-        if (lms_inside(f, key)) lms_bin_add(row->shared, lms_bin_of(f, key), row->list[i].mass);
+        const int key = row->list_key[i];
+        if (!lms_inside(f, key)) continue;
+        lms_bin_add(row->shared, lms_bin_of(f, key), lms_listed_measure(row, f, i));
     }
 }
 
@@ -172,7 +197,7 @@ ulong lms_listed_mass(const lms_row *row, uint n, lms_cut base)
 {
     ulong mass = 0;
     for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
-        if (lms_keeps(base, row->list[i].key, row->list[i].id)) mass += row->list[i].mass;
+        if (lms_keeps(base, row->list_key[i], row->list_id[i])) mass += row->list_mass[i];
     }
     return mass;
 }
@@ -183,9 +208,9 @@ ulong lms_tie_list(const lms_row *row, const lms_search *f, uint n, ulong stop, 
 {
     ulong sum = 0;
     for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
-        if (row->list[i].key != f->high) continue;
-        sum += row->list[i].mass;
-        *id = row->list[i].id;
+        if (row->list_key[i] != f->high) continue;
+        sum += lms_listed_measure(row, f, i);
+        *id = row->list_id[i];
         if (stop > 0 && sum >= stop) break;
     }
     return sum;
@@ -200,21 +225,19 @@ ulong lms_tie_row(const lms_row *row, const lms_scaled *scaled, const lms_search
         if (row->tile_keys[tile] < f->high) continue;
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         /* In one tile, tokens of one key weigh the same. */
-        const int w = lms_weight(scaled, unit, lms_logit_of(f->high));
-        const ulong mass = f->by_mass ? lms_masses8(unit, (int8)(w)).s0 : 1;
-        for (uint at = tile * LMS_TILE; at < (tile + 1) * LMS_TILE; at += 8) {
-            const int8 ties = lms_keys8(lms_quarter(row, at)) == f->high;
-            const ulong eight = mass * (ulong)-lms_sum_int8(ties);
-            if (eight == 0 || stop == 0 || sum + eight < stop) {
-                sum += eight;
+        const int w = lms_weight(unit, lms_logit_of(f->high));
+        const ulong mass =
+            f->by_mass ? lms_mass_of_rounded(unit, lms_rounded(unit, (lms_ints)(w)).s0) : 1;
+        for (uint at = tile * LMS_TILE; at < (tile + 1) * LMS_TILE; at += LMS_LANES) {
+            uint ties = lms_mask(lms_keys(lms_logits(row, at)) == f->high);
+            const ulong here = mass * popcount(ties);
+            if (here == 0 || stop == 0 || sum + here < stop) {
+                sum += here;
                 continue;
             }
-            int tie[8];
-            vstore8(ties, 0, tie);
-            for (uint i = 0; i < 8 && sum < stop; ++i) {
-                if (!tie[i]) continue;
+            for (; ties && sum < stop; ties &= ties - 1) {
                 sum += mass;
-                *id = at + i;
+                *id = at + 31 - clz(ties & -ties);
             }
             return sum;
         }

@@ -21,6 +21,40 @@ typedef enum lms_step {
     LMS_STEP_DONE
 } lms_step;
 
+/* Which filters a row has. By bits, subnormals included: as integers, negative floats are
+ * negative. */
+bool lms_is_greedy(const lms_row_params *p)
+{
+    return (as_uint(p->temperature) & 0x7fffffffu) == 0 || as_int(p->top_p) <= 0;
+}
+bool lms_has_top_k(const lms_row_params *p, uint vocab)
+{
+    return p->top_k > 0 && (uint)p->top_k < vocab;
+}
+bool lms_has_min_p(const lms_row_params *p) { return as_int(p->min_p) > 0; }
+bool lms_has_top_p(const lms_row_params *p) { return p->top_p < 1.0f; }
+/* Does min-p count for top-p's base? */
+bool lms_min_p_counts(const lms_row_params *p)
+{
+    return lms_has_min_p(p) && !(p->flags & LMS_MIN_P_LAST);
+}
+/* Is top-p's base the whole row? */
+bool lms_base_is_whole(const lms_row_params *p, uint vocab)
+{
+    return (p->flags & LMS_TOP_P_WHOLE_ROW) ||
+           !(lms_has_top_k(p, vocab) || lms_min_p_counts(p));
+}
+/* Then the cut depends on the total mass at the filters' scale. */
+bool lms_needs_total(const lms_row_params *p, uint vocab)
+{
+    return !lms_bad_field(*p) && !lms_is_greedy(p) && lms_has_top_p(p) &&
+           lms_base_is_whole(p, vocab);
+}
+float lms_filter_scale(const lms_row_params *p)
+{
+    return lms_scale(p->flags & LMS_TEMPERATURE_LAST ? 1.0f : p->temperature);
+}
+
 /* What a row's work-items know, the same in all of them but for `before` and `own`. */
 typedef struct lms_task {
     lms_step step;
@@ -34,6 +68,8 @@ typedef struct lms_task {
     bool for_k;        /* the search is top-k's, else top-p's */
     bool narrowed;     /* the list is to hold just the interval in which the cut is */
     bool by_tile;      /* HEAD looks at tile maxima, else at group maxima */
+    bool weigh;        /* the list is to have masses */
+    bool has_list;     /* top-k's list has all of top-p's base, and masses */
     lms_search f;
     lms_search head;
     uint listed;       /* entries in the list */
@@ -50,15 +86,3 @@ bool lms_my_turn(const lms_task *t)
     const ulong before = t->f.before + t->before;
     return before < t->f.target && before + t->own >= t->f.target;
 }
-
-bool lms_has_top_k(const lms_task *t, const lms_row *row)
-{
-    return t->p.top_k > 0 && (uint)t->p.top_k < row->vocab;
-}
-/* By bits, subnormals included: as integers, negative floats are negative. */
-bool lms_is_greedy(const lms_task *t)
-{
-    return (as_uint(t->p.temperature) & 0x7fffffffu) == 0 || as_int(t->p.top_p) <= 0;
-}
-bool lms_has_min_p(const lms_task *t) { return as_int(t->p.min_p) > 0; }
-bool lms_has_top_p(const lms_task *t) { return t->p.top_p < 1.0f; }

@@ -91,13 +91,17 @@ void lms_bin_add(__local lms_shared *shared, uint bin, ulong measure)
 #endif
 }
 
-void lms_bin_add8(__local lms_shared *shared, uint8 bins, ulong8 measures)
+/* Lane by lane; measures are the same shifted to the left. */
+void lms_bin_add_lanes(__local lms_shared *shared, lms_uints bins, lms_uints measures,
+                       uint shift)
 {
-    uint bin[8];
-    ulong measure[8];
-    vstore8(bins, 0, bin);
-    vstore8(measures, 0, measure);
-    for (uint i = 0; i < 8; ++i) lms_bin_add(shared, bin[i], measure[i]);
+    uint bin[LMS_LANES];
+    uint measure[LMS_LANES];
+    LMS_V(vstore)(bins, 0, bin);
+    LMS_V(vstore)(measures, 0, measure);
+    for (uint i = 0; i < LMS_LANES; ++i) {
+        lms_bin_add(shared, bin[i], (ulong)measure[i] << shift);
+    }
 }
 
 /* Looks for the crossing in the own bins, before which all bins measure `before`. */

@@ -1,0 +1,76 @@
+/* alone.cl - what a team of one does in place of bins: on a CPU, adding to bins goes lane by
+ * lane, but a vector register compares sixteen keys at once, so that counting what lies above
+ * some key is cheap, and bisection over keys needs no bins. Same cuts, as all searches. */
+#if LMS_TEAM == 1
+
+/* How many of n keys are above `key`. */
+uint lms_count_above(__global const int *keys, uint n, int key)
+{
+    lms_ints count = (lms_ints)(0);
+    uint i = 0, rest = 0;
+    for (; i + LMS_LANES <= n; i += LMS_LANES) count -= LMS_V(vload)(0, keys + i) > key;
+    for (; i < n; ++i) rest += keys[i] > key;
+    return rest + (uint)lms_sum(count);
+}
+
+/* A key with at least k of n keys above it, and for most data not many more: a few too many
+ * cost less than another round. LMS_NEVER if fewer are live. */
+int lms_head_alone(__global const int *keys, uint n, uint k, int max_key)
+{
+    long low = LMS_NEVER, high = max_key; /* at least k above low, fewer above high */
+    if (lms_count_above(keys, n, LMS_NEVER) < k) return LMS_NEVER;
+    while (high - low > 1) {
+        const long middle = low + ((high - low) >> 1);
+        const uint above = lms_count_above(keys, n, (int)middle);
+        if (above < k) {
+            high = middle;
+        } else {
+            low = middle;
+            if (above <= k + k / 8 + 8) break;
+        }
+    }
+    return (int)low;
+}
+
+/* Measure of the listed tokens from `key` up. */
+ulong lms_listed_from(const lms_row *row, const lms_search *f, uint n, long key)
+{
+    lms_ints count = (lms_ints)(0);
+    LMS_V(ulong) mass = (LMS_V(ulong))(0);
+    uint i = 0;
+    ulong rest = 0;
+    for (; i + LMS_LANES <= n; i += LMS_LANES) {
+        const lms_ints in = LMS_V(vload)(0, row->list_key + i) >= (lms_ints)((int)key);
+        count -= in;
+        if (f->by_mass) {
+            mass += LMS_V(vload)(0, row->list_mass + i) & LMS_V(as_ulong)(LMS_V(convert_long)(in));
+        }
+    }
+    for (; i < n; ++i) {
+        if (row->list_key[i] >= key) rest += lms_listed_measure(row, f, i);
+    }
+    if (!f->by_mass) return rest + (ulong)lms_sum(count);
+    return rest + lms_sum_ulongs(mass);
+}
+
+/* The token at which the list, all of it in the interval, reaches the target; narrows f to its
+ * key. False if it does not reach it. */
+bool lms_search_list(const lms_row *row, lms_search *f, uint n, uint *id)
+{
+    const ulong target = f->target - f->before;
+    long from = (long)f->low + 1, above = (long)f->high + 1;
+    if (lms_listed_from(row, f, n, from) < target) return false;
+    while (above - from > 1) { /* what is listed from `from` up reaches it, from `above` not */
+        const long middle = from + ((above - from) >> 1);
+        if (lms_listed_from(row, f, n, middle) >= target) {
+            from = middle;
+        } else {
+            above = middle;
+        }
+    }
+    f->high = (int)from;
+    lms_tie_list(row, f, n, target - lms_listed_from(row, f, n, above), id);
+    return true;
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* lanes.cl - vectors of LMS_LANES tokens: 16 where a register holds as many floats, else 8. The
+ * width never shows in a result.
+ *
+ * Functions that take a vector of 16 are what makes compilers for AVX-512 use its full
+ * registers: they keep to half of them where only loops have such vectors. */
+#ifndef LMS_LANES
+#define LMS_LANES 8
+#endif
+#if LMS_LANES != 8 && LMS_LANES != 16
+#error LMS_LANES is 8 or 16
+#endif
+
+/* For what compilers would call once a tile, loading its constants anew each time. */
+#define LMS_INLINE __attribute__((always_inline))
+
+#define LMS_PASTE_(a, b) a##b
+#define LMS_PASTE(a, b) LMS_PASTE_(a, b)
+/* float16 or float8, vload16 or vload8, ... */
+#define LMS_V(name) LMS_PASTE(name, LMS_LANES)
+
+typedef LMS_V(float) lms_floats;
+typedef LMS_V(int) lms_ints;
+typedef LMS_V(uint) lms_uints;
+#if LMS_LANES == 16
+typedef ulong8 lms_pairs; /* two lanes' bits each */
+#define LMS_AS_PAIRS as_ulong8
+#define LMS_COUNTING (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#else
+typedef ulong4 lms_pairs;
+#define LMS_AS_PAIRS as_ulong4
+#define LMS_COUNTING (0, 1, 2, 3, 4, 5, 6, 7)
+#endif
+/* 0, 1, 2, ... */
+#define LMS_LANE_IDS ((lms_uints)LMS_COUNTING)
+
+ulong lms_sum4(ulong4 v)
+{
+    const ulong2 a = v.lo + v.hi;
+    return a.x + a.y;
+}
+
+ulong lms_sum_pairs(lms_pairs v)
+{
+#if LMS_LANES == 16
+    return lms_sum4(v.lo + v.hi);
+#else
+    return lms_sum4(v);
+#endif
+}
+
+ulong lms_sum_ulongs(LMS_V(ulong) v)
+{
+#if LMS_LANES == 16
+    const ulong8 a = v.lo + v.hi;
+    return lms_sum4(a.lo + a.hi);
+#else
+    return lms_sum4(v.lo + v.hi);
+#endif
+}
+
+/* Adds up lanes of 32 bits without sign. */
+lms_pairs lms_widen(lms_uints v)
+{
+    const lms_pairs u = LMS_AS_PAIRS(v);
+    return (u & 0xfffffffful) + (u >> 32ul);
+}
+
+/* Is any lane of a comparison true? Not any(): some runtimes test lane by lane. */
+bool lms_any(lms_ints m)
+{
+#if LMS_LANES == 16
+    const ulong4 u = as_ulong4(m.lo | m.hi);
+#else
+    const ulong4 u = as_ulong4(m);
+#endif
+    return (u.x | u.y | u.z | u.w) != 0;
+}
+
+int8 lms_fold(lms_ints v)
+{
+#if LMS_LANES == 16
+    return v.lo + v.hi;
+#else
+    return v;
+#endif
+}
+
+/* A sum of small numbers. */
+int lms_sum(lms_ints v)
+{
+    const int8 c = lms_fold(v);
+    const int4 a = c.lo + c.hi;
+    const int2 b = a.lo + a.hi;
+    return b.x + b.y;
+}
+
+/* Bit i: lane i of a comparison is true. */
+uint lms_mask(lms_ints m)
+{
+    return (uint)lms_sum(m & LMS_V(convert_int)((lms_uints)(1) << LMS_LANE_IDS));
+}
+
+int lms_max8(int8 v)
+{
+    const int4 a = max(v.lo, v.hi);
+    const int2 b = max(a.lo, a.hi);
+    return max(b.x, b.y);
+}
+
+int lms_max(lms_ints v)
+{
+#if LMS_LANES == 16
+    return lms_max8(max(v.lo, v.hi));
+#else
+    return lms_max8(v);
+#endif
+}
