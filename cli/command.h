@@ -15,6 +15,7 @@ extern const command devices_command;
 extern const command sample_command;
 extern const command explain_command;
 extern const command generate_command;
+extern const command tune_command;
 extern const command completion_command;
 
 /* All of them, up to NULL. */

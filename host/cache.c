@@ -30,6 +30,11 @@ static uint64_t fnv1a(uint64_t hash, const void *data, size_t size)
 }
 #define LMSI_FNV_START 0xcbf29ce484222325ull
 
+uint64_t lmsi_cache_hash(const void *data, size_t size)
+{
+    return fnv1a(LMSI_FNV_START, data, size);
+}
+
 static char *join(const char *a, const char *b)
 {
     const size_t size = strlen(a) + strlen(b) + 1;
@@ -38,28 +43,30 @@ static char *join(const char *a, const char *b)
     return text;
 }
 
-lms_status lmsi_cache_dir(const lmsi_device *device, char **out)
+const char *lmsi_cache_base(const char **below)
 {
     const char *dir = getenv("LMS_CACHE_DIR");
-    const char *base = NULL;
+    *below = "";
+    if (dir != NULL) return *dir == '\0' ? NULL : dir;
+    *below = "/lmsample";
+    if ((dir = getenv("XDG_CACHE_HOME")) != NULL && *dir == '/') return dir;
+    *below = "/.cache/lmsample";
+    return (dir = getenv("HOME")) != NULL && *dir == '/' ? dir : NULL;
+}
+
+lms_status lmsi_cache_dir(const lmsi_device *device, char **out)
+{
+    const char *below = "";
+    const char *const base = lmsi_cache_base(&below);
     *out = NULL;
-    if (dir != NULL) {
-        base = *dir == '\0' ? NULL : dir;
-        *out = base == NULL ? NULL : join(base, "");
-    } else {
-        /* pocl keeps its binaries already linked for each work-group size, which a program
-         * binary of its does not; ours would only be slower. */
-        if (strcmp(device->platform, "Portable Computing Language") == 0) return LMS_OK;
-        if ((base = getenv("XDG_CACHE_HOME")) != NULL && *base == '/') {
-            *out = join(base, "/lmsample");
-        } else if ((base = getenv("HOME")) != NULL && *base == '/') {
-            *out = join(base, "/.cache/lmsample");
-        } else {
-            return LMS_OK;
-        }
+    /* pocl keeps its binaries already linked for each work-group size, which a program
+     * binary of its does not; ours would only be slower. */
+    if (base == NULL || (getenv("LMS_CACHE_DIR") == NULL &&
+                         strcmp(device->platform, "Portable Computing Language") == 0)) {
+        return LMS_OK;
     }
-    if (base != NULL && *out == NULL)
-        return lmsi_fail(LMS_E_MEMORY, "out of memory for a path");
+    *out = join(base, below);
+    if (*out == NULL) return lmsi_fail(LMS_E_MEMORY, "out of memory for a path");
     return LMS_OK;
 }
 
@@ -67,7 +74,7 @@ static char *entry_path(const char *dir, const char *key, size_t key_size, const
 {
     const size_t size = strlen(dir) + strlen(suffix) + 32;
     char *const path = malloc(size);
-    const uint64_t hash = fnv1a(LMSI_FNV_START, key, key_size);
+    const uint64_t hash = lmsi_cache_hash(key, key_size);
     if (path != NULL)
         snprintf(path, size, "%s/%016llx.bin%s", dir, (unsigned long long)hash, suffix);
     return path;
@@ -85,8 +92,7 @@ static unsigned char *load_checked(FILE *file, const char *key, size_t key_size,
     body = malloc(total);
     if (body == NULL) return NULL;
     if (fread(body, 1, total, file) != total || fgetc(file) != EOF ||
-        memcmp(body, key, key_size) != 0 ||
-        fnv1a(LMSI_FNV_START, body, total) != head.checksum) {
+        memcmp(body, key, key_size) != 0 || lmsi_cache_hash(body, total) != head.checksum) {
         free(body);
         return NULL;
     }
@@ -109,7 +115,7 @@ unsigned char *lmsi_cache_load(const char *dir, const char *key, size_t key_size
 }
 
 /* mkdir -p; what it cannot make shows when the file is opened. */
-static void make_dirs(const char *dir)
+void lmsi_cache_make_dirs(const char *dir)
 {
     char *const path = join(dir, "");
     if (path == NULL) return;
@@ -133,9 +139,9 @@ void lmsi_cache_store(const char *dir, const char *key, size_t key_size,
     char *const path = entry_path(dir, key, key_size, "");
     char *const temporary = entry_path(dir, key, key_size, suffix);
     FILE *file = NULL;
-    head.checksum = fnv1a(fnv1a(LMSI_FNV_START, key, key_size), binary, size);
+    head.checksum = fnv1a(lmsi_cache_hash(key, key_size), binary, size);
     if (path != NULL && temporary != NULL) {
-        make_dirs(dir);
+        lmsi_cache_make_dirs(dir);
         file = fopen(temporary, "wbx");
     }
     if (file != NULL) {

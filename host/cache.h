@@ -11,8 +11,18 @@
 
 #include <stddef.h>
 
-/* The folder, from LMS_CACHE_DIR, XDG_CACHE_HOME or HOME; NULL where the runtime's own cache
- * does better (pocl) and LMS_CACHE_DIR does not say otherwise, or where there is no folder. */
+/* The user's folder, as two parts of one path; NULL: there is none. From LMS_CACHE_DIR,
+ * XDG_CACHE_HOME or HOME. */
+const char *lmsi_cache_base(const char **below);
+
+/* mkdir -p; what cannot be made shows when a file in it is opened. */
+void lmsi_cache_make_dirs(const char *dir);
+
+/* Finds damage and makes names; no defence against an attacker. */
+uint64_t lmsi_cache_hash(const void *data, size_t size);
+
+/* The folder for programs; NULL where the runtime's own cache does better (pocl) and
+ * LMS_CACHE_DIR does not say otherwise, or where there is no folder. */
 lms_status lmsi_cache_dir(const lmsi_device *device, char **out);
 
 /* The entry of a key, or NULL: not there, or damaged. The caller frees it. */

@@ -236,7 +236,7 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     s->desc = *desc;
     if ((int)s->desc.tokens == 0) s->desc.tokens = LMS_INT32;
     if (s->desc.max_in_flight == 0) s->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
-    s->shape = lmsi_shape_for(ctx, desc->work_items);
+    LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &s->shape, NULL));
     s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
     LMSI_TRY(make_fitting_kernels(s));

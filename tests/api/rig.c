@@ -118,6 +118,8 @@ static void fill_uniforms(const rig *r)
 void rig_open(rig *r)
 {
     const lms_sampler_desc desc = rig_desc();
+    /* All launches that there can be, on a CPU too. */
+    setenv("LMS_SHAPE", "fuse_from=1000000", 1);
     fill(r);
     RIG_OK(lms_context_open(NULL, &r->ctx));
     r->context = lms_context_cl_context(r->ctx);

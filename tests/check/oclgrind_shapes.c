@@ -4,6 +4,7 @@
  * output has to be the same. Plain calls of the public API, no test framework, one thread.
  * A row case is a pattern of logits and parameters; a batch is ROWS of them, and a way to hand
  * them over. */
+#define _POSIX_C_SOURCE 200112L /* setenv() */
 #include "lmsample.h"
 
 #include <inttypes.h>
@@ -291,6 +292,8 @@ int main(int argc, char **argv)
                 s.desc.outputs = 15;
                 s.desc.work_items = teams[t];
                 s.stride = vocabs[v] + GAP;
+                /* A team of one does a row's tiles in a launch of their own, or not. */
+                setenv("LMS_SHAPE", v % 2 == 0 ? "fuse_from=1000000" : "fuse_from=1", 1);
                 check(lms_sampler_create(s.context, &s.desc, &s.sampler), "lms_sampler_create");
                 /* The ways differ before the first kernel: every row case by each on one. */
                 for (int way = 0; way < WAYS; ++way) {

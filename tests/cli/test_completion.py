@@ -13,7 +13,7 @@ import pytest
 from conftest import open_terminal
 
 PROGRAM = pathlib.Path(os.environ["LMSAMPLE"])
-COMMANDS = ["devices", "sample", "explain", "generate", "completion"]
+COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
 PRESETS = ["vllm", "hugging-face", "llama.cpp", "joint"]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 MAN = pathlib.Path(__file__).resolve().parents[2] / "docs" / "man"
-COMMANDS = ["devices", "sample", "explain", "generate", "completion"]
+COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
 COMMON = {"--help", "--usage", "--version"}
 
 

@@ -1,0 +1,338 @@
+"""lmsample tune: what it measures and stores, and what it leaves alone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import PROGRAM, SANITIZED
+
+FIELDS = ["team", "lanes", "chunk", "fuse_from"]
+STRATEGIES = ["greedy", "temperature", "top-k 50", "top-p 0.9"]
+#: Right on every device, and slow on a CPU.
+SLOW = {"team": 64, "lanes": 8, "chunk": 8, "fuse_from": 7}
+
+
+def fnv1a(data):
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    return f"{value:016x}"
+
+
+def as_text(shape):
+    return ",".join(f"{name}={shape[name]}" for name in FIELDS)
+
+
+class Tuned:
+    """A cache folder of its own, and the tuning file in it as its format says."""
+
+    def __init__(self, lmsample, folder):
+        self.lmsample = lmsample
+        self.folder = folder
+        self.environment = {**os.environ, "LMS_CACHE_DIR": str(folder)}
+        self.environment.pop("LMS_SHAPE", None)
+        devices = json.loads(lmsample("devices", "--json").out)
+        self.device = next(device for device in devices if device["default"])
+        version = lmsample("--version").out.split()[1]
+        self.head = (f"lmsample tuning 1\nlibrary {version}\n"
+                     f"platform {self.device['platform']}\ndevice {self.device['name']}\n"
+                     f"units {self.device['compute_units']}\ndriver {self.device['driver']}\n"
+                     f"version {self.device['version']}\n")
+        self.path = folder / f"tuning-{fnv1a(self.head.encode())}.txt"
+
+    def text(self, wide, narrow):
+        body = self.head + f"float32 {as_text(wide)}\n16-bit {as_text(narrow)}\n"
+        return body + f"checksum {fnv1a(body.encode())}\n"
+
+    def write(self, wide, narrow):
+        self.folder.mkdir(exist_ok=True)
+        self.path.write_text(self.text(wide, narrow))
+
+    def run(self, *arguments, status=0, **more):
+        return self.lmsample("tune", *arguments, status=status,
+                             env={**self.environment, **more})
+
+    def show(self, **more):
+        shown = json.loads(self.run("--show", "--json", **more).out)
+        assert shown["file"] == str(self.path)
+        return shown["float32"], shown["16-bit"]
+
+    def files(self):
+        """Those of the tuner: compiled programs are there too, on some devices."""
+        return [path for path in self.folder.glob("*") if path.suffix != ".bin"]
+
+
+@pytest.fixture
+def tuned(lmsample, tmp_path):
+    return Tuned(lmsample, tmp_path / "cache")
+
+
+def test_show(tuned):
+    wide, narrow = tuned.show()
+    lines = tuned.run("--show").out.splitlines()
+    assert lines == [f"float32  {as_text(wide['shape'])} ({wide['origin']})",
+                     f"16-bit   {as_text(narrow['shape'])} ({narrow['origin']})",
+                     f"file     {tuned.path}"]
+    assert wide["origin"] in ("facts of the device", "table of known devices")
+    assert not tuned.folder.exists()
+    assert tuned.run("--show", LMS_CACHE_DIR="").out.splitlines()[2] == (
+        "file     none: there is no cache folder")
+
+
+def test_show_who_says_it(tuned):
+    before = tuned.show()
+    other = {"team": 2, "lanes": 16, "chunk": 128, "fuse_from": 4294967295}
+    tuned.write(SLOW, other)
+    assert tuned.show() == ({"shape": SLOW, "origin": "tuning file"},
+                            {"shape": other, "origin": "tuning file"})
+    assert tuned.show(LMS_SHAPE="chunk=64") == (
+        {"shape": {**SLOW, "chunk": 64}, "origin": "what was asked for"},
+        {"shape": {**other, "chunk": 64}, "origin": "what was asked for"})
+    tuned.path.write_text(tuned.text(SLOW, other).replace("chunk=8", "chunk=16"))
+    assert tuned.show() == before
+
+
+def test_a_file_changes_no_token(tuned, lmsample):
+    words = ["explain", "--prompt", "In the", "--temperature", 0.8, "--format", "json"]
+    before = lmsample(*words, env=tuned.environment).out
+    tuned.write(SLOW, SLOW)
+    assert lmsample(*words, env=tuned.environment).out == before
+
+
+def test_bad_shape(tuned, fails):
+    environment = {**tuned.environment, "LMS_SHAPE": "team=3"}
+    fails(2, ['LMS_SHAPE: is "team=3": team must be a power of two from 1 to 256'], "tune",
+          "--show", env=environment)
+    fails(2, ["LMS_SHAPE", "team=3"], "generate", "And", env=environment)
+    fails(2, ['LMS_SHAPE: is "team=1", must not be set'], "tune",
+          env={**environment, "LMS_SHAPE": "team=1"})
+
+
+def test_reset(tuned):
+    assert tuned.run("--reset").out == "nothing was stored for this device\n"
+    tuned.write(SLOW, SLOW)
+    assert tuned.run("--reset").out == f"removed {tuned.path}\n"
+    assert not tuned.path.exists()
+    assert tuned.run("--reset").out == "nothing was stored for this device\n"
+    assert tuned.run("--reset", LMS_CACHE_DIR="").out == "nothing was stored for this device\n"
+    tuned.path.mkdir(parents=True)
+    result = tuned.run("--reset", status=5)
+    assert result.err == f"lmsample tune: {tuned.path}: cannot remove: Is a directory\n"
+
+
+def check_result(result):
+    """One type's result holds together."""
+    sizes = {1, 64}
+    assert sorted(result["before"]) == sorted(result["best"]) == sorted(FIELDS)
+    assert result["changed"] == (result["before"] != result["best"])
+    tried = [contest["what"] for contest in result["contests"]]
+    assert [what for what in tried if what != "again"][-1] in ("chunk", "fuse_from")
+    for contest in result["contests"]:
+        assert contest["rounds"] >= 3
+        first = contest["shapes"][0]
+        assert all(case["ratio"] == 1 for case in first["cases"])
+        for shape in contest["shapes"]:
+            assert shape["problem"] is None
+            assert {case["strategy"] for case in shape["cases"]} == set(STRATEGIES)
+            assert all(case["ratio"] > 0 and case["median_s"] > 0 for case in shape["cases"])
+            rows = {case["rows"] for case in shape["cases"]}
+            assert rows == sizes or contest["what"] == "fuse_from" and rows >= sizes
+
+
+def test_json_and_the_file(tuned):
+    tuned.write(SLOW, SLOW)
+    result = json.loads(tuned.run("--seconds", 2, "--json").out)
+    wide, narrow = result["types"]
+    assert (wide["logits"], narrow["logits"]) == ("float32", "16-bit")
+    for one in (wide, narrow):
+        assert one["before"] == SLOW and one["origin"] == "tuning file"
+        check_result(one)
+    assert tuned.files() == [tuned.path]
+    assert tuned.path.read_text() == tuned.text(wide["best"], narrow["best"])
+    assert tuned.show()[0]["shape"] == wide["best"]
+    if tuned.device["type"] == "CPU":
+        assert wide["best"]["team"] < SLOW["team"]
+        assert result["stored"] == str(tuned.path)
+
+
+def test_table_and_dry_run(tuned):
+    tuned.write(SLOW, SLOW)
+    result = tuned.run("--seconds", 2, "--dry-run")
+    assert tuned.path.read_text() == tuned.text(SLOW, SLOW)
+    assert tuned.files() == [tuned.path]
+    for name in ("float32", "16-bit"):
+        assert f"{name}: {as_text(SLOW)} (tuning file)" in result.out
+    number = r" +\d+\.\d+"
+    assert len(re.findall(rf"^  ms +({number}){{8}}", result.out, re.M)) == 2
+    assert re.search(rf"^  lanes=16 +({number}){{10}}$", result.out, re.M)
+    assert re.search(rf"^  chunk=32 +({number}){{10}}$", result.out, re.M)
+    if tuned.device["type"] == "CPU":
+        assert re.search(rf"^  team=1 +({number}){{10}}$", result.out, re.M)
+        assert len(re.findall(r"^  better: team=\d+,", result.out, re.M)) == 2
+        assert result.out.endswith("\ndry run: nothing is stored\n")
+
+
+def test_nothing_is_created_by_a_dry_run(tuned):
+    tuned.run("--quick", "--seconds", 1, "--dry-run")
+    assert tuned.files() == []
+
+
+def test_folders_that_cannot_be_used(fails, tuned, tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in [tmp_path / "file", tmp_path / "file" / "below", "/proc/none"]:
+        fails(5, str(folder), "tune", env={**tuned.environment, "LMS_CACHE_DIR": str(folder)})
+    nowhere = {**tuned.environment, "LMS_CACHE_DIR": ""}
+    fails(5, "there is no folder", "tune", env=nowhere)
+    result = tuned.run("--quick", "--seconds", 1, "--dry-run", LMS_CACHE_DIR="")
+    assert result.out.endswith(("nothing is stored\n", "nothing to store\n"))
+
+
+def start(tuned):
+    return subprocess.Popen([PROGRAM, "tune", "--seconds", "2"], env=tuned.environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_several_at_once(tuned):
+    tuned.write(SLOW, SLOW)
+    running = [start(tuned) for _ in range(2)]
+    for process in running:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        if tuned.device["type"] == "CPU":
+            assert f"stored in {tuned.path}\n" in out
+    assert tuned.files() == [tuned.path]
+    shown = tuned.show()
+    assert [one["origin"] for one in shown] == 2 * ["tuning file"]
+    assert tuned.path.read_text() == tuned.text(shown[0]["shape"], shown[1]["shape"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tuned, number):
+    tuned.write(SLOW, SLOW)
+    process = start(tuned)
+    end = time.monotonic() + 60
+    while len(tuned.files()) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(tuned.files()) == 2  # and a temporary one
+    time.sleep(0.5)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == -number
+    assert tuned.files() == [tuned.path]
+    assert tuned.path.read_text() == tuned.text(SLOW, SLOW)
+
+
+def test_wrong_words(fails):
+    fails(2, ["no argument", "fast"], "tune", "fast")
+    fails(2, ["--seconds", "from 1 to 3600"], "tune", "--seconds", 0)
+    fails(2, ["--seconds", '"soon"'], "tune", "--seconds", "soon")
+    fails(2, ["--reset", "--show"], "tune", "--reset", "--show")
+    fails(2, ["--reset", "--json"], "tune", "--reset", "--json")
+    fails(2, ["--show", "--quick"], "tune", "--show", "--quick")
+    fails(2, ["--reset", "--dry-run"], "tune", "--reset", "--dry-run")
+    fails(4, "no-such-device", "tune", "--show", "--device", "no-such-device")
+
+
+def test_no_device(fails, tmp_path):
+    (tmp_path / "none").mkdir()
+    fails(4, "device", "tune", env={**os.environ, "OCL_ICD_VENDORS": str(tmp_path / "none")})
+
+
+# In the place of the real functions: a device that gives a wrong token, one with little memory,
+# one whose kernels take small work-groups.
+STAND_INS = r"""
+#define _GNU_SOURCE
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+cl_int clEnqueueReadBuffer(cl_command_queue q, cl_mem m, cl_bool b, size_t at, size_t size, void *to,
+                           cl_uint n, const cl_event *w, cl_event *e)
+{
+    static int reads = 0;
+    const char *wrong = getenv("WRONG_READ");
+    cl_int code = ((cl_int(*)(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
+                              const cl_event *, cl_event *))dlsym(RTLD_NEXT, __func__))(
+        q, m, b, at, size, to, n, w, e);
+    if (wrong != NULL && size == 4 && ++reads == atoi(wrong)) ++*(int *)to;
+    return code;
+}
+
+cl_int clGetDeviceInfo(cl_device_id d, cl_device_info what, size_t size, void *value,
+                       size_t *needed)
+{
+    const char *most = getenv("MOST_BYTES");
+    cl_int code = ((cl_int(*)(cl_device_id, cl_device_info, size_t, void *, size_t *))dlsym(
+        RTLD_NEXT, __func__))(d, what, size, value, needed);
+    if (what == CL_DEVICE_MAX_MEM_ALLOC_SIZE && most != NULL && value != NULL) {
+        *(cl_ulong *)value = strtoull(most, NULL, 10);
+    }
+    return code;
+}
+
+cl_int clGetKernelWorkGroupInfo(cl_kernel k, cl_device_id d, cl_kernel_work_group_info what,
+                                size_t size, void *value, size_t *needed)
+{
+    const char *most = getenv("MOST_ITEMS");
+    cl_int code = ((cl_int(*)(cl_kernel, cl_device_id, cl_kernel_work_group_info, size_t, void *,
+                              size_t *))dlsym(RTLD_NEXT, __func__))(k, d, what, size, value, needed);
+    if (what == CL_KERNEL_WORK_GROUP_SIZE && most != NULL && value != NULL) {
+        *(size_t *)value = strtoull(most, NULL, 10);
+    }
+    return code;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory):
+    """A library that has those functions."""
+    if SANITIZED:
+        pytest.skip("a sanitizer wants to be the first library")
+    folder = tmp_path_factory.mktemp("stand-ins")
+    (folder / "stand_ins.c").write_text(STAND_INS)
+    if subprocess.run(["cc", "-shared", "-fPIC", "-o", "stand_ins.so", "stand_ins.c", "-ldl"],
+                      cwd=folder, check=False).returncode != 0:
+        pytest.skip("there is no C compiler")
+    return str(folder / "stand_ins.so")
+
+
+def test_a_wrong_token(tuned, stand_ins):
+    if tuned.device["type"] != "CPU":
+        pytest.skip("the first shapes tried are those of a CPU")
+    tuned.write({**SLOW, "team": 1}, SLOW)
+    # The first read is the first shape's tokens, the second one the second shape's.
+    result = tuned.run("--quick", "--seconds", 1, LD_PRELOAD=stand_ins, WRONG_READ="2", status=4)
+    assert re.search(r"^lmsample tune: the shape team=1,lanes=16,chunk=8,fuse_from=7 gives token "
+                     r"(\d+), must be (\d+) as by team=1,lanes=8,chunk=8,fuse_from=7 \(greedy, row "
+                     r"0 of 1\): .*nothing is stored$", result.err, re.M)
+    assert "stored in" not in result.out
+    assert tuned.files() == [tuned.path]
+    assert tuned.path.read_text() == tuned.text({**SLOW, "team": 1}, SLOW)
+
+
+def test_little_memory(tuned, stand_ins):
+    row = 128256 * 4
+    words = ["--quick", "--seconds", 1, "--dry-run", "--json"]
+    result = json.loads(tuned.run(*words, LD_PRELOAD=stand_ins, MOST_BYTES=str(22 * row)).out)
+    for one, rows in zip(result["types"], (5, 11)):
+        assert {case["rows"] for case in one["contests"][0]["shapes"][0]["cases"]} == {1, rows}
+    result = json.loads(tuned.run(*words, LD_PRELOAD=stand_ins, MOST_BYTES=str(4 * row)).out)
+    cases = result["types"][0]["contests"][0]["shapes"][0]["cases"]
+    assert [case["rows"] for case in cases] == 4 * [1]
+    result = tuned.run(*words, LD_PRELOAD=stand_ins, MOST_BYTES=str(2 * row), status=4)
+    assert "too few for 4 rows of 128256 logits" in result.err
+
+
+def test_a_shape_that_is_not_possible(tuned, stand_ins):
+    result = tuned.run("--seconds", 1, "--dry-run", LD_PRELOAD=stand_ins, MOST_ITEMS="4")
+    team = 8 if tuned.device["type"] == "CPU" else 32
+    assert len(re.findall(rf"^  team={team} +is not possible: work_items: {team} is above the 4 ",
+                          result.out, re.M)) == 2
