@@ -68,6 +68,22 @@ static int is_fused(const lms_sampler *s, const lms_batch *b)
     return s->shape.team == 1 && b->rows >= s->shape.fuse_from;
 }
 
+static cl_uint wanted_outputs(const lms_batch *b)
+{
+    return (b->logprob_raw.buffer != NULL ? LMS_OUT_LOGPROB_RAW : 0) |
+           (b->logprob.buffer != NULL ? LMS_OUT_LOGPROB : 0) |
+           (b->kept.buffer != NULL ? LMS_OUT_KEPT : 0) |
+           (b->probs.buffer != NULL ? LMS_OUT_PROBS : 0);
+}
+
+/* How many teams sample the batch. Work-items that do whole rows share them out in runs: each
+ * keeps its workspace in its core's cache. What is reported on must keep each row's. */
+static size_t teams_of(const lms_sampler *s, const lms_batch *b)
+{
+    const size_t most = 8 * (size_t)s->ctx->device.units;
+    return is_fused(s, b) && wanted_outputs(b) == 0 && most < b->rows ? most : b->rows;
+}
+
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
 {
     const lms_batch *const b = c->batch;
@@ -78,11 +94,13 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     set_mem(&a, b->uniforms.buffer, s->seen);
     set_ulong(&a, b->uniforms.offset);
     set_uint(&a, b->uniforms_per_row);
+    set_uint(&a, b->rows);
     set_mem(&a, s->groups, NULL);
     set_mem(&a, s->tile_keys, NULL);
     set_mem(&a, s->seen, NULL);
     set_uint(&a, s->chunks);
     set_uint(&a, is_fused(s, b) ? 1 : 0);
+    set_uint(&a, teams_of(s, b) == b->rows ? 1 : 0);
     set_mem(&a, s->list, NULL);
     set_mem(&a, s->sums, NULL);
     set_mem(&a, s->outcomes, NULL);
@@ -92,14 +110,6 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     set_ulong(&a, b->status.offset);
     set_uint(&a, b->status.buffer != NULL);
     return a.code;
-}
-
-static cl_uint wanted_outputs(const lms_batch *b)
-{
-    return (b->logprob_raw.buffer != NULL ? LMS_OUT_LOGPROB_RAW : 0) |
-           (b->logprob.buffer != NULL ? LMS_OUT_LOGPROB : 0) |
-           (b->kept.buffer != NULL ? LMS_OUT_KEPT : 0) |
-           (b->probs.buffer != NULL ? LMS_OUT_PROBS : 0);
 }
 
 static cl_int set_report(const lms_sampler *s, const lmsi_call *c)
@@ -272,8 +282,9 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
     const size_t local[2] = {s->shape.team, 1};
     const size_t tile_global[2] = {(size_t)s->chunks * s->shape.team, b->rows};
     const size_t row_global[1] = {(size_t)b->rows * s->shape.team};
+    const size_t sample_global[1] = {teams_of(s, b) * s->shape.team};
     if (!is_fused(s, b)) LMSI_TRY(launch(queue, s->tile_kernel, 2, tile_global, local, chain));
-    LMSI_TRY(launch(queue, s->sample_kernel, 1, row_global, local, chain));
+    LMSI_TRY(launch(queue, s->sample_kernel, 1, sample_global, local, chain));
     if (wanted_outputs(b) != 0) {
         LMSI_TRY(launch(queue, s->report_kernel, 1, row_global, local, chain));
     }

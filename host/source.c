@@ -2,8 +2,9 @@
 
 /* clang-format off */
 #define LMSI_SOURCE_LIST(X)                                                                \
-    X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row) X(select)    \
-    X(alone) X(measure) X(filter) X(draw) X(task) X(part) X(begin) X(next) X(tile) X(sample) X(probe)
+    X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
+    X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
+    X(part) X(begin) X(next) X(block) X(tile) X(sample) X(probe)
 /* clang-format on */
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;

@@ -12,7 +12,7 @@ typedef struct lmsi_source {
 
 /* The files of the sampling program, in order, without report.cl unless wanted. Returns how
  * many; `files` has room for LMSI_MAX_SOURCES. */
-#define LMSI_MAX_SOURCES 24
+#define LMSI_MAX_SOURCES 32
 size_t lmsi_sources(int with_report, const lmsi_source **files);
 
 #endif

@@ -33,7 +33,8 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
         lms_unit unit;
         unit.shift = LMS_NO_SHARE;
         if (mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        for (uint at = tile * LMS_TILE; at < min((tile + 1) * LMS_TILE, row->vocab); at += LMS_LANES) {
+        const uint end = min((tile + 1) * LMS_TILE, row->vocab);
+        for (uint at = tile * LMS_TILE; at < end; at += LMS_LANES) {
             lms_floats p = (lms_floats)(0.0f);
             if (unit.shift < LMS_NO_SHARE) {
                 const lms_floats x = lms_logits(row, at);

@@ -13,23 +13,29 @@ uint lms_count_above(__global const int *keys, uint n, int key)
     return rest + (uint)lms_sum(count);
 }
 
+/* A key with at least `least` of n keys above it, and `most` if the keys allow; `from` has at
+ * least `least` above it, `to` fewer. */
+int lms_key_with(__global const int *keys, uint n, uint least, uint most, long from, long to)
+{
+    while (to - from > 1) {
+        const long middle = from + ((to - from) >> 1);
+        const uint above = lms_count_above(keys, n, (int)middle);
+        if (above < least) {
+            to = middle;
+        } else {
+            from = middle;
+            if (above <= most) break;
+        }
+    }
+    return (int)from;
+}
+
 /* A key with at least k of n keys above it, and for most data not many more: a few too many
  * cost less than another round. LMS_NEVER if fewer are live. */
 int lms_head_alone(__global const int *keys, uint n, uint k, int max_key)
 {
-    long low = LMS_NEVER, high = max_key; /* at least k above low, fewer above high */
     if (lms_count_above(keys, n, LMS_NEVER) < k) return LMS_NEVER;
-    while (high - low > 1) {
-        const long middle = low + ((high - low) >> 1);
-        const uint above = lms_count_above(keys, n, (int)middle);
-        if (above < k) {
-            high = middle;
-        } else {
-            low = middle;
-            if (above <= k + k / 8 + 8) break;
-        }
-    }
-    return (int)low;
+    return lms_key_with(keys, n, k, k + k / 8 + 8, LMS_NEVER, max_key);
 }
 
 /* Measure of the listed tokens from `key` up. */
@@ -43,7 +49,8 @@ ulong lms_listed_from(const lms_row *row, const lms_search *f, uint n, long key)
         const lms_ints in = LMS_V(vload)(0, row->list_key + i) >= (lms_ints)((int)key);
         count -= in;
         if (f->by_mass) {
-            mass += LMS_V(vload)(0, row->list_mass + i) & LMS_V(as_ulong)(LMS_V(convert_long)(in));
+            const LMS_V(ulong) mask = LMS_V(as_ulong)(LMS_V(convert_long)(in));
+            mass += LMS_V(vload)(0, row->list_mass + i) & mask;
         }
     }
     for (; i < n; ++i) {

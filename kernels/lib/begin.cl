@@ -22,6 +22,11 @@ void lms_suit_bins(const lms_task *t, lms_search *f)
 
 void lms_to_row_bins(lms_task *t)
 {
+    if (LMS_TEAM == 1 && !t->pivoted) {
+        t->pivoted = true;
+        t->step = LMS_STEP_PIVOTS;
+        return;
+    }
     lms_suit_bins(t, &t->f);
     t->step = LMS_STEP_ROW_BINS;
 }
@@ -75,6 +80,7 @@ void lms_to_top_p(lms_task *t, const lms_row *row)
     const bool has_list = t->has_list;
     t->for_k = false;
     t->f = lms_search_of(1, true, LMS_NEVER, row->max_key);
+    t->pivoted = false;
     if (has_list) {
         t->f.low = listed_above; /* top-k's list has all of the base */
         t->step = LMS_STEP_LIST_MASS;
@@ -107,6 +113,7 @@ void lms_to_filters(lms_task *t, const lms_row *row)
     const bool top_k = lms_has_top_k(&t->p, row->vocab);
     t->base = lms_cut_none();
     t->has_list = false;
+    t->pivoted = false;
     if (!top_k && !lms_has_min_p(&t->p) && !lms_has_top_p(&t->p)) {
         lms_to_draw(t);
         return;

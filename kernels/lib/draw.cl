@@ -12,27 +12,35 @@ typedef struct lms_drawn {
     uint id;
 } lms_drawn;
 
-/* Bounds of groups in the envelope, from the weights and keys of their maxima; 0 for others.
- * `id` is the first one's first token. */
-lms_uints lms_bounds_of(lms_ints w, lms_ints keys, lms_cut cut, uint id)
+/* Bounds of groups in the envelope, from the weights and keys of their maxima and their first
+ * tokens; 0 for others. */
+lms_uints lms_bounds_of(lms_ints w, lms_ints keys, lms_cut cut, lms_uints ids)
 {
-    const lms_uints ids = (lms_uints)(id) + LMS_GROUP * LMS_LANE_IDS;
     const lms_ints in =
         (keys > cut.key) | ((keys == cut.key) & (ids <= (lms_uints)(cut.id)));
     return LMS_V(as_uint)((w + (w >> 20) + 2) & in);
+}
+
+/* First tokens of the groups from a tile's first on. */
+lms_uints lms_group_ids(uint tile)
+{
+    return (lms_uints)(tile * LMS_TILE) + LMS_GROUP * LMS_LANE_IDS;
 }
 
 /* Of a tile's groups. */
 lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut cut, uint tile)
 {
     const lms_ints keys = lms_tile_groups(row, tile);
-    return lms_bounds_of(lms_weights(unit, lms_logits_of(keys)), keys, cut, tile * LMS_TILE);
+    const lms_ints w = lms_weights(unit, lms_logits_of(keys));
+    return lms_bounds_of(w, keys, cut, lms_group_ids(tile));
 }
 
 /* Slots of the tile's envelope: E_t. */
 ulong lms_tile_slots(const lms_row *row, lms_uints bounds, uint tile)
 {
-    if ((tile + 1) * LMS_TILE <= row->vocab) return lms_sum_pairs(lms_widen(bounds)) * LMS_GROUP;
+    if ((tile + 1) * LMS_TILE <= row->vocab) {
+        return lms_sum_pairs(lms_widen(bounds)) * LMS_GROUP;
+    }
     uint b[LMS_LANES];
     ulong sum = 0;
     LMS_V(vstore)(bounds, 0, b);
@@ -88,7 +96,7 @@ ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut c
 #endif
         const lms_ints keys = LMS_V(vload)(0, row->groups + tile * LMS_TILE_GROUPS);
         const lms_ints w = lms_weights_at(scaled->s, hs, cs, lms_logits_of(keys));
-        const lms_pairs slots = lms_widen(lms_bounds_of(w, keys, cut, tile * LMS_TILE));
+        const lms_pairs slots = lms_widen(lms_bounds_of(w, keys, cut, lms_group_ids(tile)));
 #if LMS_LANES == 16
         own += lms_mass_of_sum((uint)shift[j], lms_sum4(slots.lo) * LMS_GROUP);
         row->sums[tile + 1] = own;
@@ -109,44 +117,76 @@ ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut
 #if LMS_TEAM == 1
     const uint whole = scaled->huge ? 0 : row->vocab / LMS_TILE;
     for (; tile + LMS_LANES <= whole; tile += LMS_LANES) {
+        lms_prefetch_next(row, tile * LMS_NEXT, LMS_LANES * LMS_NEXT);
         own = lms_envelope_block(row, scaled, cut, tile, own);
     }
 #endif
     return lms_envelope_of(row, scaled, cut, tile, row->last, own);
 }
 
+/* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
+ * share has the sum of the next. No branch depends on the data here and in lms_slot_at(), so
+ * that a CPU works on several attempts at once; compilers make a branch of a comparison. */
+uint lms_tile_at(const lms_row *row, ulong place)
+{
+    uint tile = 0;
+    for (uint n = row->tiles; n > 1;) {
+        const uint half_n = n / 2;
+        const long left = (long)(place - row->sums[tile + half_n]) >> 63; /* both < 2^63 */
+        tile += half_n & ~(uint)left;
+        n -= half_n;
+    }
+    return tile;
+}
+
+/* A place in a tile's envelope. */
+typedef struct lms_slot {
+    uint token; /* of the tile's tokens */
+    uint bound; /* of its group */
+    uint height;
+} lms_slot;
+
+lms_slot lms_slot_at(const lms_row *row, const uint *bounds, uint tile, ulong place)
+{
+    uint group = 0, size = LMS_GROUP;
+    ulong begin = 0, end = 0;
+    for (uint g = 0; g < LMS_TILE_GROUPS - 1; ++g) {
+        if ((tile + 1) * LMS_TILE > row->vocab) {
+            size = lms_group_size(row, tile * LMS_TILE_GROUPS + g);
+        }
+        end += (ulong)bounds[g] * size;
+        group += place >= end;
+        begin = place >= end ? end : begin;
+    }
+    lms_slot s;
+    ulong rest = place - begin;
+    s.bound = bounds[group];
+    s.token = group * LMS_GROUP;
+    for (uint step = LMS_GROUP / 2; step > 0; step /= 2) {
+        const ulong steps = (ulong)s.bound * step;
+        s.token += rest >= steps ? step : 0;
+        rest -= rest >= steps ? steps : 0;
+    }
+    s.height = (uint)rest;
+    return s;
+}
+
 /* One attempt: the token it hits, and whether it is accepted. */
 lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
                       uint4 q)
 {
-    const ulong place = mul_hi((ulong)q.y << 32 | q.x, envelope);
-    /* The last tile with prefix <= place: one without a share has the prefix of the next. */
-    uint tile = 0, end = row->tiles;
-    while (end - tile > 1) {
-        const uint middle = (tile + end) / 2;
-        if (row->sums[middle] <= place) {
-            tile = middle;
-        } else {
-            end = middle;
-        }
-    }
+    const uint tile = lms_tile_at(row, mul_hi((ulong)q.y << 32 | q.x, envelope));
     const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
     const lms_uints bounds = lms_tile_bounds(row, unit, cut, tile);
-    ulong rest = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
+    const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
     uint b[LMS_LANES];
     LMS_V(vstore)(bounds, 0, b);
-    uint g = 0;
-    for (; g < LMS_TILE_GROUPS - 1; ++g) {
-        const ulong slots = (ulong)b[g] * lms_group_size(row, tile * LMS_TILE_GROUPS + g);
-        if (rest < slots) break;
-        rest -= slots;
-    }
-    const ulong slot = rest / (ulong)b[g];
+    const lms_slot slot = lms_slot_at(row, b, tile, place);
     lms_drawn drawn;
-    drawn.id = tile * LMS_TILE + g * LMS_GROUP + (uint)slot;
+    drawn.id = tile * LMS_TILE + slot.token;
     const float x = lms_load(row->x, drawn.id);
-    drawn.found = lms_keeps(cut, lms_key(x), drawn.id) &&
-                  rest - slot * (ulong)b[g] < (ulong)lms_weight(unit, x);
+    drawn.found =
+        lms_keeps(cut, lms_key(x), drawn.id) && slot.height < (uint)lms_weight(unit, x);
     return drawn;
 }
 
@@ -158,17 +198,23 @@ typedef struct lms_source {
     uint attempts;
 } lms_source;
 
-/* The own attempt of a round that begins at `from`: larger is earlier, LMS_NOT_DRAWN is none.
- * The low 32 bits are the token. */
-#define LMS_NOT_DRAWN (-1l)
-long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-             const lms_source *source, uint from)
+uint4 lms_words_of(const lms_source *source, uint attempt)
 {
-    const uint attempt = from + lms_lane();
+    return source->words ? vload4(attempt, source->words)
+                         : lms_attempt_words(source->seed, source->step, attempt);
+}
+
+/* Of several accepted attempts the earliest is the largest value; LMS_NOT_DRAWN is none. The
+ * low 32 bits are the token. */
+#define LMS_NOT_DRAWN (-1l)
+long lms_accepted(uint attempt, uint token) { return (long)(INT_MAX - attempt) << 32 | token; }
+
+long lms_try_one(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
+                 const lms_source *source, uint attempt)
+{
     /* No envelope: only if somebody writes to the logits meanwhile. */
     if (attempt >= source->attempts || envelope == 0) return LMS_NOT_DRAWN;
-    const uint4 q = source->words ? vload4(attempt, source->words)
-                                  : lms_attempt_words(source->seed, source->step, attempt);
+    const uint4 q = lms_words_of(source, attempt);
     const lms_drawn drawn = lms_attempt(row, scaled, cut, envelope, q);
-    return drawn.found ? (long)(INT_MAX - attempt) << 32 | drawn.id : LMS_NOT_DRAWN;
+    return drawn.found ? lms_accepted(attempt, drawn.id) : LMS_NOT_DRAWN;
 }

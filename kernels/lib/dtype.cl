@@ -34,11 +34,15 @@ lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 }
 #endif
 
-/* Logits from `i` on, where the row may end: -inf from `end` on. */
-lms_floats lms_load_until(__global const lms_logit *row, uint i, uint end)
+/* Logits from `i` on, of which the row has not all: -inf from `end` on. */
+lms_floats lms_load_last(__global const lms_logit *row, uint i, uint end)
 {
-    if (i + LMS_LANES <= end) return lms_load_lanes(row, i);
     float x[LMS_LANES];
     for (uint j = 0; j < LMS_LANES; ++j) x[j] = i + j < end ? lms_load(row, i + j) : -INFINITY;
     return LMS_V(vload)(0, x);
+}
+
+LMS_INLINE lms_floats lms_load_until(__global const lms_logit *row, uint i, uint end)
+{
+    return i + LMS_LANES <= end ? lms_load_lanes(row, i) : lms_load_last(row, i, end);
 }

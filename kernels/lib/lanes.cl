@@ -13,6 +13,14 @@
 /* For what compilers would call once a tile, loading its constants anew each time. */
 #define LMS_INLINE __attribute__((always_inline))
 
+/* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. */
+#if LMS_TEAM == 1 && defined(__clang__)
+#define LMS_PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#else
+#define LMS_PREFETCH(p)
+#endif
+#define LMS_LINE (64 / sizeof(lms_logit)) /* logits in a cache line */
+
 #define LMS_PASTE_(a, b) a##b
 #define LMS_PASTE(a, b) LMS_PASTE_(a, b)
 /* float16 or float8, vload16 or vload8, ... */

@@ -22,6 +22,9 @@ void lms_after_head(lms_task *t, const lms_meeting *m)
 {
     if (LMS_TEAM == 1) {
         t->f.low = t->head.low; /* found at once: alone.cl */
+        /* Above head.high are fewer than k tokens, most probably: they are just counted. */
+        const bool nan = t->outcome.status & LMS_ROW_NAN_SEEN;
+        if (t->for_k && !t->weigh && !nan && t->head.high > t->f.low) t->f.high = t->head.high;
         lms_to_list(t);
         return;
     }
@@ -62,7 +65,10 @@ void lms_after_list(lms_task *t)
 /* Top-p's candidates are listed. Either the cut is among them, or the search goes on below. */
 void lms_after_list_mass(lms_task *t, ulong mass)
 {
-    if (!t->whole) t->f.target = lms_share_of(mass, t->p.top_p);
+    if (!t->whole) {
+        t->measure = mass;
+        t->f.target = lms_share_of(mass, t->p.top_p);
+    }
     if (mass >= t->f.target) {
         lms_to_list_bins(t);
     } else {
@@ -103,7 +109,7 @@ void lms_after_attempts(lms_task *t, long best)
         t->outcome.token = (int)(best & 0xffffffffl);
         return;
     }
-    t->attempt += LMS_TEAM;
+    t->attempt += LMS_TEAM * LMS_TRIES;
     if (t->attempt < t->source.attempts) {
         t->step = LMS_STEP_ATTEMPTS;
     } else if (t->source.attempts < LMS_ATTEMPTS) {
@@ -111,6 +117,24 @@ void lms_after_attempts(lms_task *t, long best)
     } else {
         t->step = LMS_STEP_FIRST;
     }
+}
+
+/* So many tokens are above an interval in which the cut was thought to be. If it is above,
+ * looks there: the same step again. */
+bool lms_is_above(lms_task *t, const lms_row *row, ulong sum, long above)
+{
+    if (t->narrowed || t->f.high == row->max_key) return false;
+    if (sum > LMS_LIST) { /* and not all of them are counted */
+        t->f.high = row->max_key;
+        return false;
+    }
+    if ((ulong)above < t->f.target) {
+        t->f.before = (ulong)above;
+        return false;
+    }
+    t->f.low = t->f.high;
+    t->f.high = row->max_key;
+    return true;
 }
 
 void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
@@ -124,6 +148,7 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
         break;
     case LMS_STEP_HEAD: lms_after_head(t, m); break;
     case LMS_STEP_TOTAL:
+        t->measure = m->total;
         t->f.target = lms_share_of(m->total, t->p.top_p);
         if (t->f.target > LMS_LIST_MASS) {
             lms_to_row_bins(t);
@@ -132,10 +157,20 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
         }
         break;
     case LMS_STEP_BASE:
+        t->measure = m->total;
         t->f.target = lms_share_of(m->total, t->p.top_p);
         lms_to_row_bins(t);
         break;
+    case LMS_STEP_PIVOTS:
+        t->narrowed = m->best != 0;
+        if (t->narrowed) {
+            t->step = LMS_STEP_COUNT;
+        } else {
+            lms_to_row_bins(t);
+        }
+        break;
     case LMS_STEP_COUNT:
+        if (LMS_TEAM == 1 && lms_is_above(t, row, m->total, m->best)) break;
         t->listed = (uint)min(m->total, (ulong)LMS_LIST + 1);
         if (t->listed > LMS_LIST) {
             lms_overflow(t);

@@ -34,6 +34,20 @@ void lms_bin_head(const lms_row *row, const lms_task *t)
     }
 }
 
+#if LMS_TEAM == 1
+/* The same at once. Above head.high are, most probably, fewer than k tokens, as groups that
+ * have one of the best k seldom have two. */
+void lms_find_head(const lms_row *row, lms_task *t)
+{
+    const uint k = (uint)t->head.target, n = row->tiles * (t->by_tile ? 1 : LMS_TILE_GROUPS);
+    __global const int *const keys = t->by_tile ? row->tile_keys : row->groups;
+    t->head.low = lms_head_alone(keys, n, k, row->max_key);
+    t->head.high = row->max_key;
+    if (t->head.low == LMS_NEVER || k < 256) return;
+    t->head.high = lms_key_with(keys, n, k - k / 4, k - k / 5, t->head.low, row->max_key);
+}
+#endif
+
 /* The own part of the end of a search by list: the token at which the target is reached. */
 long lms_walk_list(const lms_row *row, lms_task *t)
 {
@@ -67,9 +81,7 @@ lms_part lms_part_of(const lms_row *row, lms_task *t)
     case LMS_STEP_FIRST: part.best = lms_first_own(row); break;
     case LMS_STEP_HEAD:
 #if LMS_TEAM == 1
-        t->head.low = lms_head_alone(t->by_tile ? row->tile_keys : row->groups,
-                                     row->tiles * (t->by_tile ? 1 : LMS_TILE_GROUPS),
-                                     (uint)t->head.target, row->max_key);
+        lms_find_head(row, t);
 #else
         lms_bin_head(row, t);
 #endif
@@ -77,7 +89,11 @@ lms_part lms_part_of(const lms_row *row, lms_task *t)
     case LMS_STEP_TOTAL: part.sum = lms_summed_own(row, &t->filter_scale); break;
     case LMS_STEP_BASE: part.sum = lms_kept_own(row, &t->filter_scale, t->base).mass; break;
     case LMS_STEP_COUNT:
-        part.sum = lms_list_own(row, &t->f, 0, LMS_TEAM == 1);
+#if LMS_TEAM == 1
+        part = lms_list_alone(row, &t->f);
+#else
+        part.sum = lms_list_own(row, &t->f, 0, false);
+#endif
         break;
     case LMS_STEP_LIST: lms_list_part(row, t); break;
     case LMS_STEP_LIST_MASS:
@@ -86,6 +102,11 @@ lms_part lms_part_of(const lms_row *row, lms_task *t)
     case LMS_STEP_LIST_BINS: lms_bin_list(row, &t->f, t->listed); break;
     case LMS_STEP_LIST_TIES: part.sum = lms_tie_list(row, &t->f, t->listed, 0, &id); break;
     case LMS_STEP_LIST_WALK: part.best = lms_walk_list(row, t); break;
+#if LMS_TEAM == 1
+    case LMS_STEP_PIVOTS:
+        part.best = lms_pivot_row(row, &t->filter_scale, &t->f, t->measure - t->f.before);
+        break;
+#endif
     case LMS_STEP_ROW_BINS: lms_bin_row(row, &t->filter_scale, &t->f); break;
     case LMS_STEP_ROW_TIES:
         part.sum = lms_tie_row(row, &t->filter_scale, &t->f, 0, &id);

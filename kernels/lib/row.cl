@@ -10,6 +10,7 @@
 
 typedef struct lms_row {
     __global const lms_logit *x;
+    __global const lms_logit *next; /* what will be read next, or 0 */
     uint vocab;
     uint tiles;
     uint first; /* own tiles: [first, last) */
@@ -40,6 +41,17 @@ lms_floats lms_logits(const lms_row *row, uint begin)
     return lms_load_until(row->x, begin, row->vocab);
 }
 
+/* Of the row after this one, a CPU asks for so many logits with each tile of the envelope, and
+ * for so many behind those with each attempt: about what comes in that time. */
+#define LMS_NEXT 64u
+#define LMS_NEXT_TRY 128u
+
+LMS_INLINE void lms_prefetch_next(const lms_row *row, uint from, uint count)
+{
+    if (!row->next || from >= row->vocab) return;
+    for (uint i = from; i < from + count; i += LMS_LINE) LMS_PREFETCH(row->next + i);
+}
+
 /* Tokens in a group: 32, or fewer in the last one. */
 uint lms_group_size(const lms_row *row, uint group)
 {
@@ -67,6 +79,7 @@ lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
 {
     lms_row row;
     row.x = x;
+    row.next = 0;
     row.vocab = vocab;
     row.tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     const uint per = (row.tiles + LMS_TEAM - 1) / LMS_TEAM;

@@ -125,55 +125,6 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
     }
 }
 
-/* Bit i: token i of a group has low < key <= high. */
-uint lms_group_mask(const lms_row *row, const lms_search *f, uint group)
-{
-    lms_ints mask = (lms_ints)(0);
-    for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
-        const lms_ints keys = lms_keys(lms_logits(row, group * LMS_GROUP + i));
-        const lms_uints bits = (lms_uints)(1) << (LMS_LANE_IDS + i);
-        mask |= lms_insides(f, keys) & LMS_V(as_int)(bits);
-    }
-    return (uint)lms_sum(mask);
-}
-
-/* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
- * where `write`. Returns the end of the list, which may be more than it holds. */
-uint lms_list_own(const lms_row *row, const lms_search *f, uint at, bool write)
-{
-    for (uint tile = row->first; tile < row->last && at <= LMS_LIST; ++tile) {
-        if (row->tile_keys[tile] <= f->low) continue;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            const uint group = tile * LMS_TILE_GROUPS + g;
-            if (row->groups[group] <= f->low) continue;
-            uint mask = lms_group_mask(row, f, group);
-            if (!write) {
-                at += popcount(mask);
-                continue;
-            }
-            for (; mask && at < LMS_LIST; mask &= mask - 1, ++at) {
-                const uint id = group * LMS_GROUP + 31 - clz(mask & -mask);
-                row->list_key[at] = lms_key(lms_load(row->x, id));
-                row->list_id[at] = id;
-            }
-            at += popcount(mask);
-        }
-    }
-    return at;
-}
-
-/* Fills in the masses of the listed tokens [first, last). */
-void lms_weigh_list(const lms_row *row, const lms_scaled *scaled, uint first, uint last)
-{
-    for (uint i = first; i < last; ++i) {
-        const int tile_key = row->tile_keys[row->list_id[i] / LMS_TILE];
-        const lms_unit unit = lms_unit_of(scaled, tile_key);
-        const int w = lms_weight(unit, lms_logit_of(row->list_key[i]));
-        const uint rounded = lms_rounded(unit, (lms_ints)(w)).s0;
-        row->list_mass[i] = lms_mass_of_rounded(unit, rounded);
-    }
-}
-
 /* The own entries of a list of n. */
 uint lms_list_first(uint n) { return min(lms_lane() * ((n + LMS_TEAM - 1) / LMS_TEAM), n); }
 uint lms_list_last(uint n) { return min(lms_list_first(n) + (n + LMS_TEAM - 1) / LMS_TEAM, n); }

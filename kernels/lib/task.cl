@@ -12,6 +12,7 @@ typedef enum lms_step {
     LMS_STEP_LIST_BINS,  /* narrows the interval by the list, ...                     */
     LMS_STEP_LIST_TIES,  /* ... measures the tokens of its last key, ...              */
     LMS_STEP_LIST_WALK,  /* ... and takes them in id order                            */
+    LMS_STEP_PIVOTS,     /* narrows it by measures above a few keys: teams of one     */
     LMS_STEP_ROW_BINS,   /* the same three by the whole row                           */
     LMS_STEP_ROW_TIES,
     LMS_STEP_ROW_WALK,
@@ -68,6 +69,8 @@ typedef struct lms_task {
     bool for_k;        /* the search is top-k's, else top-p's */
     bool narrowed;     /* the list is to hold just the interval in which the cut is */
     bool by_tile;      /* HEAD looks at tile maxima, else at group maxima */
+    bool pivoted;      /* the search has had its PIVOTS */
+    ulong measure;     /* mass of top-p's base */
     bool weigh;        /* the list is to have masses */
     bool has_list;     /* top-k's list has all of top-p's base, and masses */
     lms_search f;

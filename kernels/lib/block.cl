@@ -1,0 +1,206 @@
+/* block.cl - the tile pass of small teams, as on CPUs: a work-item does blocks of whole tiles,
+ * with vectors of tokens. Big teams have another way, in tile.cl. */
+
+/* What is known of a row's tiles. */
+typedef struct lms_tiles {
+    __global int *groups;
+    __global int *keys;
+    __global ulong *sums;
+    bool with_sums;
+    float scale; /* of the sums */
+} lms_tiles;
+
+lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global ulong *sums,
+                       ulong row, uint vocab, const lms_row_params *p)
+{
+    const ulong tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
+    lms_tiles t;
+    t.groups = groups + row * tiles * LMS_TILE_GROUPS;
+    t.keys = tile_keys + row * tiles;
+    t.sums = sums + row * tiles;
+    t.with_sums = lms_needs_total(p, vocab);
+    t.scale = t.with_sums ? lms_filter_scale(p) : 0.0f;
+    return t;
+}
+
+#if LMS_TEAM < 32
+
+/* A group's maximum, NaN, subnormals and the end of the row taken care of. */
+int lms_group_key(__global const lms_logit *x, uint begin, uint vocab, uint *seen)
+{
+    lms_ints best = (lms_ints)(LMS_NEVER);
+    for (uint i = begin; i < begin + LMS_GROUP; i += LMS_LANES) {
+        const lms_floats v = lms_load_until(x, i, vocab);
+        if (lms_any(lms_magnitudes(v) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
+        best = max(best, lms_keys(v));
+    }
+    return lms_max(best);
+}
+
+lms_floats lms_larger(lms_floats a, lms_floats b) { return a > b ? a : b; }
+float8 lms_larger8(float8 a, float8 b) { return a > b ? a : b; }
+
+/* Largest lanes of eight vectors: halves, quarters and so on of two at a time. */
+LMS_INLINE float8 lms_fold_groups(lms_floats v[LMS_TILE_GROUPS])
+{
+#if LMS_LANES == 16
+    float16 a[4];
+#pragma unroll
+    for (uint i = 0; i < 4; ++i) {
+        const float16 even = v[2 * i], odd = v[2 * i + 1];
+        a[i] = lms_larger((float16)(even.lo, odd.lo), (float16)(even.hi, odd.hi));
+    }
+    const float16 b = lms_larger((float16)(a[0].even, a[1].even),
+                                 (float16)(a[0].odd, a[1].odd));
+    const float16 c = lms_larger((float16)(a[2].even, a[3].even),
+                                 (float16)(a[2].odd, a[3].odd));
+    const float16 d = lms_larger((float16)(b.even, c.even), (float16)(b.odd, c.odd));
+    return lms_larger8(d.even, d.odd);
+#else
+    float8 a[4];
+#pragma unroll
+    for (uint i = 0; i < 4; ++i) {
+        const float8 even = v[2 * i], odd = v[2 * i + 1];
+        a[i] = lms_larger((float8)(even.lo, odd.lo), (float8)(even.hi, odd.hi));
+    }
+    const float8 b = lms_larger((float8)(a[0].even, a[1].even), (float8)(a[0].odd, a[1].odd));
+    const float8 c = lms_larger((float8)(a[2].even, a[3].even), (float8)(a[2].odd, a[3].odd));
+    return lms_larger((float8)(b.even, c.even), (float8)(b.odd, c.odd));
+#endif
+}
+
+/* Keys of a whole tile's groups by comparing floats, which is a third of the work. Not to be
+ * trusted where *odd gets a lane: there is a NaN, or a maximum is 0 or subnormal, and the
+ * device may take subnormals for 0. */
+LMS_INLINE int8 lms_whole_tile(__global const lms_logit *x, int8 *odd)
+{
+    lms_floats best[LMS_TILE_GROUPS];
+    lms_ints nan = (lms_ints)(0);
+#pragma unroll
+    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+        const lms_floats a = lms_load_lanes(x, g * LMS_GROUP);
+        const lms_floats b = lms_load_lanes(x, g * LMS_GROUP + LMS_LANES);
+        best[g] = lms_larger(a, b);
+        nan |= (a != a) | (b != b);
+#if LMS_LANES == 8
+        const lms_floats c = lms_load_lanes(x, g * LMS_GROUP + 16);
+        const lms_floats d = lms_load_lanes(x, g * LMS_GROUP + 24);
+        best[g] = lms_larger(best[g], lms_larger(c, d));
+        nan |= (c != c) | (d != d);
+#endif
+    }
+    const int8 bits = as_int8(lms_fold_groups(best));
+    const int8 sign = bits >> 31;
+#if LMS_LANES == 16
+    *odd |= nan.lo | nan.hi;
+#else
+    *odd |= nan;
+#endif
+    *odd |= (bits & 0x7f800000) == 0;
+    return ((bits & 0x7fffffff) ^ sign) - sign;
+}
+
+/* The tiles of a block. */
+#define LMS_BLOCK 16u
+
+/* How far ahead of the maxima: some KiB, because hardware stops looking ahead at the end of a
+ * page. What lies beyond the row is the next one, or nothing, which does no harm. */
+#ifndef LMS_AHEAD
+#define LMS_AHEAD 768u
+#endif
+
+LMS_INLINE void lms_prefetch_tile(__global const lms_logit *x)
+{
+    for (uint i = 0; i < LMS_TILE; i += LMS_LINE) LMS_PREFETCH(x + i);
+}
+
+bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __global int *keys)
+{
+    int8 odd = (int8)(0);
+    for (uint i = 0; i < LMS_BLOCK; ++i) {
+        lms_prefetch_tile(x + i * LMS_TILE + LMS_AHEAD);
+        const int8 tile = lms_whole_tile(x + i * LMS_TILE, &odd);
+        vstore8(tile, i, groups);
+        keys[i] = lms_max8(tile);
+    }
+    const ulong4 u = as_ulong4(odd);
+    return (u.x | u.y | u.z | u.w) == 0;
+}
+
+bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const int *keys,
+                       __global ulong *sums)
+{
+    float h[LMS_BLOCK];
+    for (uint i = 0; i < LMS_BLOCK; i += LMS_LANES) {
+        const lms_floats top = lms_logits_of(LMS_V(vload)(0, keys + i));
+        const lms_floats u = top * scale;
+        const lms_floats rounded = lms_rints(u);
+        const lms_ints plain = (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) &
+                               (lms_rints(fma(top, (lms_floats)(scale), -rounded)) == 0.0f);
+        if (lms_any(~plain)) return false;
+        LMS_V(vstore)(rounded, 0, h + i);
+    }
+    for (uint i = 0; i < LMS_BLOCK; ++i) {
+        lms_prefetch_tile(x + (LMS_BLOCK + i) * LMS_TILE);
+        sums[i] = lms_plain_sum(x + i * LMS_TILE, scale, h[i]);
+    }
+    return true;
+}
+
+/* One work-item a tile. */
+uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    int tile_key = LMS_NEVER;
+    uint seen = 0;
+    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+        const int key = lms_group_key(x, tile * LMS_TILE + g * LMS_GROUP, vocab, &seen);
+        t->groups[tile * LMS_TILE_GROUPS + g] = key;
+        tile_key = max(tile_key, key);
+    }
+    t->keys[tile] = tile_key;
+    return seen;
+}
+
+void lms_sum_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    const lms_unit unit = lms_unit_alone(t->scale, t->keys[tile]);
+    t->sums[tile] = lms_tile_sum_until(x, tile, vocab, unit);
+}
+
+/* Whole tiles, as many as a block. */
+uint lms_do_block(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+{
+    __global const lms_logit *const block = x + tile * LMS_TILE;
+    uint seen = 0;
+    if (!lms_maxima_of_block(block, t->groups + tile * LMS_TILE_GROUPS, t->keys + tile)) {
+        for (uint i = 0; i < LMS_BLOCK; ++i) seen |= lms_do_tile(x, tile + i, vocab, t);
+    }
+    if (!t->with_sums) return seen;
+    if (!lms_sums_of_block(block, t->scale, t->keys + tile, t->sums + tile)) {
+        for (uint i = 0; i < LMS_BLOCK; ++i) lms_sum_tile(x, tile + i, vocab, t);
+    }
+    return seen;
+}
+
+/* Own tiles of [first, last), a block to each work-item in turn; returns what was seen. */
+uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+                  const lms_tiles *t)
+{
+    const uint whole = vocab / LMS_TILE;
+    uint seen = 0;
+    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK; tile < last;
+         tile += LMS_TEAM * LMS_BLOCK) {
+        const uint end = min(tile + LMS_BLOCK, last);
+        if (tile + LMS_BLOCK <= min(end, whole)) {
+            seen |= lms_do_block(x, tile, vocab, t);
+            continue;
+        }
+        for (uint i = tile; i < end; ++i) {
+            seen |= lms_do_tile(x, i, vocab, t);
+            if (t->with_sums) lms_sum_tile(x, i, vocab, t);
+        }
+    }
+    return seen;
+}
+
+#endif
