@@ -1,18 +1,27 @@
 /* list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
 
-/* In one lane or another, bit i: token i of a group has low < key <= high. Counts the tokens
- * above in `above`. Where the interval is all positive, `raw`, bits of logits compare like
- * keys; those of NaN are above all keys. */
-LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint group,
-                                   bool raw, lms_ints *above)
+/* Can the interval be told by comparing floats? It can where its ends are normal or infinite: no
+ * device takes those for something else, and NaN is never in it. */
+bool lms_by_floats(const lms_search *f)
 {
+    return abs(f->low) >= 0x00800000u && abs(f->high) >= 0x00800000u;
+}
+
+/* In one lane or another, bit i: token i of a group has low < key <= high. Counts the tokens
+ * above in `above`. */
+LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint group,
+                                   bool by_floats, lms_ints *above)
+{
+    const float low = lms_logit_of(f->low), high = lms_logit_of(f->high);
     lms_ints bits = (lms_ints)(0);
 #pragma unroll
     for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
         const lms_floats x = lms_logits(row, group * LMS_GROUP + i);
-        const lms_ints keys = raw ? LMS_V(as_int)(x) : lms_keys(x);
-        *above -= keys > f->high;
-        bits |= lms_insides(f, keys) & LMS_V(as_int)((lms_uints)(1) << (LMS_LANE_IDS + i));
+        const lms_ints keys = lms_keys(x);
+        const lms_ints over = by_floats ? x > (lms_floats)(high) : keys > f->high;
+        const lms_ints in = by_floats ? x > (lms_floats)(low) : keys > f->low;
+        *above -= over;
+        bits |= in & ~over & LMS_V(as_int)((lms_uints)(1) << (LMS_LANE_IDS + i));
     }
     return bits;
 }
@@ -65,12 +74,12 @@ LMS_INLINE uint lms_find_groups(const lms_row *row, const lms_search *f, uint ti
 /* Lists tokens of n groups from `at` on; returns the end. First what takes time, without a
  * branch; then what cannot be predicted, when all of it is at hand. */
 LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *groups, uint n,
-                                bool raw, uint at, lms_ints *above)
+                                bool by_floats, uint at, lms_ints *above)
 {
     uint masks[LMS_FOUND];
     uint hits = 0;
     for (uint i = 0; i < n; ++i) {
-        const lms_ints bits = lms_group_bits(row, f, groups[i], raw, above);
+        const lms_ints bits = lms_group_bits(row, f, groups[i], by_floats, above);
         masks[hits] = (uint)lms_sum(bits);
         groups[hits] = groups[i];
         hits += masks[hits] != 0;
@@ -80,12 +89,13 @@ LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *g
 }
 
 /* Lists the tokens with low < key <= high, as far as there is room: `sum` is their number, or
- * more than the list holds, and `best` that of the tokens above `high`, where there is no NaN.
+ * more than the list holds, and `best` that of the tokens above `high`.
  * Finding the groups first keeps what is hard to predict apart from what takes time. */
 lms_part lms_list_alone(const lms_row *row, const lms_search *f)
 {
     uint found[LMS_FOUND];
     lms_ints above = (lms_ints)(0);
+    const bool by_floats = lms_by_floats(f);
     uint at = 0;
     const uint stride = LMS_FOUND / LMS_TILE_GROUPS;
     for (uint from = 0; from < row->tiles && at <= LMS_LIST; from += stride) {
@@ -94,7 +104,7 @@ lms_part lms_list_alone(const lms_row *row, const lms_search *f)
         for (uint tile = from; tile < to; ++tile) {
             if (row->tile_keys[tile] > f->low) n = lms_find_groups(row, f, tile, found, n);
         }
-        at = f->low >= 0 ? lms_list_groups(row, f, found, n, true, at, &above)
+        at = by_floats ? lms_list_groups(row, f, found, n, true, at, &above)
                          : lms_list_groups(row, f, found, n, false, at, &above);
     }
     lms_part part;

@@ -23,8 +23,7 @@ void lms_after_head(lms_task *t, const lms_meeting *m)
     if (LMS_TEAM == 1) {
         t->f.low = t->head.low; /* found at once: alone.cl */
         /* Above head.high are fewer than k tokens, most probably: they are just counted. */
-        const bool nan = t->outcome.status & LMS_ROW_NAN_SEEN;
-        if (t->for_k && !t->weigh && !nan && t->head.high > t->f.low) t->f.high = t->head.high;
+        if (t->for_k && !t->weigh && t->head.high > t->f.low) t->f.high = t->head.high;
         lms_to_list(t);
         return;
     }
