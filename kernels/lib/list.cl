@@ -1,7 +1,7 @@
 /* list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
 
-/* Can the interval be told by comparing floats? It can where its ends are normal or infinite: no
- * device takes those for something else, and NaN is never in it. */
+/* Can the interval be told by comparing floats? It can where its ends are normal or infinite:
+ * no device takes those for something else, and NaN is never in it. */
 bool lms_by_floats(const lms_search *f)
 {
     return abs(f->low) >= 0x00800000u && abs(f->high) >= 0x00800000u;
@@ -89,8 +89,8 @@ LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *g
 }
 
 /* Lists the tokens with low < key <= high, as far as there is room: `sum` is their number, or
- * more than the list holds, and `best` that of the tokens above `high`.
- * Finding the groups first keeps what is hard to predict apart from what takes time. */
+ * more than the list holds, and `best` that of the tokens above `high`. Finding the groups
+ * first keeps what is hard to predict apart from what takes time. */
 lms_part lms_list_alone(const lms_row *row, const lms_search *f)
 {
     uint found[LMS_FOUND];
@@ -105,7 +105,7 @@ lms_part lms_list_alone(const lms_row *row, const lms_search *f)
             if (row->tile_keys[tile] > f->low) n = lms_find_groups(row, f, tile, found, n);
         }
         at = by_floats ? lms_list_groups(row, f, found, n, true, at, &above)
-                         : lms_list_groups(row, f, found, n, false, at, &above);
+                       : lms_list_groups(row, f, found, n, false, at, &above);
     }
     lms_part part;
     part.sum = at;
