@@ -61,12 +61,15 @@ bool lms_choose_pivots(const lms_search *f, const lms_sketch *s, uint tiles, ulo
         reached += (int)s->tokens[bin];
     }
     if (bin >= LMS_BINS - 1) return false;
+    const bool in_first = bin <= 1;
     bin = 0;
     for (uint i = 0; i < LMS_PIVOTS; ++i) {
         for (; bin < LMS_BINS - 1 && tokens < reached + place[i] * half_step; ++bin) {
             tokens += (int)s->tokens[bin];
         }
         p->key[i] = lms_bin_top(f, bin);
+        /* In the first bin there may be nothing but ties. */
+        if (i == 0 && in_first) p->key[i] = f->high - 1;
         /* A float that no device takes for 0, so that floats can be compared. */
         if (abs(p->key[i]) < 0x00800000u) p->key[i] = -0x00800000;
     }
