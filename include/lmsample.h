@@ -157,8 +157,8 @@ typedef struct lms_sampler_desc {
     uint32_t max_in_flight; /* calls with host records or indices that may be unfinished
                                at once, 1 .. 64; 0 = 8                                      */
     uint32_t work_items;    /* work-items that share a row: a power of two, 1 .. 256, at
-                               most the device's limit; 0 = fit for the device. Never
-                               changes a result                                             */
+                               most the device's limit; 0 = as LMS_SHAPE, `lmsample tune`
+                               or the device say. Never changes a result                    */
     uint32_t reserved;      /* 0                                                            */
 } lms_sampler_desc;
 
