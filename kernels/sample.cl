@@ -140,8 +140,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
                 __global uint *status, ulong status_offset, uint has_status)
 {
     __local lms_shared shared;
-    const ulong team = get_group_id(0), teams = get_num_groups(0);
-    const ulong per = (rows + teams - 1) / teams;
+    const ulong team = get_group_id(0);
     lms_call c;
     c.logits = logits + offset;
     c.stride = stride;
@@ -160,6 +159,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
     lms_clear_own_bins(&shared);
     /* A team has one row, unless it is a work-item: no barrier is in a loop over rows. */
 #if LMS_TEAM == 1
+    const ulong per = (rows + get_num_groups(0) - 1) / get_num_groups(0);
     for (ulong r = team * per; r < min((team + 1) * per, (ulong)rows); ++r) {
 #else
     for (ulong r = team; r <= team; ++r) {

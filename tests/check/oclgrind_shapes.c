@@ -261,9 +261,9 @@ static void print_output(const shapes *s, int output)
     free(words);
 }
 
-static void run_cases(shapes *s, int way)
+static void run_cases(shapes *s, int way, size_t begin, size_t end)
 {
-    for (size_t first = 0; first + ROWS <= COUNT(cases); first += ROWS) {
+    for (size_t first = begin; first + ROWS <= end; first += ROWS) {
         make_buffers(s, cases + first, way);
         run_batch(s, cases + first, way);
         printf("dtype %d team %u vocab %u cases %zu way %d\n", (int)s->desc.logits,
@@ -272,6 +272,58 @@ static void run_cases(shapes *s, int way)
         for (size_t i = 0; i < COUNT(s->in); ++i) clReleaseMemObject(s->in[i]);
         for (size_t i = 0; i < COUNT(s->out); ++i) clReleaseMemObject(s->out[i]);
     }
+}
+
+/* More rows than the simulated device has work-items for (eight, as it has one unit), and no
+ * outputs: a work-item does several rows in one workspace. */
+static void run_many(shapes *s, const row_case *rows)
+{
+    enum {
+        MANY = 19
+    };
+    int32_t index[MANY];
+    lms_row_params params[MANY];
+    uint32_t tokens[MANY], status[MANY];
+    lms_batch b;
+    memset(&b, 0, sizeof b);
+    for (int r = 0; r < MANY; ++r) {
+        index[r] = r % 5 == 2 ? LMS_SKIP_ROW : r % ROWS;
+        params[r] = rows[r % ROWS].params;
+    }
+    make_buffers(s, rows, HOST_RECORDS);
+    cl_mem out[2] = {buffer_of(s, NULL, sizeof tokens), buffer_of(s, NULL, sizeof status)};
+    b.rows = MANY;
+    b.logits = (lms_view){s->in[0], GAP};
+    b.logits_rows = ROWS;
+    b.row_stride = s->stride;
+    b.params = params;
+    b.index = index;
+    b.tokens.buffer = out[0];
+    b.status.buffer = out[1];
+    cl_command_queue queue = lms_context_queue(s->context);
+    check(lms_sampler_run(s->sampler, queue, &b, 0, NULL, NULL), "lms_sampler_run");
+    check(clEnqueueReadBuffer(queue, out[0], CL_TRUE, 0, sizeof tokens, tokens, 0, NULL, NULL),
+          "clEnqueueReadBuffer");
+    check(clEnqueueReadBuffer(queue, out[1], CL_TRUE, 0, sizeof status, status, 0, NULL, NULL),
+          "clEnqueueReadBuffer");
+    for (int r = 0; r < MANY; ++r) printf(" %" PRIx32 " %" PRIx32, tokens[r], status[r]);
+    printf("\n");
+    for (size_t i = 0; i < COUNT(s->in); ++i) clReleaseMemObject(s->in[i]);
+    for (size_t i = 0; i < COUNT(s->out); ++i) clReleaseMemObject(s->out[i]);
+    for (size_t i = 0; i < COUNT(out); ++i) clReleaseMemObject(out[i]);
+}
+
+static void open_sampler(shapes *s, lms_dtype type, uint32_t team, uint32_t vocab)
+{
+    memset(&s->desc, 0, sizeof s->desc);
+    s->desc.vocab = vocab;
+    s->desc.max_rows = 32;
+    s->desc.logits = type;
+    s->desc.tokens = team == 8 ? LMS_INT64 : LMS_INT32;
+    s->desc.outputs = 15;
+    s->desc.work_items = team;
+    s->stride = vocab + GAP;
+    check(lms_sampler_create(s->context, &s->desc, &s->sampler), "lms_sampler_create");
 }
 
 int main(int argc, char **argv)
@@ -284,26 +336,28 @@ int main(int argc, char **argv)
     for (int type = LMS_FLOAT32; type <= LMS_BFLOAT16; ++type) {
         for (size_t t = 0; t < COUNT(teams); ++t) {
             for (size_t v = 0; v < COUNT(vocabs); ++v) {
-                memset(&s.desc, 0, sizeof s.desc);
-                s.desc.vocab = vocabs[v];
-                s.desc.max_rows = ROWS;
-                s.desc.logits = (lms_dtype)type;
-                s.desc.tokens = t == 1 ? LMS_INT64 : LMS_INT32;
-                s.desc.outputs = 15;
-                s.desc.work_items = teams[t];
-                s.stride = vocabs[v] + GAP;
                 /* A team of one does a row's tiles in a launch of their own, or not. */
                 setenv("LMS_SHAPE", v % 2 == 0 ? "fuse_from=1000000" : "fuse_from=1", 1);
-                check(lms_sampler_create(s.context, &s.desc, &s.sampler), "lms_sampler_create");
+                open_sampler(&s, (lms_dtype)type, teams[t], vocabs[v]);
                 /* The ways differ before the first kernel: every row case by each on one. */
                 for (int way = 0; way < WAYS; ++way) {
-                    if (way == HOST_RECORDS || vocabs[v] == 700) run_cases(&s, way);
+                    if (way != HOST_RECORDS && vocabs[v] != 700) continue;
+                    run_cases(&s, way, 0, COUNT(cases));
                 }
                 lms_sampler_destroy(s.sampler);
                 fflush(stdout);
             }
         }
     }
+    /* What only a team of one does: rows in runs; and searches by pivots, in long rows, with
+     * top-k and top-p over the list's room. */
+    setenv("LMS_SHAPE", "fuse_from=1", 1);
+    open_sampler(&s, LMS_FLOAT32, 1, 700);
+    for (size_t first = 0; first < COUNT(cases); first += 2 * ROWS) run_many(&s, cases + first);
+    lms_sampler_destroy(s.sampler);
+    open_sampler(&s, LMS_FLOAT32, 1, 8500);
+    run_cases(&s, HOST_RECORDS, 4, 12);
+    lms_sampler_destroy(s.sampler);
     lms_context_destroy(s.context);
     return EXIT_SUCCESS;
 }
