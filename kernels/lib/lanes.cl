@@ -13,8 +13,9 @@
 /* For what compilers would call once a tile, loading its constants anew each time. */
 #define LMS_INLINE __attribute__((always_inline))
 
-/* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. */
-#if LMS_TEAM == 1 && defined(__clang__)
+/* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. No
+ * SPIR: what runs it (Oclgrind, for one) may not know of this. */
+#if LMS_TEAM == 1 && defined(__clang__) && !defined(__SPIR__) && !defined(__SPIR64__)
 #define LMS_PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #else
 #define LMS_PREFETCH(p)
