@@ -20,8 +20,7 @@ float lms_logit_gap(const lms_row *row, uint token)
 lms_floats lms_mass_floats(lms_unit unit, lms_ints w)
 {
     const lms_floats rounded = LMS_V(convert_float)(lms_rounded(unit, w));
-    const uint up = unit.shift < LMS_GUARD_BITS ? LMS_GUARD_BITS - unit.shift : 0;
-    return rounded * (float)(1u << up);
+    return rounded * (float)(1u << lms_rounded_shift(unit));
 }
 
 /* Processed probabilities of the own tiles; zeros where `mass` is 0. */

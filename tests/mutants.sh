@@ -12,7 +12,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 only=${1:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
-tests=(test_sample test_cuts test_doors test_uniforms test_repeat test_dtypes test_fuzz)
+tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
+    test_uniforms test_repeat test_dtypes test_fuzz)
 survivors=0
 tried=0
 
@@ -23,7 +24,7 @@ export CMOCKA_TEST_ABORT=1
 ulimit -c 0
 
 build() {
-    cmake --build "$work/build" -j "$(nproc)" >"$work/build.log" 2>&1 || {
+    cmake --build "$work/build" -j "$(nproc)" --target "$@" >"$work/build.log" 2>&1 || {
         cat "$work/build.log" >&2
         exit 1
     }
@@ -45,10 +46,10 @@ find_failure() {
     done
 }
 
-# mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE. TEST is where it should
-# show; the others are tried after it.
+# mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE. The tests take the shared
+# library, so they stay. TEST is where it should show; the others are tried after it.
 mutant() {
-    local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-test_sample} rest=() test
+    local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-test_runs} rest=() test
     [[ $name == *"$only"* ]] || return 0
     tried=$((tried + 1))
     cp "$file" "$work/original"
@@ -60,7 +61,7 @@ mutant() {
     for test in "${tests[@]}"; do
         [[ $test == "$first" ]] || rest+=("$test")
     done
-    build
+    build lmsample
     find_failure "$first" "${rest[@]}"
     if [[ -n $caught ]]; then
         printf '%-46s caught by %s\n' "$name" "$caught"
@@ -72,51 +73,140 @@ mutant() {
     rm -rf -- "$work/cache"
 }
 
-cp -r "$root"/{CMakeLists.txt,include,host,kernels,tests} "$work"
-cmake -B "$work/build" -S "$work" -DLMS_BUILD_EXAMPLES=OFF -DLMS_BUILD_BENCH=OFF >/dev/null
-build
+cp -r "$root"/{CMakeLists.txt,LICENSE,README.md,cli,cmake,docs,examples,host,include,kernels} \
+    "$root"/{python,tests} "$work"
+cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF >/dev/null
+build lmsample "${tests[@]}" test_distribution
 
 # The order of tokens, and what takes part in it
-mutant 'a tie at the cut goes to nobody' lib/row.cl \
-    's/(keys == cut.key) & (ids <= cut.id)/(keys == cut.key) \& (ids < cut.id)/' test_cuts
+mutant 'a tie at the cut goes to nobody' lib/order.cl \
+    's/+ LMS_LANE_IDS <= (lms_uints)(cut.id)/+ LMS_LANE_IDS < (lms_uints)(cut.id)/' test_cuts
 mutant 'the draw forgets the last kept tie' lib/order.cl \
     's/key == cut.key && id <= cut.id/key == cut.key \&\& id < cut.id/'
+mutant 'a group that begins with the last token' lib/draw.cl \
+    's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/' test_cuts
+mutant 'an attempt at the last token' lib/tries.cl \
+    's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/'
 mutant 'of two cuts the looser' lib/order.cl \
     's/lms_keeps(a, b.key, b.id) ? b : a/lms_keeps(a, b.key, b.id) ? a : b/'
 mutant 'NaN has a key' lib/order.cl \
-    's/return select(lms_keys8_unchecked(x), .*/return lms_keys8_unchecked(x);/'
+    's/return magnitude > LMS_KEY_INF ? (lms_ints)(LMS_NEVER) : keys;/return keys;/'
 mutant '+inf is dead to the draw' lib/order.cl \
     's/if (magnitude > LMS_KEY_INF) return/if (magnitude >= LMS_KEY_INF) return/'
 mutant '-0 below +0' lib/order.cl \
-    's/return (lms_magnitudes8(x) ^ sign) - sign;/return lms_magnitudes8(x) ^ sign;/'
+    's/keys = (magnitude ^ sign) - sign;/keys = magnitude ^ sign;/'
 
-# The read of the logits
+# The read of the logits. What maxima by comparing floats do with zeros and subnormals cannot be
+# shown on a device that has subnormals: there the other way gives the same keys.
 mutant 'the last token is lost' lib/dtype.cl 's/i + j < end/i + j + 1 < end/'
-mutant 'NaN is not reported' tile.cl '/[*]seen = LMS_ROW_NAN_SEEN;/d'
-mutant 'the tail of a tile has no mass' lib/measure.cl \
-    's/at < tile \* LMS_TILE + LMS_TILE;/at < tile * LMS_TILE + LMS_TILE - LMS_GROUP;/'
 mutant 'bfloat16 shifted wrongly' lib/dtype.cl 's/(uint)row\[i\] << 16/(uint)row[i] << 15/' \
     test_dtypes
+mutant 'vectors of bfloat16 shifted wrongly' lib/dtype.cl \
+    's/(0, row + i)) << 16/(0, row + i)) << 15/' test_dtypes
+mutant 'NaN is not reported' lib/block.cl '/[*]seen = LMS_ROW_NAN_SEEN;/d' test_tiles
+mutant 'NaN is not reported by big teams' tile.cl '/ seen = LMS_ROW_NAN_SEEN;/d' test_tiles
+mutant 'NaN in a block' lib/block.cl '/[*]odd |= nan/d' test_tiles
+mutant 'NaN in all groups of a block but one' lib/block.cl \
+    's/nan |= (a != a) | (b != b)/nan = (a != a) | (b != b)/' test_tiles
+mutant 'NaN in one half of a group' lib/block.cl 's/(a != a) | (b != b)/(a != a)/' test_tiles
+mutant 'maxima of other groups' lib/block.cl 's/(even.hi, odd.hi)/(even.hi, odd.lo)/'
+mutant 'a block goes beyond the row' lib/block.cl 's/min(end, whole)/end/' test_tiles
+mutant 'the last tiles have no maximum' lib/part.cl '/for (; i < row->last; ++i) largest = /d'
+
+# Sums of tiles
+mutant 'the tail of a tile has no mass' lib/measure.cl \
+    's/at < min(begin + LMS_TILE, vocab)/at < min(begin + LMS_TILE - LMS_GROUP, vocab)/' \
+    test_tiles
+mutant 'the tail of a whole tile has no mass' lib/measure.cl \
+    's/i < LMS_TILE; i += 4/i < LMS_TILE - 4 * LMS_LANES; i += 4/' test_tiles
+mutant 'all sums of a block in one unit' lib/block.cl 's/scale, h\[i\])/scale, h[0])/' \
+    test_tiles
+mutant 'sums of a block without C' lib/block.cl \
+    's/(lms_rints(fma(top, .* == 0.0f);/(top == top);/' test_tiles
+mutant 'sums of big teams in one unit' tile.cl \
+    's/lms_largest_of(keys + own, /lms_largest_of(keys, /' test_tiles
+mutant 'sums of big teams lack a vector' tile.cl \
+    's/(uint i = 0; i < LMS_TILE_ITEMS; ++i) {/(uint i = 1; i < LMS_TILE_ITEMS; ++i) {/' \
+    test_tiles
 
 # Numbers
 mutant 'one guard bit less' lib/number.cl 's/LMS_GUARD_BITS 13u/LMS_GUARD_BITS 12u/'
-mutant 'masses are rounded down' lib/number.cl 's/(r + (1ul << (down - 1))) >> down/r >> down/'
+mutant 'masses are rounded down' lib/number.cl \
+    's/(LMS_V(as_uint)(w) + (1u << (down - 1))) >> down/LMS_V(as_uint)(w) >> down/' test_heads
+mutant 'masses far below a unit' lib/number.cl 's/if (down > 30) return/if (down > 60) return/'
+mutant 'masses in the list are rounded down' lib/list.cl 's/(w + half_unit) >> max/w >> max/' \
+    test_heads
+mutant 'masses in the list far below a unit' lib/list.cl \
+    's/down > 30 ? (lms_ints)(0)/down > 60 ? (lms_ints)(0)/' test_heads
 mutant 'scales are rounded down' lib/number.cl 's/(q + (1ul << (h - 1))) >> h/q >> h/'
 
 # Cuts
 mutant 'a tie too many from the list' lib/select.cl 's/sum >= stop) break/sum > stop) break/' \
     test_cuts
 mutant 'a tie too many from the row' lib/select.cl \
-    's/i < 8 && sum < stop/i < 8 \&\& sum <= stop/' test_cuts
+    's/ties && sum < stop; ties/ties \&\& sum <= stop; ties/' test_cuts
+mutant 'the last key of an interval' lib/select.cl 's/(keys <= f->high)/(keys < f->high)/'
 mutant 'top-p is rounded up where it is exact' lib/filter.cl \
     's/whole + (rest != 0)/whole + 1/' test_cuts
 mutant 'min-p keeps a key too many' lib/filter.cl \
     's/lms_cut_at((int)above, UINT_MAX)/lms_cut_at((int)below, UINT_MAX)/' test_cuts
+mutant 'top-p without the end of its base' lib/begin.cl 's/t->base.key - 1/t->base.key/' \
+    test_cuts
 mutant 'more candidates than the list holds' lib/next.cl \
     's/if (t->listed > LMS_LIST)/if (t->listed > LMS_LIST + 1)/' test_cuts
 mutant 'ties with the k-th are cut' lib/begin.cl '/LMS_TOP_K_TIES) cut.id/d' test_cuts
-mutant 'filters always after temperature' lib/begin.cl \
-    's/t->p.flags & LMS_TEMPERATURE_LAST ? 1.0f : //'
+mutant 'filters always after temperature' lib/task.cl \
+    's/p->flags & LMS_TEMPERATURE_LAST ? 1.0f : p->temperature/p->temperature/'
+
+# The list of a work-item that is alone. That ends at 0 or at subnormals are left to keys cannot
+# be shown on a device that has subnormals.
+mutant 'a group too few above the head' lib/alone.cl \
+    's/lms_key_with(keys, n, k, /lms_key_with(keys, n, k - 1, /' test_tiles
+mutant 'the first key of the list' lib/alone.cl 's/(long)f->high + 1;/(long)f->high;/' \
+    test_heads
+mutant 'the end of the list is not searched' lib/alone.cl \
+    '/if (row->list_key\[i\] >= key) rest/d' test_heads
+mutant 'the list reaches its target too late' lib/alone.cl \
+    's/f, n, middle) >= target/f, n, middle) > target/' test_heads
+mutant 'ties of the list without those above' lib/alone.cl \
+    's/target - lms_listed_from(row, f, n, above)/target/' test_heads
+mutant 'all masses of the list' lib/alone.cl \
+    's/row->list_mass + i) & mask;/row->list_mass + i);/' test_heads
+mutant 'no masses for top-p of top-k' lib/part.cl 's/t->f.by_mass || t->weigh/t->f.by_mass/' \
+    test_heads
+mutant 'the first token of an interval' lib/list.cl \
+    's/x > (lms_floats)(high)/x >= (lms_floats)(high)/' test_heads
+mutant 'the first key of an interval' lib/list.cl 's/keys > f->high/keys >= f->high/' test_heads
+mutant 'the list has the tokens above it' lib/list.cl 's/in & ~over & /in \& /' test_heads
+mutant 'NaN is above the list' lib/list.cl \
+    's/x > (lms_floats)(high)/~(x <= (lms_floats)(high))/' test_heads
+mutant 'tokens above the list are not counted' lib/list.cl '/[*]above -= over;/d' test_heads
+mutant 'tokens above the list are forgotten' lib/next.cl '/t->f.before = (ulong)above;/d' \
+    test_heads
+mutant 'the k-th is never above the list' lib/next.cl \
+    's/if ((ulong)above < t->f.target)/if (true)/' test_heads
+mutant 'a list that is full has all above it' lib/next.cl \
+    's/if (sum > LMS_LIST) {/if (false) {/' test_heads
+mutant 'top-p of a list without its head' lib/next.cl \
+    's/t->for_k && !t->weigh && /t->for_k \&\& /' test_heads
+
+# Pivots. That a pivot is never 0 or subnormal cannot be shown on a device that has subnormals;
+# what the sample of the row says shows in no result.
+mutant 'measures above pivots add up' lib/pivot.cl \
+    's/f->before = p.above/f->before += p.above/' test_flat
+mutant 'pivots without the short tile' lib/pivot.cl \
+    '/^    lms_pivot_rest(row, scaled, f, &p);/d' test_flat
+mutant 'masses at a pivot are above it' lib/pivot.cl \
+    's/(v > (lms_floats)(pivot\[j\]))/(v >= (lms_floats)(pivot[j]))/' test_flat
+mutant 'tokens at a pivot are above it' lib/pivot.cl \
+    's/v > (lms_floats)(lms_logit_of/v >= (lms_floats)(lms_logit_of/' test_flat
+mutant 'a short tile at a pivot is above it' lib/pivot.cl \
+    's/(keys > p->key\[j\])/(keys >= p->key[j])/' test_flat
+mutant 'tiles below the first pivot' lib/pivot.cl 's/p->key\[LMS_PIVOTS - 1\]/p->key[0]/' \
+    test_flat
+mutant 'masses above pivots not rounded' lib/pivot.cl \
+    's/ && unit.shift <= LMS_GUARD_BITS;/;/' test_flat
+mutant 'masses above pivots without C' lib/pivot.cl 's/ && unit.c == 0.0f//' test_tiles
 
 # Work-items that share a row
 mutant 'tiles beyond an even share' lib/row.cl \
@@ -124,28 +214,55 @@ mutant 'tiles beyond an even share' lib/row.cl \
 mutant 'the carry between halves of a bin' lib/team.cl 's/(old + low < low ? 1u : 0u)/0u/' \
     test_cuts
 mutant 'two work-items forget each other' lib/next.cl \
-    's/LMS_TEAM > 1 ? LMS_STEP_PREFIX/LMS_TEAM > 2 ? LMS_STEP_PREFIX/'
+    's/LMS_TEAM > 1 ? LMS_STEP_PREFIX/LMS_TEAM > 2 ? LMS_STEP_PREFIX/' test_sample
 mutant 'the last accepted attempt of a round' lib/draw.cl \
     's/(long)(INT_MAX - attempt) << 32/(long)attempt << 32/'
+
+# Rows that share a work-item
+mutant 'the rows that no run is full of' sample.cl \
+    's/(rows + get_num_groups(0) - 1) \/ /rows \/ /'
+mutant 'the last run goes beyond the batch' sample.cl \
+    's/r < min((team + 1) \* per, (ulong)rows)/r < (team + 1) * per/'
+mutant 'runs that share a workspace' sample.cl 's/own_slots ? r : team/own_slots ? r : 0/'
+mutant 'tiles in the workspace of another row' sample.cl \
+    's/c->sums, slot, c->vocab/c->sums, r, c->vocab/'
+mutant 'rows reported on without their workspace' ../host/run.c \
+    's/is_fused(s, b) && wanted_outputs(b) == 0/is_fused(s, b)/'
 
 # The draw
 mutant 'the last group is a whole one' lib/row.cl \
     's/min(LMS_GROUP, row->vocab - begin)/LMS_GROUP/'
+mutant 'a second tile in the unit of the first' lib/draw.cl \
+    's/lms_mass_of_sum((uint)shift\[j + 1\]/lms_mass_of_sum((uint)shift[j]/' test_flat
+mutant 'a second tile begins with the first' lib/draw.cl \
+    '/^        row->sums\[tile + 1\] = own;/d' test_flat
 mutant 'a draw depends on its place' sample.cl \
-    's/task.source.step = task.p.step;/task.source.step = task.p.step + r;/' test_repeat
+    's/task.source.step = task.p.step;/task.source.step = task.p.step + r;/'
 mutant 'every attempt is accepted' lib/draw.cl \
-    's/rest - slot \* (ulong)b\[g\] < (ulong)lms_weight(scaled, unit, x)/true/' \
-    test_distribution
-mutant 'the bound is the weight' lib/draw.cl 's/(w + (w >> 20) + 2)/(w + 2)/'
+    's/slot.height < (uint)lms_weight(unit, x)/true/'
+mutant 'every attempt of a vector is accepted' lib/tries.cl \
+    's/kept & low & made/kept \& made/' test_distribution
+mutant 'attempts at tokens that are cut' lib/tries.cl 's/kept & low & made/low \& made/'
+mutant 'the last accepted attempt of a vector' lib/tries.cl \
+    's/31 - clz(found & -found)/31 - clz(found)/'
+mutant 'attempts of which one has the tile of another' lib/tries.cl \
+    's/b = t->tile\[i + 1\]/b = t->tile[i]/' test_heads
+mutant 'attempts at the end of a short tile' lib/tries.cl \
+    's/\* lms_group_size(row, tile \* LMS_TILE_GROUPS + g)/* LMS_GROUP/'
+mutant 'the bound is the weight' lib/draw.cl 's/(w + (w >> 20) + 2)/(w + 2)/' \
+    test_uniforms
 mutant 'supplies have no end' lib/next.cl 's/t->source.attempts < LMS_ATTEMPTS)/false)/' \
+    test_uniforms
+# Either of the two edits alone shows in no result.
+mutant 'attempts behind a supply' lib/tries.cl \
+    's/min(from + i, source->attempts - 1)/from + i/; s/kept & low & made/kept \& low/' \
     test_uniforms
 
 # What is written
-mutant 'probabilities behind the row' report.cl 's/if (at + 8 <= row->vocab)/if (true)/'
-mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/' \
-    test_doors
+mutant 'probabilities behind the row' report.cl 's/if (at + LMS_LANES <= row->vocab)/if (true)/'
+mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/'
 mutant 'an index one too large' sample.cl \
-    's/(ulong)source_row >= logits_rows/(ulong)source_row > logits_rows/' test_doors
+    's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
 mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_ROW_FLAGS)/if (p.flags \& ~31u)/' \
     test_doors
 

@@ -7,8 +7,11 @@
 uint lms_count_above(__global const int *keys, uint n, int key)
 {
     lms_ints count = (lms_ints)(0);
+    const lms_ints one = lms_ones(n);
     uint i = 0, rest = 0;
-    for (; i + LMS_LANES <= n; i += LMS_LANES) count -= LMS_V(vload)(0, keys + i) > key;
+    for (; i + LMS_LANES <= n; i += LMS_LANES) {
+        count += (LMS_V(vload)(0, keys + i) > key) & one;
+    }
     for (; i < n; ++i) rest += keys[i] > key;
     return rest + (uint)lms_sum(count);
 }
@@ -43,11 +46,12 @@ ulong lms_listed_from(const lms_row *row, const lms_search *f, uint n, long key)
 {
     lms_ints count = (lms_ints)(0);
     LMS_V(ulong) mass = (LMS_V(ulong))(0);
+    const lms_ints one = lms_ones(row->vocab);
     uint i = 0;
     ulong rest = 0;
     for (; i + LMS_LANES <= n; i += LMS_LANES) {
         const lms_ints in = LMS_V(vload)(0, row->list_key + i) >= (lms_ints)((int)key);
-        count -= in;
+        count += in & one;
         if (f->by_mass) {
             const LMS_V(ulong) mask = LMS_V(as_ulong)(LMS_V(convert_long)(in));
             mass += LMS_V(vload)(0, row->list_mass + i) & mask;

@@ -18,7 +18,7 @@
 #if LMS_TEAM == 1 && defined(__clang__) && !defined(__SPIR__) && !defined(__SPIR64__)
 #define LMS_PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #else
-#define LMS_PREFETCH(p)
+#define LMS_PREFETCH(p) ((void)(p))
 #endif
 #define LMS_LINE (64 / sizeof(lms_logit)) /* logits in a cache line */
 
@@ -84,6 +84,10 @@ bool lms_any(lms_ints m)
 #endif
     return (u.x | u.y | u.z | u.w) != 0;
 }
+
+/* Ones to count comparisons with, `some` not being 0: what compilers make of a constant one, a
+ * conversion of the comparison, is wrong on Oclgrind. */
+lms_ints lms_ones(uint some) { return (lms_ints)((int)min(some, 1u)); }
 
 int8 lms_fold(lms_ints v)
 {

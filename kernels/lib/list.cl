@@ -13,6 +13,7 @@ LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint
                                    bool by_floats, lms_ints *above)
 {
     const float low = lms_logit_of(f->low), high = lms_logit_of(f->high);
+    const lms_ints one = lms_ones(row->vocab);
     lms_ints bits = (lms_ints)(0);
 #pragma unroll
     for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
@@ -20,7 +21,7 @@ LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint
         const lms_ints keys = lms_keys(x);
         const lms_ints over = by_floats ? x > (lms_floats)(high) : keys > f->high;
         const lms_ints in = by_floats ? x > (lms_floats)(low) : keys > f->low;
-        *above -= over;
+        *above += over & one;
         bits |= in & ~over & LMS_V(as_int)((lms_uints)(1) << (LMS_LANE_IDS + i));
     }
     return bits;

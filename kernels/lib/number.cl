@@ -206,10 +206,10 @@ lms_uints lms_rounded(lms_unit t, lms_ints w)
     return (LMS_V(as_uint)(w) + (1u << (down - 1))) >> down;
 }
 
-ulong lms_mass_of_rounded(lms_unit t, ulong sum)
-{
-    return t.shift <= LMS_GUARD_BITS ? sum << (LMS_GUARD_BITS - t.shift) : sum;
-}
+/* max(), not a condition: what compilers make of that is unknown to Oclgrind. */
+uint lms_rounded_shift(lms_unit t) { return (uint)max((int)LMS_GUARD_BITS - (int)t.shift, 0); }
+
+ulong lms_mass_of_rounded(lms_unit t, ulong sum) { return sum << lms_rounded_shift(t); }
 
 /* Of a sum of weights, rounded down. */
 ulong lms_mass_of_sum(uint shift, ulong sum)

@@ -126,6 +126,7 @@ void lms_pivot_masses(const lms_row *row, const lms_scaled *scaled, lms_pivots *
 
 void lms_pivot_counts(const lms_row *row, lms_pivots *p)
 {
+    const lms_ints one = lms_ones(row->vocab);
     lms_ints count[LMS_PIVOTS];
 #pragma unroll
     for (uint j = 0; j < LMS_PIVOTS; ++j) count[j] = (lms_ints)(0);
@@ -136,7 +137,7 @@ void lms_pivot_counts(const lms_row *row, lms_pivots *p)
             const lms_floats v = lms_load_lanes(x, at);
 #pragma unroll
             for (uint j = 0; j < LMS_PIVOTS; ++j) {
-                count[j] -= v > (lms_floats)(lms_logit_of(p->key[j]));
+                count[j] += (v > (lms_floats)(lms_logit_of(p->key[j]))) & one;
             }
         }
     }

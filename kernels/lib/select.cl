@@ -108,8 +108,7 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
     for (uint tile = row->first; tile < row->last; ++tile) {
         if (row->tile_keys[tile] <= f->low) continue;
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        const uint up = f->by_mass && unit.shift < LMS_GUARD_BITS
-                            ? LMS_GUARD_BITS - unit.shift : 0;
+        const uint up = f->by_mass ? lms_rounded_shift(unit) : 0;
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
             if (row->groups[tile * LMS_TILE_GROUPS + g] <= f->low) continue;
             const uint begin = tile * LMS_TILE + g * LMS_GROUP;
