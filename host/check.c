@@ -2,6 +2,7 @@
  * rule. */
 #include "../kernels/lib/params.h"
 
+#include "extent.h"
 #include "sampler.h"
 #include "status.h"
 
@@ -27,86 +28,6 @@ static lms_status params_fail(uint32_t row, const lms_row_params *p, uint32_t fi
                          (unsigned)row, (unsigned)p->flags, LMS_ROW_FLAGS);
     default: return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].reserved: is not 0", (unsigned)row);
     }
-}
-
-/* A view: `rows` rows of `columns` elements, `stride` apart. */
-typedef struct lmsi_extent {
-    const char *name;
-    lms_view view;
-    uint64_t rows;
-    uint64_t stride;
-    uint64_t columns;
-    uint64_t element;
-    int written;
-} lmsi_extent;
-
-static int mul_overflows(uint64_t a, uint64_t b, uint64_t *product)
-{
-    *product = a * b;
-    return a != 0 && *product / a != b;
-}
-
-/* Bytes from the buffer's begin to the view's end; 0 on overflow. */
-static uint64_t extent_bytes(const lmsi_extent *e)
-{
-    uint64_t elements = 0, bytes = 0;
-    if (e->rows == 0) return 1;
-    if (mul_overflows(e->rows - 1, e->stride, &elements)) return 0;
-    if (elements > UINT64_MAX - e->columns) return 0;
-    elements += e->columns;
-    if (elements > UINT64_MAX - e->view.offset) return 0;
-    elements += e->view.offset;
-    return mul_overflows(elements, e->element, &bytes) ? 0 : bytes;
-}
-
-static lms_status extent_check(const lms_sampler *s, const lmsi_extent *e)
-{
-    lms_status status = LMS_OK;
-    size_t size = 0;
-    cl_context context = NULL;
-    cl_mem_flags flags = 0;
-    cl_mem_object_type type = 0;
-    const uint64_t needed = extent_bytes(e);
-    const cl_int code =
-        clGetMemObjectInfo(e->view.buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
-    LMSI_FAIL_IF(code == CL_INVALID_MEM_OBJECT, LMS_E_ARGUMENT, "%s: is not a buffer", e->name);
-    LMSI_CL_NAMED(code, "clGetMemObjectInfo");
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_TYPE, sizeof type, &type, NULL));
-    LMSI_FAIL_IF(type != CL_MEM_OBJECT_BUFFER, LMS_E_ARGUMENT,
-                 "%s: is not a buffer, but a memory object of type 0x%x", e->name,
-                 (unsigned)type);
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_CONTEXT, sizeof context, &context, NULL));
-    LMSI_FAIL_IF(context != s->ctx->context, LMS_E_ARGUMENT,
-                 "%s: belongs to another cl_context than the sampler", e->name);
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_FLAGS, sizeof flags, &flags, NULL));
-    LMSI_FAIL_IF(e->written && (flags & CL_MEM_READ_ONLY), LMS_E_ARGUMENT,
-                 "%s: is written to, and was made CL_MEM_READ_ONLY", e->name);
-    LMSI_FAIL_IF(!e->written && (flags & CL_MEM_WRITE_ONLY), LMS_E_ARGUMENT,
-                 "%s: is read, and was made CL_MEM_WRITE_ONLY", e->name);
-    LMSI_FAIL_IF(
-        needed == 0 || needed > size, LMS_E_BUFFER_SIZE,
-        "%s: offset %llu + (%llu rows - 1) * stride %llu + %llu elements of %llu bytes need "
-        "%llu bytes; the buffer has %llu",
-        e->name, (unsigned long long)e->view.offset, (unsigned long long)e->rows,
-        (unsigned long long)e->stride, (unsigned long long)e->columns,
-        (unsigned long long)e->element, needed == 0 ? ~0ull : (unsigned long long)needed,
-        (unsigned long long)size);
-fail:
-    return status;
-}
-
-static lms_status queue_check(const lms_sampler *s, cl_command_queue queue)
-{
-    lms_status status = LMS_OK;
-    cl_context context = NULL;
-    cl_device_id device = NULL;
-    LMSI_FAIL_IF(queue == NULL, LMS_E_ARGUMENT, "queue: is NULL");
-    LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL));
-    LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL));
-    LMSI_FAIL_IF(context != s->ctx->context || device != s->ctx->id, LMS_E_ARGUMENT,
-                 "queue: is of another cl_context or device than the sampler");
-fail:
-    return status;
 }
 
 static lms_status doors_check(const lms_batch *b)
@@ -178,7 +99,7 @@ static lms_status extents_check(const lms_sampler *s, const lms_batch *b)
         if (e->view.buffer == NULL) continue;
         LMSI_FAIL_IF(all[i].output & ~s->desc.outputs, LMS_E_ARGUMENT,
                      "%s: the sampler was made without this output", e->name);
-        LMSI_TRY(extent_check(s, e));
+        LMSI_TRY(lmsi_extent_check(s->ctx, e));
     }
 fail:
     return status;
@@ -188,15 +109,9 @@ lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue, const 
                             cl_uint num_wait, const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(queue_check(s, queue));
+    LMSI_TRY(lmsi_queue_check(s->ctx, queue));
     LMSI_FAIL_IF(b == NULL, LMS_E_ARGUMENT, "batch: is NULL");
-    LMSI_FAIL_IF((num_wait == 0) != (wait_list == NULL), LMS_E_ARGUMENT,
-                 "num_wait: %u does not fit a wait list that is %sNULL", (unsigned)num_wait,
-                 wait_list == NULL ? "" : "not ");
-    for (cl_uint i = 0; i < num_wait; ++i) {
-        LMSI_FAIL_IF(wait_list[i] == NULL, LMS_E_ARGUMENT, "wait_list[%u]: is NULL",
-                     (unsigned)i);
-    }
+    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
     LMSI_FAIL_IF(b->rows > s->desc.max_rows, LMS_E_ARGUMENT, "rows: %u is above max_rows (%u)",
                  (unsigned)b->rows, (unsigned)s->desc.max_rows);
     LMSI_FAIL_IF(b->logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,

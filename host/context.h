@@ -3,6 +3,7 @@
 #define LMSI_CONTEXT_H
 
 #include "lmsample.h"
+#include "source.h"
 
 #include <pthread.h>
 
@@ -26,7 +27,7 @@ typedef struct lmsi_device {
 typedef struct lmsi_program {
     struct lmsi_program *next;
     char *prelude;
-    int with_report;
+    lmsi_kind kind;
     cl_program program;
 } lmsi_program;
 

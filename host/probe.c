@@ -1,5 +1,6 @@
 /* probe.c - the device's answers to kernels/probe.cl, against the right ones. */
-#include "sampler.h"
+#include "probe.h"
+
 #include "status.h"
 
 #define LMSI_PROBES 16
@@ -26,27 +27,41 @@ static const struct {
     {"share", 0x24facacdu},
 };
 
-lms_status lmsi_probe(lms_context *ctx, cl_program program)
+lms_status lmsi_ask(lms_context *ctx, cl_program program, const char *name,
+                    const float *operands, size_t operands_size, void *results,
+                    size_t results_size)
 {
-    static const float operands[3] = {1.000244140625f, 0.999755859375f, -1.00048828125f};
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
-    uint32_t results[LMSI_PROBES] = {0};
     cl_mem in = NULL, out = NULL;
-    cl_kernel kernel = clCreateKernel(program, "lms_probe", &code);
     const size_t one = 1;
-    LMSI_CL_NAMED(code, "clCreateKernel for lms_probe");
-    in = clCreateBuffer(ctx->context, CL_MEM_READ_ONLY, sizeof operands, NULL, &code);
+    cl_kernel kernel = clCreateKernel(program, name, &code);
+    LMSI_CL_NAMED(code, "clCreateKernel for a probe");
+    in = clCreateBuffer(ctx->context, CL_MEM_READ_ONLY, operands_size, NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
-    out = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, sizeof results, NULL, &code);
+    out = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, results_size, NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
-    LMSI_CL(clEnqueueWriteBuffer(ctx->queue, in, CL_TRUE, 0, sizeof operands, operands, 0, NULL,
+    LMSI_CL(clEnqueueWriteBuffer(ctx->queue, in, CL_TRUE, 0, operands_size, operands, 0, NULL,
                                  NULL));
     LMSI_CL(clSetKernelArg(kernel, 0, sizeof in, &in));
     LMSI_CL(clSetKernelArg(kernel, 1, sizeof out, &out));
     LMSI_CL(clEnqueueNDRangeKernel(ctx->queue, kernel, 1, NULL, &one, &one, 0, NULL, NULL));
-    LMSI_CL(clEnqueueReadBuffer(ctx->queue, out, CL_TRUE, 0, sizeof results, results, 0, NULL,
+    LMSI_CL(clEnqueueReadBuffer(ctx->queue, out, CL_TRUE, 0, results_size, results, 0, NULL,
                                 NULL));
+fail:
+    if (kernel != NULL) clReleaseKernel(kernel);
+    if (in != NULL) clReleaseMemObject(in);
+    if (out != NULL) clReleaseMemObject(out);
+    return status;
+}
+
+lms_status lmsi_probe(lms_context *ctx, cl_program program)
+{
+    static const float operands[3] = {1.000244140625f, 0.999755859375f, -1.00048828125f};
+    lms_status status = LMS_OK;
+    uint32_t results[LMSI_PROBES] = {0};
+    LMSI_TRY(lmsi_ask(ctx, program, "lms_probe", operands, sizeof operands, results,
+                      sizeof results));
     for (size_t i = 0; i < LMSI_PROBES; ++i) {
         LMSI_FAIL_IF(results[i] != expected[i].answer, LMS_E_UNSUPPORTED,
                      "device %s: %s gives 0x%08x, not 0x%08x, so its tokens would differ",
@@ -54,8 +69,5 @@ lms_status lmsi_probe(lms_context *ctx, cl_program program)
                      (unsigned)expected[i].answer);
     }
 fail:
-    if (kernel != NULL) clReleaseKernel(kernel);
-    if (in != NULL) clReleaseMemObject(in);
-    if (out != NULL) clReleaseMemObject(out);
     return status;
 }

@@ -31,10 +31,10 @@ static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_sh
 
 /* The program's text: the prelude, then every file behind a #line of its own, so that a
  * compiler's message names file and line. */
-static char *make_text(const char *prelude, int with_report)
+static char *make_text(const char *prelude, lmsi_kind kind)
 {
     const lmsi_source *files[LMSI_MAX_SOURCES];
-    const size_t count = lmsi_sources(with_report, files);
+    const size_t count = lmsi_sources(kind, files);
     size_t size = strlen(prelude) + 1;
     for (size_t i = 0; i < count; ++i) size += files[i]->size + strlen(files[i]->label) + 32;
     char *const text = malloc(size);
@@ -133,12 +133,12 @@ done:
     free(binaries);
 }
 
-static lms_status build(lms_context *ctx, const char *prelude, int with_report, cl_program *out)
+static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, cl_program *out)
 {
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     cl_program program = NULL;
-    char *const text = make_text(prelude, with_report);
+    char *const text = make_text(prelude, kind);
     char *const key = text == NULL ? NULL : make_key(ctx, text);
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
     if (ctx->cache_dir != NULL) program = from_cache(ctx, key);
@@ -165,7 +165,7 @@ fail:
 }
 
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
-                            const lmsi_shape *shape, int with_report, cl_program *out)
+                            const lmsi_shape *shape, lmsi_kind kind, cl_program *out)
 {
     lms_status status = LMS_OK;
     lmsi_program *entry = NULL;
@@ -174,16 +174,16 @@ lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type t
         return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
     pthread_mutex_lock(&ctx->lock);
     for (lmsi_program *p = ctx->programs; p != NULL; p = p->next) {
-        if (p->with_report == with_report && strcmp(p->prelude, prelude) == 0) {
+        if (p->kind == kind && strcmp(p->prelude, prelude) == 0) {
             *out = p->program;
             goto fail; /* found: status is LMS_OK */
         }
     }
     entry = calloc(1, sizeof *entry);
     LMSI_FAIL_IF(entry == NULL, LMS_E_MEMORY, "out of memory for a program");
-    LMSI_TRY(build(ctx, prelude, with_report, &entry->program));
+    LMSI_TRY(build(ctx, prelude, kind, &entry->program));
     entry->prelude = prelude;
-    entry->with_report = with_report;
+    entry->kind = kind;
     entry->next = ctx->programs;
     ctx->programs = entry;
     pthread_mutex_unlock(&ctx->lock);

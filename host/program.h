@@ -8,6 +8,6 @@
 /* The program for these logits, tokens and shape, from memory, from the disk cache, or built.
  * The context keeps it; nothing to release. */
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
-                            const lmsi_shape *shape, int with_report, cl_program *out);
+                            const lmsi_shape *shape, lmsi_kind kind, cl_program *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* sampler.c - making and unmaking a sampler: kernels, workspace, and one dry run. */
 #include "sampler.h"
 
+#include "probe.h"
 #include "program.h"
 #include "status.h"
 
@@ -133,7 +134,8 @@ static lms_status make_kernels(lms_sampler *s)
     cl_program program = NULL;
     const int report = s->desc.outputs != 0;
     LMSI_TRY(
-        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape, report, &program));
+        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape,
+                              report ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE, &program));
     LMSI_TRY(lmsi_probe(s->ctx, program));
     s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
     LMSI_CL_NAMED(code, "clCreateKernel for lms_tile_maxima");

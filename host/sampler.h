@@ -5,10 +5,7 @@
 #include "context.h"
 #include "shape.h"
 
-/* What the kernels fix; tile.cl, row.cl and select.cl have the same. */
-#define LMSI_TILE 256u
-#define LMSI_LIST 2048u
-#define LMSI_ENTRY_BYTES 16u
+/* What report.cl gets. */
 #define LMSI_OUTCOME_BYTES 32u
 
 /* Host records on their way to the device. They may be overwritten when `done` has
@@ -46,8 +43,5 @@ struct lms_sampler {
 lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
                             const lms_batch *batch, cl_uint num_wait,
                             const cl_event *wait_list);
-
-/* Does the device compute and lay out records as specified? */
-lms_status lmsi_probe(lms_context *ctx, cl_program program);
 
 #endif

@@ -1,24 +1,37 @@
 #include "source.h"
 
+/* What all programs begin with, and what each adds. */
 /* clang-format off */
-#define LMSI_SOURCE_LIST(X)                                                                \
+#define LMSI_ROW_LIST(X)                                                                   \
     X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
     X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
-    X(part) X(begin) X(next) X(block) X(tile) X(sample) X(probe)
+    X(part) X(begin) X(next) X(block) X(tile) X(probe)
+#define LMSI_SAMPLE_LIST(X) X(sample)
+#define LMSI_REPORT_LIST(X) X(report)
+#define LMSI_BEAM_LIST(X)                                                                  \
+    X(beam) X(score) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
+    X(pool) X(beam_advance) X(beam_results) X(beam_probe)
 /* clang-format on */
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;
-LMSI_SOURCE_LIST(LMSI_DECLARE)
-LMSI_DECLARE(report)
+LMSI_ROW_LIST(LMSI_DECLARE)
+LMSI_SAMPLE_LIST(LMSI_DECLARE)
+LMSI_REPORT_LIST(LMSI_DECLARE)
+LMSI_BEAM_LIST(LMSI_DECLARE)
 #undef LMSI_DECLARE
 
-size_t lmsi_sources(int with_report, const lmsi_source **files)
+size_t lmsi_sources(lmsi_kind kind, const lmsi_source **files)
 {
     size_t count = 0;
 #define LMSI_ADD(name) files[count++] = &lmsi_source_##name;
-    LMSI_SOURCE_LIST(LMSI_ADD)
-    if (with_report) {
-        LMSI_ADD(report)
+    LMSI_ROW_LIST(LMSI_ADD)
+    if (kind == LMSI_BEAM) {
+        LMSI_BEAM_LIST(LMSI_ADD)
+    } else {
+        LMSI_SAMPLE_LIST(LMSI_ADD)
+    }
+    if (kind == LMSI_SAMPLE_AND_REPORT) {
+        LMSI_REPORT_LIST(LMSI_ADD)
     }
 #undef LMSI_ADD
     return count;

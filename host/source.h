@@ -10,9 +10,16 @@ typedef struct lmsi_source {
     size_t size;
 } lmsi_source;
 
-/* The files of the sampling program, in order, without report.cl unless wanted. Returns how
- * many; `files` has room for LMSI_MAX_SOURCES. */
-#define LMSI_MAX_SOURCES 32
-size_t lmsi_sources(int with_report, const lmsi_source **files);
+/* The programs: what they are for. */
+typedef enum lmsi_kind {
+    LMSI_SAMPLE,
+    LMSI_SAMPLE_AND_REPORT,
+    LMSI_BEAM
+} lmsi_kind;
+
+/* The files of a program, in order. Returns how many; `files` has room for
+ * LMSI_MAX_SOURCES. */
+#define LMSI_MAX_SOURCES 40
+size_t lmsi_sources(lmsi_kind kind, const lmsi_source **files);
 
 #endif

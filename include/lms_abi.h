@@ -75,4 +75,68 @@ typedef struct lms_row_params {
 
 #define LMS_MAX_VOCAB 1048576u
 
+/* How one beam search goes. 96 bytes. Start from LMS_BEAM_PARAMS_INIT. Lengths count generated
+ * tokens unless they say otherwise. What a search finds depends on its logits and on this
+ * record alone. */
+typedef struct lms_beam_params {
+    lms_u64 seed;              /* names the search; for LMS_BEAM_STOCHASTIC and _SAMPLE       */
+    lms_f32 temperature;       /* in [2^-64, 2^64]                                            */
+    lms_f32 top_p;             /* > 0; >= 1 off                                               */
+    lms_f32 min_p;             /* at most 1; <= 0 off                                         */
+    lms_i32 top_k;             /* <= 0 or >= V off                                            */
+    lms_u32 filter_flags;      /* row flags: LMS_TEMPERATURE_LAST and the like                */
+    lms_u32 mode;              /* LMS_BEAM_SEARCH, _STOCHASTIC or _SAMPLE                     */
+    lms_u32 width;             /* N, beams: 1 .. lms_beam_desc.max_width                      */
+    lms_u32 groups;            /* diversity groups: divides width; 1 unless LMS_BEAM_SEARCH   */
+    lms_f32 diversity_penalty; /* Hamming, in nats for each earlier group's beam: >= 0        */
+    lms_f32 length_penalty;    /* scores are divided by length ^ this; finite                 */
+    lms_u32 length_counts;     /* LMS_LENGTH_...: what that length is                         */
+    lms_u32 early_stopping;    /* LMS_EARLY_...: when a search with N results is done         */
+    lms_u32 flags;             /* LMS_BEAM_KEEP_LIVE and the like                             */
+    lms_u32 prompt_length;     /* tokens of the prompt, for LMS_LENGTH_WITH_PROMPT            */
+    lms_u32 min_length;        /* tokens before the first at which a search may end           */
+    lms_u32 max_length;        /* 1 .. lms_beam_desc.max_length                               */
+    lms_u32 results;           /* sequences that are wanted: 1 .. width                       */
+    lms_u32 end_tokens;        /* how many: 0 .. lms_beam_desc.max_end_tokens                 */
+    lms_u32 reserved[4];       /* must be 0                                                   */
+} lms_beam_params;
+
+/* How a step picks candidates. */
+#define LMS_BEAM_SEARCH 0u     /* the best ones                                               */
+#define LMS_BEAM_STOCHASTIC 1u /* whole sequences are drawn without replacement (Kool et al.) */
+#define LMS_BEAM_SAMPLE 2u     /* each step draws without replacement (Hugging Face)          */
+#define LMS_BEAM_MODES 3u
+
+#define LMS_LENGTH_GENERATED 0u   /* generated tokens (Hugging Face, TensorRT-LLM)            */
+#define LMS_LENGTH_WITH_PROMPT 1u /* ... and the prompt's (vLLM)                              */
+#define LMS_LENGTH_NONE 2u        /* scores are not divided                                   */
+#define LMS_LENGTHS 3u
+
+#define LMS_EARLY_HEURISTIC 0u /* done when no live beam beats the worst result as it is      */
+#define LMS_EARLY_YES 1u       /* done as soon as there are N results                         */
+#define LMS_EARLY_NEVER 2u     /* done when no live beam can beat it at any length            */
+#define LMS_EARLY_OFF 3u       /* goes on to max_length (vLLM)                                */
+#define LMS_EARLIES 4u
+
+#define LMS_BEAM_KEEP_LIVE 1u          /* live beams compete with results at the end          */
+#define LMS_BEAM_END_ANY_RANK 2u       /* an end token counts at any rank of its beam         */
+#define LMS_BEAM_LENGTH_WITHOUT_END 4u /* lengths do not count the end token                  */
+#define LMS_BEAM_RENORMALIZE 8u        /* log-probabilities among what filters keep           */
+#define LMS_BEAM_FLAGS 15u             /* all of them                                         */
+
+#define LMS_BEAM_PRESET_HUGGING_FACE 0u
+#define LMS_BEAM_PRESET_TENSORRT_LLM LMS_BEAM_KEEP_LIVE
+/* With LMS_EARLY_OFF and LMS_LENGTH_WITH_PROMPT. */
+#define LMS_BEAM_PRESET_VLLM                                                                  \
+    (LMS_BEAM_KEEP_LIVE | LMS_BEAM_END_ANY_RANK | LMS_BEAM_LENGTH_WITHOUT_END)
+
+/* Request status: bits. LMS_ROW_NAN_SEEN and LMS_ROW_INF_SEEN are added, of this step's rows. */
+#define LMS_BEAM_DONE 1u   /* the search is over: its results are final                       */
+#define LMS_BEAM_EARLY 2u  /* ... by early_stopping                                           */
+#define LMS_BEAM_EMPTY 4u  /* ... because no beam of some group had a candidate               */
+
+#define LMS_MAX_BEAM_WIDTH 1024u
+#define LMS_MAX_CANDIDATES 4096u /* of one step: max(2, 1 + end tokens) * width                */
+#define LMS_MAX_BEAM_LENGTH 1048576u
+
 #endif /* LMS_ABI_H */

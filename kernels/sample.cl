@@ -7,7 +7,7 @@
  *   run  work-groups of LMS_TEAM: one a row, or, in teams of one, any number, which share the
  *        rows out in runs
  *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums for each
- *        team, or each row with own_slots, global
+ *        team, global
  *
  * A row is a sequence of supersteps: lms_part_of() does a work-item's part of one, lms_meet()
  * combines the parts, lms_next() decides on the next step, alike in all work-items.
@@ -20,23 +20,6 @@
  *   too many candidates for the list, or too little mass among them:
  *            [BASE ->] ROW_BINS .. -> COUNT -> LIST -> LIST_BINS ..   or   ROW_TIES -> ROW_WALK
  */
-
-#if LMS_TOKENS == 2
-typedef long lms_token;
-#else
-typedef int lms_token;
-#endif
-
-/* What the bins are to reach; 0 in a step that does not use them. */
-ulong lms_target_of_step(const lms_task *t)
-{
-    switch (t->step) {
-    case LMS_STEP_HEAD: return LMS_TEAM == 1 ? 0 : t->head.target - t->head.before;
-    case LMS_STEP_LIST_BINS:
-    case LMS_STEP_ROW_BINS: return t->f.target - t->f.before;
-    default: return 0;
-    }
-}
 
 /* A row that can be sampled, from MAXIMUM to DONE. */
 void lms_sample_row(lms_row *row, lms_task *t)
@@ -134,7 +117,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
                 __global const lms_row_params *params, ulong params_offset,
                 __global const uint *words, ulong words_offset, uint attempts, uint rows,
                 __global int *groups, __global int *tile_keys, __global const uint *seen,
-                uint chunks, uint with_tiles, uint own_slots, __global ulong *list,
+                uint chunks, uint with_tiles, __global ulong *list,
                 __global ulong *sums, __global lms_outcome *outcomes,
                 __global lms_token *tokens, ulong tokens_offset,
                 __global uint *status, ulong status_offset, uint has_status)
@@ -164,8 +147,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
 #else
     for (ulong r = team; r <= team; ++r) {
 #endif
-        const ulong slot = own_slots ? r : team;
-        const lms_outcome outcome = lms_do_row(&c, r, slot, rows, with_tiles, &shared);
+        const lms_outcome outcome = lms_do_row(&c, r, team, rows, with_tiles, &shared);
         if (lms_lane() != 0) continue;
         outcomes[r] = outcome;
         tokens[tokens_offset + r] = (lms_token)outcome.token;

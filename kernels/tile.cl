@@ -16,13 +16,16 @@
 #define LMS_CHUNK 32u
 #endif
 
-#if LMS_TEAM >= 32
-
 /* Of the work-items of a team. */
 typedef struct lms_tile_shared {
+#if LMS_TEAM >= 32
     int keys[LMS_TEAM];
     ulong sums[LMS_TEAM];
+#endif
+    uint seen;
 } lms_tile_shared;
+
+#if LMS_TEAM >= 32
 
 #define LMS_GROUP_ITEMS (LMS_GROUP / LMS_LANES)
 #define LMS_TILE_ITEMS (LMS_TILE / LMS_LANES)
@@ -78,6 +81,29 @@ uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last
 
 #endif
 
+/* One chunk of a row; *seen gets what was seen in it. */
+void lms_do_chunk(__global const lms_logit *x, uint vocab, uint chunk, const lms_tiles *tiles,
+                  __global uint *seen, __local lms_tile_shared *shared)
+{
+    const uint all_tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
+    const uint first = chunk * LMS_CHUNK, last = min(first + LMS_CHUNK, all_tiles);
+#if LMS_TEAM < 32
+    const uint nan = lms_do_tiles(x, vocab, first, last, tiles);
+#else
+    const uint nan = lms_do_tiles(x, vocab, first, last, tiles, shared);
+#endif
+#if LMS_TEAM == 1
+    (void)shared;
+    *seen = nan;
+#else
+    if (get_local_id(0) == 0) shared->seen = 0;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (nan) atomic_or(&shared->seen, nan);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (get_local_id(0) == 0) *seen = shared->seen;
+#endif
+}
+
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong stride,
                      ulong logits_rows, uint vocab, __global const int *index,
@@ -85,29 +111,13 @@ void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong strid
                      ulong params_offset, __global int *groups, __global int *tile_keys,
                      __global ulong *sums, __global uint *seen)
 {
+    __local lms_tile_shared shared;
     const uint row = (uint)get_global_id(1);
     const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
-    const uint all_tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     const long source = has_index ? (long)index[index_offset + row] : (long)row;
     const lms_row_params p = params[params_offset + row];
     if (source < 0 || (ulong)source >= logits_rows) return;
-    __global const lms_logit *const x = logits + offset + (ulong)source * stride;
     const lms_tiles tiles = lms_tiles_of(groups, tile_keys, sums, row, vocab, &p);
-    const uint first = chunk * LMS_CHUNK, last = min(first + LMS_CHUNK, all_tiles);
-#if LMS_TEAM < 32
-    const uint nan = lms_do_tiles(x, vocab, first, last, &tiles);
-#else
-    __local lms_tile_shared shared;
-    const uint nan = lms_do_tiles(x, vocab, first, last, &tiles, &shared);
-#endif
-#if LMS_TEAM == 1
-    seen[(ulong)row * chunks + chunk] = nan;
-#else
-    __local uint any_nan;
-    if (get_local_id(0) == 0) any_nan = 0;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (nan) atomic_or(&any_nan, nan);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (get_local_id(0) == 0) seen[(ulong)row * chunks + chunk] = any_nan;
-#endif
+    lms_do_chunk(logits + offset + (ulong)source * stride, vocab, chunk, &tiles,
+                 seen + (ulong)row * chunks + chunk, &shared);
 }

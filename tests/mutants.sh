@@ -80,13 +80,13 @@ build lmsample "${tests[@]}" test_distribution
 
 # The order of tokens, and what takes part in it
 mutant 'a tie at the cut goes to nobody' lib/order.cl \
-    's/+ LMS_LANE_IDS <= (lms_uints)(cut.id)/+ LMS_LANE_IDS < (lms_uints)(cut.id)/' test_cuts
+    's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/' test_cuts
 mutant 'the draw forgets the last kept tie' lib/order.cl \
     's/key == cut.key && id <= cut.id/key == cut.key \&\& id < cut.id/'
 mutant 'a group that begins with the last token' lib/draw.cl \
-    's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/' test_cuts
+    's/lms_kept_of(cut, keys, ids)/lms_kept_of(cut, keys, ids + 1)/' test_cuts
 mutant 'an attempt at the last token' lib/tries.cl \
-    's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/'
+    's/LMS_V(vload)(0, t.id))/LMS_V(vload)(0, t.id) + 1)/'
 mutant 'of two cuts the looser' lib/order.cl \
     's/lms_keeps(a, b.key, b.id) ? b : a/lms_keeps(a, b.key, b.id) ? a : b/'
 mutant 'NaN has a key' lib/order.cl \
@@ -223,7 +223,7 @@ mutant 'the rows that no run is full of' sample.cl \
     's/(rows + get_num_groups(0) - 1) \/ /rows \/ /'
 mutant 'the last run goes beyond the batch' sample.cl \
     's/r < min((team + 1) \* per, (ulong)rows)/r < (team + 1) * per/'
-mutant 'runs that share a workspace' sample.cl 's/own_slots ? r : team/own_slots ? r : 0/'
+mutant 'runs that share a workspace' sample.cl 's/lms_do_row(&c, r, team, rows/lms_do_row(\&c, r, 0, rows/'
 mutant 'tiles in the workspace of another row' sample.cl \
     's/c->sums, slot, c->vocab/c->sums, r, c->vocab/'
 mutant 'rows reported on without their workspace' ../host/run.c \

@@ -10,16 +10,26 @@ typedef struct lms_tiles {
     float scale; /* of the sums */
 } lms_tiles;
 
-lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global ulong *sums,
-                       ulong row, uint vocab, const lms_row_params *p)
+lms_tiles lms_tiles_at(__global int *groups, __global int *tile_keys, __global ulong *sums,
+                       ulong row, uint vocab)
 {
     const ulong tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     lms_tiles t;
     t.groups = groups + row * tiles * LMS_TILE_GROUPS;
     t.keys = tile_keys + row * tiles;
     t.sums = sums + row * tiles;
+    t.with_sums = false;
+    t.scale = 0.0f;
+    return t;
+}
+
+/* Of a row that is sampled. */
+lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global ulong *sums,
+                       ulong row, uint vocab, const lms_row_params *p)
+{
+    lms_tiles t = lms_tiles_at(groups, tile_keys, sums, row, vocab);
     t.with_sums = lms_needs_total(p, vocab);
-    t.scale = t.with_sums ? lms_filter_scale(p) : 0.0f;
+    if (t.with_sums) t.scale = lms_filter_scale(p);
     return t;
 }
 
@@ -105,9 +115,7 @@ LMS_INLINE int8 lms_whole_tile(__global const lms_logit *x, int8 *odd)
 
 /* How far ahead of the maxima: some KiB, because hardware stops looking ahead at the end of a
  * page. What lies beyond the row is the next one, or nothing, which does no harm. */
-#ifndef LMS_AHEAD
 #define LMS_AHEAD 768u
-#endif
 
 LMS_INLINE void lms_prefetch_tile(__global const lms_logit *x)
 {

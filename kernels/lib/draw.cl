@@ -16,9 +16,7 @@ typedef struct lms_drawn {
  * tokens; 0 for others. */
 lms_uints lms_bounds_of(lms_ints w, lms_ints keys, lms_cut cut, lms_uints ids)
 {
-    const lms_ints in =
-        (keys > cut.key) | ((keys == cut.key) & (ids <= (lms_uints)(cut.id)));
-    return LMS_V(as_uint)((w + (w >> 20) + 2) & in);
+    return LMS_V(as_uint)((w + (w >> 20) + 2) & lms_kept_of(cut, keys, ids));
 }
 
 /* First tokens of the groups from a tile's first on. */
@@ -146,15 +144,14 @@ typedef struct lms_slot {
     uint height;
 } lms_slot;
 
-lms_slot lms_slot_at(const lms_row *row, const uint *bounds, uint tile, ulong place)
+/* Every group counts as whole: one that the vocabulary cuts short is the last that has slots,
+ * and `place` is below its end. */
+lms_slot lms_slot_at(const uint *bounds, ulong place)
 {
-    uint group = 0, size = LMS_GROUP;
+    uint group = 0;
     ulong begin = 0, end = 0;
     for (uint g = 0; g < LMS_TILE_GROUPS - 1; ++g) {
-        if ((tile + 1) * LMS_TILE > row->vocab) {
-            size = lms_group_size(row, tile * LMS_TILE_GROUPS + g);
-        }
-        end += (ulong)bounds[g] * size;
+        end += (ulong)bounds[g] * LMS_GROUP;
         group += place >= end;
         begin = place >= end ? end : begin;
     }
@@ -181,7 +178,7 @@ lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
     const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
     uint b[LMS_LANES];
     LMS_V(vstore)(bounds, 0, b);
-    const lms_slot slot = lms_slot_at(row, b, tile, place);
+    const lms_slot slot = lms_slot_at(b, place);
     lms_drawn drawn;
     drawn.id = tile * LMS_TILE + slot.token;
     const float x = lms_load(row->x, drawn.id);

@@ -1,4 +1,11 @@
-/* dtype.cl - how logits are stored: the only file that knows, and the only one that reads. */
+/* dtype.cl - how logits are stored: the only file that knows, and the only one that reads them;
+ * and what a token is. */
+
+#if LMS_TOKENS == 2
+typedef long lms_token;
+#else
+typedef int lms_token;
+#endif
 
 #if LMS_LOGITS == 1 /* float32 */
 typedef float lms_logit;

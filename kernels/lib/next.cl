@@ -197,3 +197,14 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
     default: break;
     }
 }
+
+/* What the bins are to reach; 0 in a step that does not use them. */
+ulong lms_target_of_step(const lms_task *t)
+{
+    switch (t->step) {
+    case LMS_STEP_HEAD: return LMS_TEAM == 1 ? 0 : t->head.target - t->head.before;
+    case LMS_STEP_LIST_BINS:
+    case LMS_STEP_ROW_BINS: return t->f.target - t->f.before;
+    default: return 0;
+    }
+}

@@ -217,12 +217,17 @@ ulong lms_mass_of_sum(uint shift, ulong sum)
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
 }
 
-/* K of section 9: ln of `mass` relative to the weight of the row's maximum. */
-float lms_log_mass(const lms_scaled *r, ulong mass)
+/* c of section 9: log2, times 2^32, of `mass` relative to the weight of the row's maximum. */
+long lms_lg_mass(const lms_scaled *r, ulong mass)
 {
     float z = 0.0f;
     if (!r->huge) z = fma(lms_logit_of(r->max_key), r->s, -r->h) - r->c;
-    const long c = lms_lg(mass) - ((long)(LMS_WEIGHT_BITS + LMS_GUARD_BITS) << 32) -
-                   (long)(z * 0x1p+32f);
-    return (float)c * 0x1.62e430p-33f;
+    return lms_lg(mass) - ((long)(LMS_WEIGHT_BITS + LMS_GUARD_BITS) << 32) -
+           (long)(z * 0x1p+32f);
+}
+
+/* K of section 9: the natural one. */
+float lms_log_mass(const lms_scaled *r, ulong mass)
+{
+    return (float)lms_lg_mass(r, mass) * 0x1.62e430p-33f;
 }

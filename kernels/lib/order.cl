@@ -60,9 +60,14 @@ bool lms_keeps(lms_cut cut, int key, uint id)
 
 lms_cut lms_tighter(lms_cut a, lms_cut b) { return lms_keeps(a, b.key, b.id) ? b : a; }
 
-/* Which of the tokens from `id` on a cut keeps: -1 where kept. */
+/* Which tokens a cut keeps: -1 where kept. */
+lms_ints lms_kept_of(lms_cut cut, lms_ints keys, lms_uints ids)
+{
+    return (keys > cut.key) | ((keys == cut.key) & (ids <= (lms_uints)(cut.id)));
+}
+
+/* Of those from `id` on. */
 lms_ints lms_kept(lms_cut cut, lms_ints keys, uint id)
 {
-    const lms_ints ids = (lms_ints)((lms_uints)(id) + LMS_LANE_IDS <= (lms_uints)(cut.id));
-    return (keys > cut.key) | ((keys == cut.key) & ids);
+    return lms_kept_of(cut, keys, (lms_uints)(id) + LMS_LANE_IDS);
 }

@@ -6,9 +6,8 @@
 
 uint lms_high(uint a, uint b) { return (uint)(((ulong)a * b) >> 32); }
 
-uint4 lms_attempt_words(ulong seed, ulong step, uint attempt)
+uint4 lms_counter_words(ulong seed, uint a, uint b, uint c, uint d)
 {
-    uint a = attempt, b = 0, c = (uint)step, d = (uint)(step >> 32);
     uint k = (uint)seed, l = (uint)(seed >> 32);
     for (uint round = 0; round < 10; ++round) {
         const uint hi0 = lms_high(0xD2511F53u, a), lo0 = 0xD2511F53u * a;
@@ -21,4 +20,9 @@ uint4 lms_attempt_words(ulong seed, ulong step, uint attempt)
         l += 0xBB67AE85u;
     }
     return (uint4)(a, b, c, d);
+}
+
+uint4 lms_attempt_words(ulong seed, ulong step, uint attempt)
+{
+    return lms_counter_words(seed, attempt, 0, (uint)step, (uint)(step >> 32));
 }

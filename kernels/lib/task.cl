@@ -19,7 +19,12 @@ typedef enum lms_step {
     LMS_STEP_ENVELOPE,   /* the own tiles' shares of the envelope                     */
     LMS_STEP_PREFIX,     /* sums of lower lanes onto the own prefix sums              */
     LMS_STEP_ATTEMPTS,
-    LMS_STEP_DONE
+    LMS_STEP_DONE,
+    /* What a beam's row goes through beside (offer.cl): */
+    LMS_STEP_OFFER_MASS, /* the mass that log-probabilities are relative to  */
+    LMS_STEP_OFFER_TALLY, /* how many tokens are worth listing                */
+    LMS_STEP_OFFER_LIST,  /* ... and which                                    */
+    LMS_STEP_OFFER_DRAW   /* one more drawn without replacement               */
 } lms_step;
 
 /* Which filters a row has. By bits, subnormals included: as integers, negative floats are

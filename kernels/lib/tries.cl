@@ -14,7 +14,7 @@ typedef struct lms_tries {
     uint height[LMS_LANES];
     float h[LMS_LANES];
     float c[LMS_LANES];
-    ulong within[LMS_LANES];                    /* second word */
+    ulong within[LMS_LANES]; /* second word */
     uint bounds[LMS_LANES][LMS_TILE_GROUPS];
 } lms_tries;
 
@@ -61,7 +61,7 @@ void lms_tries_tokens(const lms_row *row, lms_tries *t)
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
             slots += (ulong)t->bounds[i][g] * lms_group_size(row, tile * LMS_TILE_GROUPS + g);
         }
-        const lms_slot slot = lms_slot_at(row, t->bounds[i], tile, mul_hi(t->within[i], slots));
+        const lms_slot slot = lms_slot_at(t->bounds[i], mul_hi(t->within[i], slots));
         t->id[i] = tile * LMS_TILE + slot.token;
         t->height[i] = slot.height;
     }
@@ -87,9 +87,7 @@ long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong en
     const lms_floats h = LMS_V(vload)(0, t.h), c = LMS_V(vload)(0, t.c);
     const lms_ints w = lms_weights_at(scaled->s, h, c, logits);
     const lms_ints keys = lms_keys(logits);
-    const lms_uints ids = LMS_V(vload)(0, t.id);
-    const lms_ints kept =
-        (keys > cut.key) | ((keys == cut.key) & (ids <= (lms_uints)(cut.id)));
+    const lms_ints kept = lms_kept_of(cut, keys, LMS_V(vload)(0, t.id));
     const lms_ints low = LMS_V(as_int)(LMS_V(vload)(0, t.height)) < w;
     const lms_ints made = LMS_LANE_IDS < (lms_uints)(source->attempts - from);
     const uint found = lms_mask(kept & low & made);

@@ -1,0 +1,341 @@
+/* beam.c - making and unmaking a beam search: kernels, state, workspace, and one dry run. */
+#include "beam.h"
+
+#include "probe.h"
+#include "program.h"
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LMSI_DEFAULT_IN_FLIGHT 8u
+#define LMSI_MAX_IN_FLIGHT 64u
+
+enum {
+    KERNELS = 4
+};
+
+static cl_kernel *kernel_at(lms_beam *b, size_t i, const char **name)
+{
+    static const char *const names[KERNELS] = {"lms_beam_tiles", "lms_beam_rows",
+                                               "lms_beam_advance", "lms_beam_results"};
+    cl_kernel *const kernels[KERNELS] = {&b->tile_kernel, &b->rows_kernel, &b->advance_kernel,
+                                         &b->results_kernel};
+    *name = names[i];
+    return kernels[i];
+}
+
+static void release_kernels(lms_beam *b)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < KERNELS; ++i) {
+        cl_kernel *const kernel = kernel_at(b, i, &name);
+        if (*kernel != NULL) clReleaseKernel(*kernel);
+        *kernel = NULL;
+    }
+}
+
+/* Every buffer, and its bytes. */
+typedef struct lmsi_buffer {
+    const char *what;
+    cl_mem *mem;
+    uint64_t count;
+    uint64_t bytes; /* of one */
+} lmsi_buffer;
+
+enum {
+    BUFFERS = 18
+};
+
+static void list_buffers(lms_beam *b, lmsi_buffer out[BUFFERS])
+{
+    const uint64_t rows = b->row_slots, beams = b->desc.max_rows, slots = b->desc.max_requests;
+    const uint64_t width = b->desc.max_width, tiles = b->tiles, choices = b->max_choices;
+    const uint64_t links = width * b->desc.max_length, ends = b->desc.max_end_tokens;
+    const lmsi_buffer all[BUFFERS] = {
+        {"group maxima", &b->groups, rows, tiles * 8 * sizeof(cl_int)},
+        {"tile maxima", &b->tile_keys, rows, tiles * sizeof(cl_int)},
+        {"flags", &b->seen, rows, b->chunks * sizeof(cl_uint)},
+        {"candidates of a row", &b->list, rows, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"tile sums", &b->sums, rows, tiles * sizeof(cl_ulong)},
+        {"beams of a step", &b->entries, beams + slots, sizeof(lms_beam_entry)},
+        {"candidates", &b->candidates, beams, b->max_candidates * sizeof(lms_candidate)},
+        {"offers", &b->offers, beams, sizeof(lms_beam_offer)},
+        {"states", &b->states, slots, sizeof(lms_beam_state)},
+        {"end tokens", &b->ends, slots, (ends > 0 ? ends : 1) * sizeof(cl_int)},
+        {"groups", &b->beam_groups, slots, width * sizeof(lms_beam_group)},
+        {"live beams", &b->live, slots, width * sizeof(lms_beam_live)},
+        {"back pointers", &b->links, slots, links * sizeof(lms_beam_link)},
+        {"finished sequences", &b->pool, slots, width * sizeof(lms_hypothesis)},
+        {"choices", &b->choices, slots, choices * sizeof(lms_choice)},
+        {"sequences that finish", &b->finished, slots, 2 * choices * sizeof(lms_hypothesis)},
+        {"merged sequences", &b->merged, slots, width * sizeof(lms_hypothesis)},
+        {"entrants", &b->entrants, slots, 2 * width * sizeof(lms_beam_entrant)},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+static void free_stages(lms_beam *b)
+{
+    for (uint32_t i = 0; b->stages != NULL && i < b->desc.max_in_flight; ++i) {
+        if (b->stages[i].done != NULL) {
+            clWaitForEvents(1, &b->stages[i].done);
+            clReleaseEvent(b->stages[i].done);
+        }
+        free(b->stages[i].entries);
+        free(b->stages[i].ends);
+    }
+    free(b->stages);
+}
+
+void lms_beam_destroy(lms_beam *b)
+{
+    if (b == NULL) return;
+    lmsi_buffer buffers[BUFFERS];
+    if (b->last != NULL) {
+        clWaitForEvents(1, &b->last);
+        clReleaseEvent(b->last);
+    }
+    free_stages(b);
+    release_kernels(b);
+    list_buffers(b, buffers);
+    for (size_t i = 0; i < BUFFERS; ++i) {
+        if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
+    }
+    free(b->slots);
+    free(b);
+}
+
+static uint32_t choices_of(const lms_beam_desc *d)
+{
+    const uint64_t each = d->max_end_tokens > 1 ? 1 + (uint64_t)d->max_end_tokens : 2;
+    const uint64_t all = each * d->max_width;
+    return all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+}
+
+static lms_status types_check(const lms_beam_desc *d)
+{
+    lms_status status = LMS_OK;
+    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 &&
+                     d->logits != LMS_BFLOAT16,
+                 LMS_E_ARGUMENT, "logits: %d is not an lms_dtype", (int)d->logits);
+    LMSI_FAIL_IF((int)d->tokens != 0 && d->tokens != LMS_INT32 && d->tokens != LMS_INT64,
+                 LMS_E_ARGUMENT, "tokens: %d is not an lms_token_type", (int)d->tokens);
+    LMSI_FAIL_IF(d->reserved[0] != 0 || d->reserved[1] != 0, LMS_E_ARGUMENT,
+                 "reserved: is not 0");
+fail:
+    return status;
+}
+
+static lms_status desc_check(const lms_context *ctx, const lms_beam_desc *d)
+{
+    lms_status status = LMS_OK;
+    const uint64_t beams = (uint64_t)d->max_requests * d->max_width;
+    LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
+                 "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
+    LMSI_FAIL_IF(d->max_width < 1 || d->max_width > LMS_MAX_BEAM_WIDTH, LMS_E_ARGUMENT,
+                 "max_width: %u is not in 1..%u", (unsigned)d->max_width, LMS_MAX_BEAM_WIDTH);
+    LMSI_FAIL_IF(d->max_requests < 1 || beams > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_requests: %u is not in 1..%u, for max_width %u",
+                 (unsigned)d->max_requests, (unsigned)INT32_MAX / d->max_width,
+                 (unsigned)d->max_width);
+    LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_BEAM_LENGTH, LMS_E_ARGUMENT,
+                 "max_length: %u is not in 1..%u", (unsigned)d->max_length,
+                 LMS_MAX_BEAM_LENGTH);
+    LMSI_FAIL_IF(choices_of(d) > LMS_MAX_CANDIDATES, LMS_E_ARGUMENT,
+                 "max_end_tokens: %u gives max(2, 1 + %u) * max_width (%u) candidates, more "
+                 "than %u",
+                 (unsigned)d->max_end_tokens, (unsigned)d->max_end_tokens,
+                 (unsigned)d->max_width, LMS_MAX_CANDIDATES);
+    LMSI_FAIL_IF(d->max_rows > beams || (d->max_rows > 0 && d->max_rows < d->max_width),
+                 LMS_E_ARGUMENT,
+                 "max_rows: %u is not 0 or from max_width (%u) to max_requests * max_width "
+                 "(%llu)",
+                 (unsigned)d->max_rows, (unsigned)d->max_width, (unsigned long long)beams);
+    LMSI_FAIL_IF(d->max_in_flight > LMSI_MAX_IN_FLIGHT, LMS_E_ARGUMENT,
+                 "max_in_flight: %u is not in 0..%u", (unsigned)d->max_in_flight,
+                 LMSI_MAX_IN_FLIGHT);
+    LMSI_FAIL_IF((d->work_items & (d->work_items - 1)) != 0 || d->work_items > LMSI_MAX_TEAM ||
+                     d->work_items > ctx->device.max_work_items,
+                 LMS_E_ARGUMENT,
+                 "work_items: %u is not 0 or a power of two up to %u (the device's "
+                 "limit is %zu)",
+                 (unsigned)d->work_items, LMSI_MAX_TEAM, ctx->device.max_work_items);
+    LMSI_TRY(types_check(d));
+fail:
+    return status;
+}
+
+static lms_status make_buffer(lms_beam *b, const lmsi_buffer *buffer)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    const uint64_t most = b->ctx->device.max_alloc_bytes;
+    /* Counts are below 2^32, and so is all that a slot or a row has but its back pointers. */
+    LMSI_FAIL_IF(buffer->bytes > most || buffer->count * buffer->bytes > most,
+                 LMS_E_BUFFER_SIZE,
+                 "max_requests: %u requests of %u beams (at most %u in a step) of at most %u "
+                 "tokens out of %u need %llu times %llu bytes for %s; the device allocates at "
+                 "most %llu",
+                 (unsigned)b->desc.max_requests, (unsigned)b->desc.max_width,
+                 (unsigned)b->desc.max_rows, (unsigned)b->desc.max_length,
+                 (unsigned)b->desc.vocab, (unsigned long long)buffer->count,
+                 (unsigned long long)buffer->bytes, buffer->what, (unsigned long long)most);
+    *buffer->mem = clCreateBuffer(b->ctx->context, CL_MEM_READ_WRITE,
+                                  (size_t)(buffer->count * buffer->bytes), NULL, &code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
+    b->workspace += (size_t)(buffer->count * buffer->bytes);
+fail:
+    return status;
+}
+
+static lms_status make_stages(lms_beam *b)
+{
+    lms_status status = LMS_OK;
+    b->slots = calloc(b->desc.max_requests, sizeof *b->slots);
+    b->stages = calloc(b->desc.max_in_flight, sizeof *b->stages);
+    LMSI_FAIL_IF(b->slots == NULL || b->stages == NULL, LMS_E_MEMORY,
+                 "out of memory for %u slots", (unsigned)b->desc.max_requests);
+    for (uint32_t i = 0; i < b->desc.max_in_flight; ++i) {
+        lmsi_beam_stage *const stage = &b->stages[i];
+        stage->entries = calloc((size_t)b->desc.max_rows + b->desc.max_requests,
+                                sizeof *stage->entries);
+        stage->ends = calloc((size_t)b->desc.max_end_tokens + 1, sizeof *stage->ends);
+        LMSI_FAIL_IF(stage->entries == NULL || stage->ends == NULL, LMS_E_MEMORY,
+                     "out of memory for staging %u beams", (unsigned)b->desc.max_rows);
+    }
+fail:
+    return status;
+}
+
+static lms_status make_workspace(lms_beam *b)
+{
+    lms_status status = LMS_OK;
+    lmsi_buffer buffers[BUFFERS];
+    list_buffers(b, buffers);
+    for (size_t i = 0; i < BUFFERS; ++i) LMSI_TRY(make_buffer(b, &buffers[i]));
+    LMSI_TRY(make_stages(b));
+fail:
+    return status;
+}
+
+/* Makes the kernels; *limit is the largest team that all of them take. */
+static lms_status make_kernels(lms_beam *b, size_t *limit)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_program program = NULL;
+    LMSI_TRY(lmsi_program_get(b->ctx, b->desc.logits, b->desc.tokens, &b->shape, LMSI_BEAM,
+                              &program));
+    LMSI_TRY(lmsi_probe(b->ctx, program));
+    LMSI_TRY(lmsi_beam_probe(b->ctx, program));
+    *limit = LMSI_MAX_TEAM;
+    for (size_t i = 0; i < KERNELS; ++i) {
+        const char *name = NULL;
+        size_t own = 0;
+        cl_kernel *const kernel = kernel_at(b, i, &name);
+        *kernel = clCreateKernel(program, name, &code);
+        LMSI_CL_NAMED(code, name);
+        LMSI_CL(clGetKernelWorkGroupInfo(*kernel, b->ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
+                                         sizeof own, &own, NULL));
+        if (own < *limit) *limit = own;
+    }
+fail:
+    return status;
+}
+
+/* Halves a team that is the library's choice until the kernels take it. */
+static lms_status make_fitting_kernels(lms_beam *b)
+{
+    lms_status status = LMS_OK;
+    size_t limit = 0;
+    LMSI_TRY(make_kernels(b, &limit));
+    while (b->shape.team > limit) {
+        LMSI_FAIL_IF(b->desc.work_items != 0 || b->shape.team == 1, LMS_E_UNSUPPORTED,
+                     "work_items: %u is above the %zu that the kernels can have on %s",
+                     (unsigned)b->shape.team, limit, b->ctx->device.name);
+        b->shape.team /= 2;
+        release_kernels(b);
+        LMSI_TRY(make_kernels(b, &limit));
+    }
+fail:
+    return status;
+}
+
+/* One step and the results of a search that is done: runtimes compile or link a kernel when it
+ * is first enqueued, and a step must not wait for that. */
+static lms_status dry_run(lms_beam *b)
+{
+    lms_beam_params params = LMS_BEAM_PARAMS_INIT(1);
+    const uint32_t slot = 0;
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    lms_beam_batch batch = {.requests = 1, .slots = &slot};
+    lms_beam_output output = {.requests = 1, .slots = &slot, .max_results = 1};
+    cl_mem logits = NULL, results = NULL;
+    params.max_length = 1;
+    logits = clCreateBuffer(b->ctx->context, CL_MEM_READ_ONLY, b->desc.vocab * sizeof(cl_float),
+                            NULL, &code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
+    results = clCreateBuffer(b->ctx->context, CL_MEM_READ_WRITE,
+                             b->desc.max_length * sizeof(cl_long), NULL, &code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
+    batch.logits.buffer = logits;
+    batch.parents.buffer = batch.tokens.buffer = batch.done.buffer = results;
+    output.counts.buffer = output.lengths.buffer = output.tokens.buffer = results;
+    LMSI_TRY(lmsi_beam_open(b, b->ctx->queue, slot, &params, NULL, LMS_BEAM_DONE, 0, NULL,
+                            NULL));
+    LMSI_TRY(lms_beam_step(b, b->ctx->queue, &batch, 0, NULL, NULL));
+    LMSI_TRY(lms_beam_results(b, b->ctx->queue, &output, 0, NULL, NULL));
+    LMSI_TRY(lms_beam_close(b, slot));
+    LMSI_CL(clFinish(b->ctx->queue));
+fail:
+    if (logits != NULL) clReleaseMemObject(logits);
+    if (results != NULL) clReleaseMemObject(results);
+    return status;
+}
+
+/* Teams of one that do whole rows, one after the other, have a few places in the workspace for
+ * each core; all others one for each row. */
+static uint32_t row_slots_of(const lms_beam *b)
+{
+    const uint64_t runs = 8 * (uint64_t)b->ctx->device.units;
+    const uint64_t apart = b->shape.fuse_from > 0 ? b->shape.fuse_from - 1 : 0;
+    const uint64_t most = runs > apart ? runs : apart;
+    return b->shape.team == 1 && most < b->desc.max_rows ? (uint32_t)most : b->desc.max_rows;
+}
+
+lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out)
+{
+    lms_status status = LMS_OK;
+    lms_beam *b = NULL;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
+    LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
+    LMSI_TRY(desc_check(ctx, desc));
+    b = calloc(1, sizeof *b);
+    LMSI_FAIL_IF(b == NULL, LMS_E_MEMORY, "out of memory for a beam search");
+    b->ctx = ctx;
+    b->desc = *desc;
+    if ((int)b->desc.tokens == 0) b->desc.tokens = LMS_INT32;
+    if (b->desc.max_in_flight == 0) b->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
+    if (b->desc.max_rows == 0) b->desc.max_rows = desc->max_requests * desc->max_width;
+    LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &b->shape, NULL));
+    b->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
+    b->max_choices = choices_of(desc);
+    b->max_candidates = b->max_choices + desc->max_end_tokens;
+    LMSI_TRY(make_fitting_kernels(b));
+    b->row_slots = row_slots_of(b);
+    LMSI_TRY(make_workspace(b));
+    LMSI_TRY(dry_run(b));
+    *out = b;
+    return LMS_OK;
+
+fail:
+    lms_beam_destroy(b);
+    return status;
+}
+
+size_t lms_beam_workspace(const lms_beam *b) { return b == NULL ? 0 : b->workspace; }

@@ -1,0 +1,25 @@
+/* extent.h - does a call's data lie where it can: buffers, queue, wait list. */
+#ifndef LMSI_EXTENT_H
+#define LMSI_EXTENT_H
+
+#include "context.h"
+
+/* A view: `rows` rows of `columns` elements, `stride` apart. */
+typedef struct lmsi_extent {
+    const char *name;
+    lms_view view;
+    uint64_t rows;
+    uint64_t stride;
+    uint64_t columns;
+    uint64_t element;
+    int written;
+} lmsi_extent;
+
+/* Is it a buffer of the context that is large enough, and made for that use? */
+lms_status lmsi_extent_check(const lms_context *ctx, const lmsi_extent *e);
+
+lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue);
+
+lms_status lmsi_wait_check(cl_uint num_wait, const cl_event *wait_list);
+
+#endif

@@ -1,0 +1,167 @@
+/* pool.cl - who goes on, and who is finished (specification, sections 14 and 16). Nothing is
+ * sorted: each candidate counts who is before it, which is its rank, and who of those goes on,
+ * which is its beam; each member of the pool counts who is better, which is its place. */
+
+bool lms_is_before(const lms_choice *a, const lms_choice *b)
+{
+    return a->value > b->value || (a->value == b->value && a->order < b->order);
+}
+
+/* The order of the next beams: sampled ones are drawn by value, and go on by score. */
+bool lms_goes_before(const lms_advance *a, const lms_choice *x, const lms_choice *y)
+{
+    if (a->p.mode == LMS_BEAM_SAMPLE && x->score != y->score) return x->score > y->score;
+    return lms_is_before(x, y);
+}
+
+/* What the caller gets. */
+typedef struct lms_beam_outputs {
+    __global int *parents;
+    __global lms_token *tokens;
+    __global float *scores;
+    __global long *scores_fixed;
+    uint has_scores;
+    uint has_scores_fixed;
+} lms_beam_outputs;
+
+void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int token, long score)
+{
+    out->parents[row] = (int)parent_row;
+    out->tokens[row] = (lms_token)token;
+    if (out->has_scores) out->scores[row] = lms_score_or_none(score);
+    if (out->has_scores_fixed) out->scores_fixed[row] = score;
+}
+
+void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choice *c,
+               uint beam)
+{
+    lms_beam_link link;
+    lms_beam_live live;
+    link.token = c->token;
+    link.parent = c->parent;
+    link.logprob = c->logprob;
+    live.score = c->score;
+    live.value = c->value;
+    a->links[beam] = link;
+    a->live[beam] = live;
+    lms_put_beam(out, a->turn.row + beam, a->turn.row + c->parent, c->token, c->score);
+}
+
+/* Returns how many of the own ones go on. */
+ulong lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
+{
+    ulong going = 0;
+    for (uint i = lms_lane(); i < a->chosen; i += LMS_TEAM) {
+        const lms_choice own = a->choices[i];
+        const bool listed =
+            lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && lms_ends_with(a, own.token);
+        uint rank = 0, beam = 0;
+        for (uint j = 0; j < a->chosen; ++j) {
+            const lms_choice other = a->choices[j];
+            rank += lms_is_before(&other, &own);
+            beam += !other.is_final && lms_goes_before(a, &other, &own);
+        }
+        if (!own.is_final && beam < a->per) {
+            lms_go_on(a, out, &own, a->group * a->per + beam);
+            ++going;
+        }
+        lms_hypothesis h = lms_hypothesis_of(a, &own);
+        if (!own.is_final || rank >= a->per || listed) h.rating = LMS_NO_SCORE;
+        a->finished[i] = h;
+    }
+    return going;
+}
+
+/* Member i of the pool, and then those that finish in this step. */
+lms_hypothesis lms_member(const lms_advance *a, uint i)
+{
+    return i < a->pooled ? a->pool[i] : a->finished[i - a->pooled];
+}
+
+/* The new pool, in the place of the old one later. Returns how many of the own ones finish. */
+ulong lms_pool_part(const lms_advance *a)
+{
+    const uint all = a->pooled + a->chosen + a->ended;
+    ulong finished = 0;
+    for (uint i = lms_lane(); i < all; i += LMS_TEAM) {
+        const lms_hypothesis own = lms_member(a, i);
+        if (own.rating == LMS_NO_SCORE) continue;
+        const bool is_new = i >= a->pooled;
+        uint place = 0;
+        for (uint j = 0; j < all; ++j) {
+            const lms_hypothesis other = lms_member(a, j);
+            const bool is_earlier =
+                j < a->pooled ? is_new || j < i : is_new && other.order < own.order;
+            place += other.rating > own.rating || (other.rating == own.rating && is_earlier);
+        }
+        if (place < a->per) a->merged[place] = own;
+        finished += is_new;
+    }
+    return finished;
+}
+
+/* The beams that nothing goes on in. */
+void lms_put_rest(const lms_advance *a, const lms_beam_outputs *out)
+{
+    for (uint i = a->going + lms_lane(); i < a->per; i += LMS_TEAM) {
+        const uint row = a->turn.row + a->group * a->per + i;
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
+    }
+}
+
+/* --- When a group is done ---------------------------------------------------------------- */
+
+bool lms_is_early(const lms_advance *a)
+{
+    if (a->pooled < a->per || a->p.early_stopping == LMS_EARLY_OFF) return false;
+    if (a->p.early_stopping == LMS_EARLY_YES) return true;
+    if (a->going == 0) return false;
+    const bool at_most = a->p.early_stopping == LMS_EARLY_NEVER && a->p.length_penalty > 0.0f;
+    const lms_beam_live best = a->live[a->group * a->per];
+    const long rating = lms_rating_of(&a->p, best.value, best.score,
+                                      at_most ? a->p.max_length : a->step + 1);
+    return a->merged[a->per - 1].rating >= rating;
+}
+
+lms_beam_group lms_group_now(const lms_advance *a)
+{
+    lms_beam_group group;
+    group.live = a->going;
+    group.length = a->step + 1;
+    group.pooled = a->pooled;
+    group.done = 0;
+    if (lms_is_early(a)) {
+        group.done = LMS_GROUP_EARLY;
+    } else if (lms_is_last_step(a) || a->going == 0) {
+        group.done = LMS_GROUP_ENDED;
+    }
+    return group;
+}
+
+void lms_settle_part(const lms_advance *a)
+{
+    for (uint i = lms_lane(); i < a->pooled; i += LMS_TEAM) a->pool[i] = a->merged[i];
+    if (lms_lane() == 0) a->groups[a->group] = lms_group_now(a);
+}
+
+/* A group that has no candidates, or was done before. */
+void lms_stay_part(const lms_advance *a, const lms_beam_outputs *out)
+{
+    lms_beam_group group = a->groups[a->group];
+    if (a->step == 0) {
+        const lms_beam_live start = {0, 0};
+        group.live = 1;
+        group.length = 0;
+        group.pooled = 0;
+        group.done = 0;
+        if (lms_lane() == 0) a->live[a->group * a->per] = start;
+    }
+    for (uint i = lms_lane(); i < a->per; i += LMS_TEAM) {
+        const uint beam = a->group * a->per + i, row = a->turn.row + beam;
+        const long score = a->step == 0 ? 0 : a->live[beam].score;
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, i < group.live ? score : LMS_NO_SCORE);
+    }
+    if (lms_lane() != 0 || group.done) return;
+    group.done = LMS_GROUP_EMPTY;
+    a->groups[a->group] = group;
+}
