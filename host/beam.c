@@ -198,8 +198,8 @@ static lms_status make_stages(lms_beam *b)
                  "out of memory for %u slots", (unsigned)b->desc.max_requests);
     for (uint32_t i = 0; i < b->desc.max_in_flight; ++i) {
         lmsi_beam_stage *const stage = &b->stages[i];
-        stage->entries = calloc((size_t)b->desc.max_rows + b->desc.max_requests,
-                                sizeof *stage->entries);
+        stage->entries =
+            calloc((size_t)b->desc.max_rows + b->desc.max_requests, sizeof *stage->entries);
         stage->ends = calloc((size_t)b->desc.max_end_tokens + 1, sizeof *stage->ends);
         LMSI_FAIL_IF(stage->entries == NULL || stage->ends == NULL, LMS_E_MEMORY,
                      "out of memory for staging %u beams", (unsigned)b->desc.max_rows);
@@ -283,12 +283,14 @@ static lms_status dry_run(lms_beam *b)
     batch.logits.buffer = logits;
     batch.parents.buffer = batch.tokens.buffer = batch.done.buffer = results;
     output.counts.buffer = output.lengths.buffer = output.tokens.buffer = results;
-    LMSI_TRY(lmsi_beam_open(b, b->ctx->queue, slot, &params, NULL, LMS_BEAM_DONE, 0, NULL,
-                            NULL));
+    LMSI_TRY(
+        lmsi_beam_open(b, b->ctx->queue, slot, &params, NULL, LMS_BEAM_DONE, 0, NULL, NULL));
+    LMSI_CL(clFinish(b->ctx->queue)); /* one call may be all that can be in flight */
     LMSI_TRY(lms_beam_step(b, b->ctx->queue, &batch, 0, NULL, NULL));
-    LMSI_TRY(lms_beam_results(b, b->ctx->queue, &output, 0, NULL, NULL));
-    LMSI_TRY(lms_beam_close(b, slot));
     LMSI_CL(clFinish(b->ctx->queue));
+    LMSI_TRY(lms_beam_results(b, b->ctx->queue, &output, 0, NULL, NULL));
+    LMSI_CL(clFinish(b->ctx->queue));
+    LMSI_TRY(lms_beam_close(b, slot));
 fail:
     if (logits != NULL) clReleaseMemObject(logits);
     if (results != NULL) clReleaseMemObject(results);

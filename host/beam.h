@@ -74,9 +74,8 @@ lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint3
 lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
                                  const lms_beam_batch *batch, cl_uint num_wait,
                                  const cl_event *wait_list);
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
-                                  const lms_beam_output *o, cl_uint num_wait,
-                                  const cl_event *wait_list);
+lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,
+                                  cl_uint num_wait, const cl_event *wait_list);
 
 /* lms_beam_open with a status to begin with. */
 lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,

@@ -16,8 +16,8 @@ static int is_finite(float x) { return (lms_bits_of(x) & 0x7fffffffu) < 0x7f8000
 static lms_status filters_check(const lms_beam_params *p)
 {
     lms_status status = LMS_OK;
-    const lms_row_params row = {0,           0,        p->temperature,  p->top_p,
-                                p->min_p,    p->top_k, p->filter_flags, {0, 0, 0}};
+    const lms_row_params row = {0,        0,        p->temperature,  p->top_p,
+                                p->min_p, p->top_k, p->filter_flags, {0, 0, 0}};
     const uint32_t field = lms_bad_field(row);
     LMSI_FAIL_IF(field == LMS_FIELD_TEMPERATURE || !(p->temperature > 0.0f), LMS_E_BEAM_PARAMS,
                  "params.temperature: %g is not in [2^-64, 2^64]", (double)p->temperature);
@@ -163,8 +163,7 @@ fail:
 
 uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_batch *batch, uint32_t request)
 {
-    return batch->first_rows != NULL ? batch->first_rows[request]
-                                     : request * b->desc.max_width;
+    return batch->first_rows != NULL ? batch->first_rows[request] : request * b->desc.max_width;
 }
 
 uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_batch *batch)
@@ -298,9 +297,8 @@ static lms_status output_views_check(const lms_beam *b, const lms_beam_output *o
     return views_check(b, views, sizeof views / sizeof views[0]);
 }
 
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
-                                  const lms_beam_output *o, cl_uint num_wait,
-                                  const cl_event *wait_list)
+lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,
+                                  cl_uint num_wait, const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));

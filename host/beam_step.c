@@ -47,8 +47,8 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
     }
     LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
     lmsi_chain_end(&b->last, &chain);
-    b->slots[slot] = (lmsi_beam_slot){1, params->width, params->results, 0,
-                                      params->max_length, b->slots[slot].seen};
+    b->slots[slot] = (lmsi_beam_slot){1, params->width,      params->results,
+                                      0, params->max_length, b->slots[slot].seen};
     return LMS_OK;
 
 fail:

@@ -101,8 +101,8 @@ lms_status lmsi_take_stage(cl_event *done, uint32_t max_in_flight)
     lms_status status = LMS_OK;
     cl_int state = CL_COMPLETE;
     if (*done != NULL) {
-        LMSI_CL(clGetEventInfo(*done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
-                               &state, NULL));
+        LMSI_CL(clGetEventInfo(*done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
+                               NULL));
         LMSI_FAIL_IF(state > CL_COMPLETE, LMS_E_BUSY,
                      "max_in_flight: %u calls with host records are unfinished",
                      (unsigned)max_in_flight);

@@ -46,8 +46,8 @@ lms_status lmsi_ask(lms_context *ctx, cl_program program, const char *name,
     LMSI_CL(clSetKernelArg(kernel, 0, sizeof in, &in));
     LMSI_CL(clSetKernelArg(kernel, 1, sizeof out, &out));
     LMSI_CL(clEnqueueNDRangeKernel(ctx->queue, kernel, 1, NULL, &one, &one, 0, NULL, NULL));
-    LMSI_CL(clEnqueueReadBuffer(ctx->queue, out, CL_TRUE, 0, results_size, results, 0, NULL,
-                                NULL));
+    LMSI_CL(
+        clEnqueueReadBuffer(ctx->queue, out, CL_TRUE, 0, results_size, results, 0, NULL, NULL));
 fail:
     if (kernel != NULL) clReleaseKernel(kernel);
     if (in != NULL) clReleaseMemObject(in);

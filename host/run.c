@@ -112,8 +112,7 @@ static lms_status upload(lms_sampler *s, cl_command_queue queue, const lms_batch
     if (b->params != NULL) {
         const size_t size = b->rows * sizeof *stage->params;
         memcpy(stage->params, b->params, size);
-        LMSI_TRY(
-            lmsi_write(queue, s->params, 0, size, stage->params, &stage->done, chain));
+        LMSI_TRY(lmsi_write(queue, s->params, 0, size, stage->params, &stage->done, chain));
     }
     if (b->index != NULL) {
         const size_t size = b->rows * sizeof *stage->index;
@@ -132,7 +131,8 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
     const size_t tile_global[2] = {(size_t)s->chunks * s->shape.team, b->rows};
     const size_t row_global[1] = {(size_t)b->rows * s->shape.team};
     const size_t sample_global[1] = {teams_of(s, b) * s->shape.team};
-    if (!is_fused(s, b)) LMSI_TRY(lmsi_launch(queue, s->tile_kernel, 2, tile_global, local, chain));
+    if (!is_fused(s, b))
+        LMSI_TRY(lmsi_launch(queue, s->tile_kernel, 2, tile_global, local, chain));
     LMSI_TRY(lmsi_launch(queue, s->sample_kernel, 1, sample_global, local, chain));
     if (wanted_outputs(b) != 0) {
         LMSI_TRY(lmsi_launch(queue, s->report_kernel, 1, row_global, local, chain));

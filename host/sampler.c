@@ -133,8 +133,7 @@ static lms_status make_kernels(lms_sampler *s)
     cl_int code = CL_SUCCESS;
     cl_program program = NULL;
     const int report = s->desc.outputs != 0;
-    LMSI_TRY(
-        lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape,
+    LMSI_TRY(lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape,
                               report ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE, &program));
     LMSI_TRY(lmsi_probe(s->ctx, program));
     s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);

@@ -38,7 +38,7 @@ void lms_after_values(lms_advance *a, const lms_meeting *m)
     a->low = LMS_SCORE_FLOOR - 1;
     a->high = a->low;
     a->before = 0;
-    a->phase = count > 0 ? LMS_ADVANCE_TALLY : LMS_ADVANCE_STAY;
+    a->phase = count > 0 ? LMS_ADVANCE_TALLY : LMS_ADVANCE_EMPTY;
     if (count <= a->count) return; /* all of them */
     a->high = m->best;
     a->shift = 28; /* 64 nats in all: the rest is in the last bin */
@@ -81,6 +81,7 @@ void lms_next_advance(lms_advance *a, const lms_meeting *m)
         a->phase = LMS_ADVANCE_SETTLE;
         break;
     case LMS_ADVANCE_SETTLE: lms_after_group(a, lms_group_now(a)); break;
+    case LMS_ADVANCE_EMPTY: a->phase = LMS_ADVANCE_STAY; break;
     case LMS_ADVANCE_STAY: lms_after_group(a, a->groups[a->group]); break;
     default: break;
     }
@@ -103,6 +104,7 @@ lms_part lms_advance_part(const lms_advance *a, const lms_beam_outputs *out,
         lms_put_rest(a, out);
         break;
     case LMS_ADVANCE_SETTLE: lms_settle_part(a); break;
+    case LMS_ADVANCE_EMPTY: lms_empty_part(a); break;
     case LMS_ADVANCE_STAY: lms_stay_part(a, out); break;
     default: break;
     }

@@ -9,7 +9,8 @@ typedef enum lms_advance_step {
     LMS_ADVANCE_PLACE,  /* ... by rank; those that go on                                    */
     LMS_ADVANCE_POOL,   /* those that are finished, among the pool's                        */
     LMS_ADVANCE_SETTLE, /* the pool as it is now; is the group done?                        */
-    LMS_ADVANCE_STAY,   /* rows of a group, or of a request, that does not go on            */
+    LMS_ADVANCE_EMPTY,  /* a group without candidates is done, ...                          */
+    LMS_ADVANCE_STAY,   /* ... and its beams, or those of one that was done, stay           */
     LMS_ADVANCE_DONE
 } lms_advance_step;
 

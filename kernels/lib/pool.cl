@@ -72,10 +72,15 @@ ulong lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
     return going;
 }
 
-/* Member i of the pool, and then those that finish in this step. */
+__global lms_hypothesis *lms_pool_of(const lms_advance *a)
+{
+    return a->pool + a->group * a->per;
+}
+
+/* Member i of the group's pool, and then those that finish in this step. */
 lms_hypothesis lms_member(const lms_advance *a, uint i)
 {
-    return i < a->pooled ? a->pool[i] : a->finished[i - a->pooled];
+    return i < a->pooled ? lms_pool_of(a)[i] : a->finished[i - a->pooled];
 }
 
 /* The new pool, in the place of the old one later. Returns how many of the own ones finish. */
@@ -140,28 +145,31 @@ lms_beam_group lms_group_now(const lms_advance *a)
 
 void lms_settle_part(const lms_advance *a)
 {
-    for (uint i = lms_lane(); i < a->pooled; i += LMS_TEAM) a->pool[i] = a->merged[i];
+    for (uint i = lms_lane(); i < a->pooled; i += LMS_TEAM) lms_pool_of(a)[i] = a->merged[i];
     if (lms_lane() == 0) a->groups[a->group] = lms_group_now(a);
 }
 
-/* A group that has no candidates, or was done before. */
+/* A group that has no candidates is done, and else as it was. */
+void lms_empty_part(const lms_advance *a)
+{
+    const lms_beam_live start = {0, 0};
+    lms_beam_group group = {1, 0, 0, LMS_GROUP_EMPTY};
+    if (lms_lane() != 0) return;
+    if (a->step > 0) {
+        group = a->groups[a->group];
+        group.done = LMS_GROUP_EMPTY;
+    } else {
+        a->live[a->group * a->per] = start;
+    }
+    a->groups[a->group] = group;
+}
+
+/* The beams of a group that does not go on. */
 void lms_stay_part(const lms_advance *a, const lms_beam_outputs *out)
 {
-    lms_beam_group group = a->groups[a->group];
-    if (a->step == 0) {
-        const lms_beam_live start = {0, 0};
-        group.live = 1;
-        group.length = 0;
-        group.pooled = 0;
-        group.done = 0;
-        if (lms_lane() == 0) a->live[a->group * a->per] = start;
-    }
+    const uint live = a->groups[a->group].live;
     for (uint i = lms_lane(); i < a->per; i += LMS_TEAM) {
         const uint beam = a->group * a->per + i, row = a->turn.row + beam;
-        const long score = a->step == 0 ? 0 : a->live[beam].score;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, i < group.live ? score : LMS_NO_SCORE);
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, i < live ? a->live[beam].score : LMS_NO_SCORE);
     }
-    if (lms_lane() != 0 || group.done) return;
-    group.done = LMS_GROUP_EMPTY;
-    a->groups[a->group] = group;
 }
