@@ -1,15 +1,13 @@
 /* beam.c - making and unmaking a beam search: kernels, state, workspace, and one dry run. */
 #include "beam.h"
 
+#include "desc.h"
 #include "probe.h"
 #include "program.h"
 #include "status.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LMSI_DEFAULT_IN_FLIGHT 8u
-#define LMSI_MAX_IN_FLIGHT 64u
 
 enum {
     KERNELS = 4
@@ -113,22 +111,9 @@ static uint32_t choices_of(const lms_beam_desc *d)
     return all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
 }
 
-static lms_status types_check(const lms_beam_desc *d)
-{
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 &&
-                     d->logits != LMS_BFLOAT16,
-                 LMS_E_ARGUMENT, "logits: %d is not an lms_dtype", (int)d->logits);
-    LMSI_FAIL_IF((int)d->tokens != 0 && d->tokens != LMS_INT32 && d->tokens != LMS_INT64,
-                 LMS_E_ARGUMENT, "tokens: %d is not an lms_token_type", (int)d->tokens);
-    LMSI_FAIL_IF(d->reserved[0] != 0 || d->reserved[1] != 0, LMS_E_ARGUMENT,
-                 "reserved: is not 0");
-fail:
-    return status;
-}
-
 static lms_status desc_check(const lms_context *ctx, const lms_beam_desc *d)
 {
+    const lmsi_desc common = {d->logits, d->tokens, d->max_in_flight, d->work_items};
     lms_status status = LMS_OK;
     const uint64_t beams = (uint64_t)d->max_requests * d->max_width;
     LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
@@ -152,16 +137,9 @@ static lms_status desc_check(const lms_context *ctx, const lms_beam_desc *d)
                  "max_rows: %u is not 0 or from max_width (%u) to max_requests * max_width "
                  "(%llu)",
                  (unsigned)d->max_rows, (unsigned)d->max_width, (unsigned long long)beams);
-    LMSI_FAIL_IF(d->max_in_flight > LMSI_MAX_IN_FLIGHT, LMS_E_ARGUMENT,
-                 "max_in_flight: %u is not in 0..%u", (unsigned)d->max_in_flight,
-                 LMSI_MAX_IN_FLIGHT);
-    LMSI_FAIL_IF((d->work_items & (d->work_items - 1)) != 0 || d->work_items > LMSI_MAX_TEAM ||
-                     d->work_items > ctx->device.max_work_items,
-                 LMS_E_ARGUMENT,
-                 "work_items: %u is not 0 or a power of two up to %u (the device's "
-                 "limit is %zu)",
-                 (unsigned)d->work_items, LMSI_MAX_TEAM, ctx->device.max_work_items);
-    LMSI_TRY(types_check(d));
+    LMSI_TRY(lmsi_desc_check(ctx, &common));
+    LMSI_FAIL_IF(d->reserved[0] != 0 || d->reserved[1] != 0, LMS_E_ARGUMENT,
+                 "reserved: is not 0");
 fail:
     return status;
 }
@@ -225,21 +203,19 @@ static lms_status make_kernels(lms_beam *b, size_t *limit)
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     cl_program program = NULL;
+    cl_kernel kernels[KERNELS] = {NULL};
     LMSI_TRY(lmsi_program_get(b->ctx, b->desc.logits, b->desc.tokens, &b->shape, LMSI_BEAM,
                               &program));
     LMSI_TRY(lmsi_probe(b->ctx, program));
     LMSI_TRY(lmsi_beam_probe(b->ctx, program));
-    *limit = LMSI_MAX_TEAM;
     for (size_t i = 0; i < KERNELS; ++i) {
         const char *name = NULL;
-        size_t own = 0;
         cl_kernel *const kernel = kernel_at(b, i, &name);
         *kernel = clCreateKernel(program, name, &code);
         LMSI_CL_NAMED(code, name);
-        LMSI_CL(clGetKernelWorkGroupInfo(*kernel, b->ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                         sizeof own, &own, NULL));
-        if (own < *limit) *limit = own;
+        kernels[i] = *kernel;
     }
+    LMSI_TRY(lmsi_team_limit(b->ctx, kernels, KERNELS, limit));
 fail:
     return status;
 }
@@ -278,11 +254,12 @@ static lms_status dry_run(lms_beam *b)
                             NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
     results = clCreateBuffer(b->ctx->context, CL_MEM_READ_WRITE,
-                             b->desc.max_length * sizeof(cl_long), NULL, &code);
+                             (b->desc.max_length + (size_t)2) * sizeof(cl_long), NULL, &code);
     LMSI_CL_NAMED(code, "clCreateBuffer");
     batch.logits.buffer = logits;
-    batch.parents.buffer = batch.tokens.buffer = batch.done.buffer = results;
-    output.counts.buffer = output.lengths.buffer = output.tokens.buffer = results;
+    batch.parents = output.counts = (lms_view){results, 0};
+    batch.done = output.lengths = (lms_view){results, 1};
+    batch.tokens = output.tokens = (lms_view){results, 2};
     LMSI_TRY(
         lmsi_beam_open(b, b->ctx->queue, slot, &params, NULL, LMS_BEAM_DONE, 0, NULL, NULL));
     LMSI_CL(clFinish(b->ctx->queue)); /* one call may be all that can be in flight */

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* --- Opening ----------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------- */
 
 static int is_finite(float x) { return (lms_bits_of(x) & 0x7fffffffu) < 0x7f800000u; }
 
@@ -137,7 +137,7 @@ fail:
     return status;
 }
 
-/* --- Slots of a call ----------------------------------------------------------------------- */
+/* --- Slots of a call -------------------------------------------------------------------- */
 
 static lms_status slots_check(lms_beam *b, const uint32_t *slots, uint32_t requests)
 {
@@ -159,7 +159,7 @@ fail:
     return status;
 }
 
-/* --- Steps --------------------------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------------------------ */
 
 uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_batch *batch, uint32_t request)
 {
@@ -256,7 +256,7 @@ fail:
     return status;
 }
 
-/* --- Results ------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------- */
 
 static lms_status results_check(const lms_beam *b, const lms_beam_output *o)
 {

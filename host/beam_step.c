@@ -69,7 +69,7 @@ lms_status lms_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
     return lmsi_beam_open(b, queue, slot, params, end_tokens, 0, num_wait, wait_list, event);
 }
 
-/* --- A step -------------------------------------------------------------------------------- */
+/* --- A step ----------------------------------------------------------------------------- */
 
 /* Lists the beams of a call and, behind them, its requests. Returns the number of beams. */
 static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
@@ -242,7 +242,7 @@ fail:
     return status;
 }
 
-/* --- Results ------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------- */
 
 /* kernels/beam_results.cl has the same. */
 static cl_uint wanted_results(const lms_beam_output *o)

@@ -1,15 +1,13 @@
 /* sampler.c - making and unmaking a sampler: kernels, workspace, and one dry run. */
 #include "sampler.h"
 
+#include "desc.h"
 #include "probe.h"
 #include "program.h"
 #include "status.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LMSI_DEFAULT_IN_FLIGHT 8u
-#define LMSI_MAX_IN_FLIGHT 64u
 
 static void release_mem(cl_mem mem)
 {
@@ -59,27 +57,15 @@ void lms_sampler_destroy(lms_sampler *s)
 
 static lms_status desc_check(const lms_context *ctx, const lms_sampler_desc *d)
 {
+    const lmsi_desc common = {d->logits, d->tokens, d->max_in_flight, d->work_items};
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
                  "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
     LMSI_FAIL_IF(d->max_rows < 1 || d->max_rows > INT32_MAX, LMS_E_ARGUMENT,
                  "max_rows: %u is not in 1..2^31-1", (unsigned)d->max_rows);
-    LMSI_FAIL_IF(d->logits != LMS_FLOAT32 && d->logits != LMS_FLOAT16 &&
-                     d->logits != LMS_BFLOAT16,
-                 LMS_E_ARGUMENT, "logits: %d is not an lms_dtype", (int)d->logits);
-    LMSI_FAIL_IF((int)d->tokens != 0 && d->tokens != LMS_INT32 && d->tokens != LMS_INT64,
-                 LMS_E_ARGUMENT, "tokens: %d is not an lms_token_type", (int)d->tokens);
     LMSI_FAIL_IF(d->outputs > 15, LMS_E_ARGUMENT, "outputs: 0x%x has bits other than 0xf",
                  (unsigned)d->outputs);
-    LMSI_FAIL_IF(d->max_in_flight > LMSI_MAX_IN_FLIGHT, LMS_E_ARGUMENT,
-                 "max_in_flight: %u is not in 0..%u", (unsigned)d->max_in_flight,
-                 LMSI_MAX_IN_FLIGHT);
-    LMSI_FAIL_IF((d->work_items & (d->work_items - 1)) != 0 || d->work_items > LMSI_MAX_TEAM ||
-                     d->work_items > ctx->device.max_work_items,
-                 LMS_E_ARGUMENT,
-                 "work_items: %u is not 0 or a power of two up to %u (the device's "
-                 "limit is %zu)",
-                 (unsigned)d->work_items, LMSI_MAX_TEAM, ctx->device.max_work_items);
+    LMSI_TRY(lmsi_desc_check(ctx, &common));
     LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
 fail:
     return status;
@@ -146,21 +132,10 @@ fail:
     return status;
 }
 
-/* Kernels may take smaller work-groups than the device: for want of registers, say. */
 static lms_status kernel_limit(const lms_sampler *s, size_t *limit)
 {
-    lms_status status = LMS_OK;
     const cl_kernel kernels[3] = {s->tile_kernel, s->sample_kernel, s->report_kernel};
-    *limit = LMSI_MAX_TEAM;
-    for (size_t i = 0; i < 3; ++i) {
-        size_t own = 0;
-        if (kernels[i] == NULL) continue;
-        LMSI_CL(clGetKernelWorkGroupInfo(kernels[i], s->ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                         sizeof own, &own, NULL));
-        if (own < *limit) *limit = own;
-    }
-fail:
-    return status;
+    return lmsi_team_limit(s->ctx, kernels, 3, limit);
 }
 
 /* Halves a team that is the library's choice until the kernels take it. */

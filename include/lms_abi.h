@@ -127,16 +127,17 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_PRESET_HUGGING_FACE 0u
 #define LMS_BEAM_PRESET_TENSORRT_LLM LMS_BEAM_KEEP_LIVE
 /* With LMS_EARLY_OFF and LMS_LENGTH_WITH_PROMPT. */
-#define LMS_BEAM_PRESET_VLLM                                                                  \
+#define LMS_BEAM_PRESET_VLLM                                                                   \
     (LMS_BEAM_KEEP_LIVE | LMS_BEAM_END_ANY_RANK | LMS_BEAM_LENGTH_WITHOUT_END)
 
-/* Request status: bits. LMS_ROW_NAN_SEEN and LMS_ROW_INF_SEEN are added, of this step's rows. */
-#define LMS_BEAM_DONE 1u   /* the search is over: its results are final                       */
-#define LMS_BEAM_EARLY 2u  /* ... by early_stopping                                           */
-#define LMS_BEAM_EMPTY 4u  /* ... because no beam of some group had a candidate               */
+/* Request status: bits. Those of this step's rows are added: LMS_ROW_NAN_SEEN, _INF_SEEN. */
+#define LMS_BEAM_DONE 1u  /* the search is over: its results are final                       */
+#define LMS_BEAM_EARLY 2u /* ... by early_stopping                                           */
+#define LMS_BEAM_EMPTY 4u /* ... because no beam of some group had a candidate               */
 
 #define LMS_MAX_BEAM_WIDTH 1024u
-#define LMS_MAX_CANDIDATES 4096u /* of one step: max(2, 1 + end tokens) * width                */
+#define LMS_MAX_CANDIDATES                                                                     \
+    4096u /* of one step: max(2, 1 + end tokens) * width                */
 #define LMS_MAX_BEAM_LENGTH 1048576u
 
 #endif /* LMS_ABI_H */

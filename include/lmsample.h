@@ -5,21 +5,24 @@
  *
  *     lms_context_open -> lms_sampler_create -> lms_sampler_run, run, run ... -> destroy both
  *
+ * Beam search, for many requests at once, has a section of its own: lms_beam.
+ *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number
  *               of threads, the device or the driver. docs/specification.md defines every bit.
- * Run           lms_sampler_run allocates, builds, blocks and copies nothing. All checks come
- *               before the first enqueue; a call that fails has changed nothing and can be
- *               repeated. It enqueues at most 4 kernels, whatever the batch holds.
+ * Run           lms_sampler_run, and what steps a beam search, allocates, builds, blocks and
+ *               copies nothing. All checks come before the first enqueue; a call that fails has
+ *               changed nothing and can be repeated. It enqueues at most 4 kernels, whatever
+ *               the batch holds.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that
  *               enqueued commands use the buffers until the call's event completes. Until
  *               then nobody may write to a call's inputs.
- * Threads       A context may be used by any number of threads. A sampler may be used by one
- *               thread at a time; threads that sample at once have a sampler each. Any number
- *               of calls may be in flight (up to lms_sampler_desc.max_in_flight): a sampler's
- *               calls wait for each other on the device.
+ * Threads       A context may be used by any number of threads. A sampler, or an lms_beam, may
+ *               be used by one thread at a time; threads that sample at once have a sampler
+ *               each. Any number of calls may be in flight (up to max_in_flight of its
+ *               description): a sampler's calls wait for each other on the device.
  * Errors        Every call returns an lms_status: 0, a positive code of this list, or OpenCL's
  *               own negative code. lms_error_message() says which argument, its value and the
  *               rule. What is wrong with one row's data is that row's status, never the call's.
@@ -61,7 +64,7 @@ typedef int32_t lms_status;
     X(LMS_E_UNSUPPORTED, 6, "the device lacks what the library needs")                         \
     X(LMS_E_BUILD, 7, "a kernel did not compile; see lms_context_log()")                       \
     X(LMS_E_MEMORY, 8, "a host allocation failed")                                             \
-    X(LMS_E_BUSY, 9, "too many calls are in flight; wait for the event of an earlier one")      \
+    X(LMS_E_BUSY, 9, "too many calls are in flight; wait for the event of an earlier one")     \
     X(LMS_E_BEAM_PARAMS, 10, "a beam search's parameters are out of range")                    \
     X(LMS_E_SLOT, 11, "a slot is not there, not open, or open already")
 enum {
@@ -286,10 +289,10 @@ typedef struct lms_beam_desc {
 } lms_beam_desc;
 
 /* One step of some requests. A request of width N has N rows, for its beams 0 .. N-1, and beam
- * n of request r is row first_rows[r] + n: of the logits and of parents, tokens and scores. Only
- * rows of live beams are read: at a request's first step, which follows the prompt, the one of
- * beam 0 alone. Where a request has fewer live beams than N, the others are the last (of each
- * diversity group) and have token LMS_NO_TOKEN. */
+ * n of request r is row first_rows[r] + n: of the logits and of parents, tokens and scores.
+ * Only rows of live beams are read: at a request's first step, which follows the prompt, the
+ * one of beam 0 alone. Where a request has fewer live beams than N, the others are the last (of
+ * each diversity group) and have token LMS_NO_TOKEN. */
 typedef struct lms_beam_batch {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
@@ -316,9 +319,10 @@ typedef struct lms_beam_batch {
 typedef struct lms_beam_output {
     uint32_t requests;          /* 0 .. max_requests                                        */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
-    uint32_t max_results;       /* at least lms_beam_params.results of each request         */
+    uint32_t max_results;       /* 1 .. max_width, at least the results of each request     */
     size_t token_stride;        /* from sequence to sequence, >= the longest that there can
-                                   be so far; 0 = max_length                                */
+                                   be so far; 0 = max_length; what lies beyond max_length
+                                   is not written                                           */
     lms_view counts;            /* out: int32[requests], how many results there are         */
     lms_view lengths;           /* out: int32[sequences], tokens, an end token included     */
     lms_view tokens;            /* out: int32 or int64[sequences][token_stride], then
@@ -334,8 +338,9 @@ typedef struct lms_beam_output {
 } lms_beam_output;
 /* clang-format on */
 
-/* As lms_sampler_create. Holds about max_requests * max_width * (max_length * 12 + 64) bytes
- * of the device, and a workspace. */
+/* As lms_sampler_create. With C = max(2, 1 + max_end_tokens) * max_width, it holds about
+ * max_requests * (max_width * (12 * max_length + 144) + 120 * C) bytes of the device, 24 * C
+ * for each of max_rows, and a workspace for rows. */
 LMS_API lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out);
 
 /* Accepts NULL. Waits for the calls in flight. */

@@ -6,8 +6,8 @@
  *
  * Listed are the first `want` kept tokens by falling score, then id: as many as their group can
  * need, and one for each end token that may be suppressed among them. Scores are monotone in
- * the logit, but logits a little apart can have one score: those of the last score are the
- * class of ties, of which the lowest ids are taken. */
+ * the logit, but different logits can have one score: those of the last score are the class of
+ * ties, of which the lowest ids are taken. */
 
 /* What a row's work-items know of their beam, beside the task. */
 typedef struct lms_offer {
@@ -30,7 +30,7 @@ typedef struct lms_offer {
     int low, high;       /* the class of ties: low <= key <= high */
     ulong quota;         /* of it */
     lms_inverse inverse; /* 1 / temperature */
-    ulong norm;
+    long norm;
     /* The draw that is next. */
     ulong left;          /* mass */
     ulong first_left;    /* ... before the first one */
@@ -50,21 +50,29 @@ bool lms_is_end(const lms_offer *o, uint id)
     return false;
 }
 
-ulong lms_key_gap(const lms_offer *o, const lms_row *row, int key)
+long lms_logprob_of(const lms_offer *o, const lms_row *row, int key)
 {
-    if (key == row->max_key) return 0;
-    return lms_gap(o->inverse, lms_logit_of(row->max_key), lms_logit_of(key));
+    ulong gap = 0;
+    if (key != row->max_key) {
+        gap = lms_gap(o->inverse, lms_logit_of(row->max_key), lms_logit_of(key));
+    }
+    return -max((long)gap + o->norm, 0l);
+}
+
+/* The score of a candidate, monotone in its key. */
+long lms_score_of(const lms_offer *o, const lms_row *row, int key)
+{
+    return max(o->score + lms_logprob_of(o, row, key), LMS_SCORE_FLOOR);
 }
 
 lms_candidate lms_candidate_of(const lms_offer *o, const lms_row *row, uint id)
 {
     lms_candidate c;
-    const ulong gap = lms_key_gap(o, row, lms_key(lms_load(row->x, id)));
-    const long logprob = -(long)(gap + o->norm);
-    c.score = max(o->score + logprob, LMS_SCORE_FLOOR);
+    const int key = lms_key(lms_load(row->x, id));
+    c.score = lms_score_of(o, row, key);
     c.value = c.score;
     c.token = (int)id;
-    c.logprob = lms_nats(logprob);
+    c.logprob = lms_nats(lms_logprob_of(o, row, key));
     return c;
 }
 
@@ -199,35 +207,30 @@ ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, bool write
     return write ? eligible : (ulong)tied << 32 | above;
 }
 
-/* The keys of one gap with `key`. */
+/* The last key from `in` on, which has this score, towards `out`, which has not, that has. */
+int lms_last_with(const lms_offer *o, const lms_row *row, long score, long in, long out)
+{
+    while (out - in > 1 || in - out > 1) {
+        const long middle = in + (out - in) / 2;
+        if (lms_score_of(o, row, (int)middle) == score) {
+            in = middle;
+        } else {
+            out = middle;
+        }
+    }
+    return (int)in;
+}
+
+/* The keys of one score with `key`; nearly always that one alone. */
 void lms_class_of(lms_offer *o, const lms_row *row, int key)
 {
-    const ulong gap = lms_key_gap(o, row, key);
-    long in = key, out = LMS_NEVER;
+    const long score = lms_score_of(o, row, key);
     o->low = key;
     o->high = key;
-    if (key - 1 > LMS_NEVER && lms_key_gap(o, row, key - 1) == gap) {
-        while (in - out > 1) {
-            const long middle = out + ((in - out) >> 1);
-            if (lms_key_gap(o, row, (int)middle) == gap) {
-                in = middle;
-            } else {
-                out = middle;
-            }
-        }
-        o->low = (int)in;
+    if (key - 1 > LMS_NEVER && lms_score_of(o, row, key - 1) == score) {
+        o->low = lms_last_with(o, row, score, key, LMS_NEVER);
     }
-    if (key < row->max_key && lms_key_gap(o, row, key + 1) == gap) {
-        in = key;
-        out = (long)row->max_key + 1;
-        while (out - in > 1) {
-            const long middle = in + ((out - in) >> 1);
-            if (lms_key_gap(o, row, (int)middle) == gap) {
-                in = middle;
-            } else {
-                out = middle;
-            }
-        }
-        o->high = (int)in;
+    if (key < row->max_key && lms_score_of(o, row, key + 1) == score) {
+        o->high = lms_last_with(o, row, score, key, (long)row->max_key + 1);
     }
 }

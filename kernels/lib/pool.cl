@@ -170,6 +170,7 @@ void lms_stay_part(const lms_advance *a, const lms_beam_outputs *out)
     const uint live = a->groups[a->group].live;
     for (uint i = lms_lane(); i < a->per; i += LMS_TEAM) {
         const uint beam = a->group * a->per + i, row = a->turn.row + beam;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, i < live ? a->live[beam].score : LMS_NO_SCORE);
+        const long score = i < live ? a->live[beam].score : LMS_NO_SCORE;
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, score);
     }
 }

@@ -49,13 +49,6 @@ ulong lms_gap(lms_inverse inverse, float m, float x)
     return down > 63 ? 0 : min(product >> down, LMS_GAP_MOST);
 }
 
-/* ln of a mass relative to the weight of the row's maximum; not negative. */
-ulong lms_norm(const lms_scaled *r, ulong mass)
-{
-    const long c = lms_lg_mass(r, mass);
-    return c > 0 ? mul_hi((ulong)c, LMS_LN2) : 0;
-}
-
 /* A logprob or a score for people. */
 float lms_nats(long score) { return (float)score * 0x1p-32f; }
 
@@ -67,7 +60,7 @@ float lms_score_or_none(long score)
 /* Of a number of nats >= 0. */
 ulong lms_fixed(float nats)
 {
-    const uint bits = as_uint(nats);
+    const uint bits = as_uint(nats) & 0x7fffffffu; /* -0 is 0 */
     const int up = (int)(bits >> 23) - 118; /* a * 2^(exponent - 150 + 32) */
     const ulong a = (bits & 0x7fffffu) | 0x800000u;
     if (bits < 0x00800000u) return 0;
@@ -136,6 +129,12 @@ ulong lms_exponential(ulong word)
 long lms_scaled_down(long n, ulong factor)
 {
     return n < 0 ? -(long)mul_hi((ulong)-n, factor) : (long)mul_hi((ulong)n, factor);
+}
+
+/* ln of a mass relative to the weight of the row's maximum. */
+long lms_norm(const lms_scaled *r, ulong mass)
+{
+    return lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2);
 }
 
 /* e^d for |d| of at most 32 nats. */

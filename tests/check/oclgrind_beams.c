@@ -1,8 +1,8 @@
 /* oclgrind_beams.c - runs the kernels of beam search on small shapes and prints every result.
  *
  * Run once on a simulated device that finds races and stray accesses, and once on another: the
- * output has to be the same. All of a step's searches are in one batch, and the logits of a step
- * are new ones, whatever the beams are. */
+ * output has to be the same. All of a step's searches are in one batch, and the logits of a
+ * step are new ones, whatever the beams are. */
 #define _POSIX_C_SOURCE 200112L /* setenv() */
 #include "lmsample.h"
 
