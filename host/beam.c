@@ -57,7 +57,7 @@ static void list_buffers(lms_beam *b, lmsi_buffer out[BUFFERS])
         {"candidates of a row", &b->list, rows, LMSI_LIST * LMSI_ENTRY_BYTES},
         {"tile sums", &b->sums, rows, tiles * sizeof(cl_ulong)},
         {"beams of a step", &b->entries, beams + slots, sizeof(lms_beam_entry)},
-        {"candidates", &b->candidates, beams, b->max_candidates * sizeof(lms_candidate)},
+        {"candidates", &b->candidates, beams, b->max_choices * sizeof(lms_candidate)},
         {"offers", &b->offers, beams, sizeof(lms_beam_offer)},
         {"states", &b->states, slots, sizeof(lms_beam_state)},
         {"end tokens", &b->ends, slots, (ends > 0 ? ends : 1) * sizeof(cl_int)},
@@ -304,7 +304,6 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     b->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
     b->max_choices = choices_of(desc);
-    b->max_candidates = b->max_choices + desc->max_end_tokens;
     LMSI_TRY(make_fitting_kernels(b));
     b->row_slots = row_slots_of(b);
     LMSI_TRY(make_workspace(b));

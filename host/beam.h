@@ -31,9 +31,8 @@ struct lms_beam {
     lmsi_shape shape;
     uint32_t tiles;
     uint32_t chunks;
-    uint32_t max_choices;    /* candidates of a step */
-    uint32_t max_candidates; /* entries of a beam's list */
-    uint32_t row_slots;      /* rows that the rows' workspace is for */
+    uint32_t max_choices; /* candidates of a step, and entries of a beam's list */
+    uint32_t row_slots;   /* rows that the rows' workspace is for */
     cl_kernel tile_kernel;
     cl_kernel rows_kernel;
     cl_kernel advance_kernel;

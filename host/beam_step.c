@@ -151,7 +151,7 @@ static cl_int set_rows(const lms_beam *b, const lms_beam_batch *batch, uint32_t 
     lmsi_set_mem(&a, b->list, NULL);
     lmsi_set_mem(&a, b->sums, NULL);
     lmsi_set_mem(&a, b->candidates, NULL);
-    lmsi_set_uint(&a, b->max_candidates);
+    lmsi_set_uint(&a, b->max_choices);
     lmsi_set_mem(&a, b->offers, NULL);
     return a.code;
 }
@@ -164,7 +164,7 @@ static cl_int set_advance(const lms_beam *b, const lms_beam_batch *batch, uint32
     set_beams(b, &a);
     lmsi_set_uint(&a, b->desc.max_length);
     lmsi_set_mem(&a, b->candidates, NULL);
-    lmsi_set_uint(&a, b->max_candidates);
+    lmsi_set_uint(&a, b->max_choices);
     lmsi_set_mem(&a, b->offers, NULL);
     lmsi_set_mem(&a, b->links, NULL);
     lmsi_set_mem(&a, b->pool, NULL);

@@ -12,7 +12,8 @@
  * fold the rounding tricks of number.cl away. */
 static const char build_options[] = "-cl-std=CL1.2";
 
-static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_shape *shape)
+static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_shape *shape,
+                          lmsi_kind kind)
 {
     char text[384];
     snprintf(text, sizeof text,
@@ -21,9 +22,11 @@ static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_sh
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
              "#define LMS_TEAM %u\n"            /* work-items that share a row */
              "#define LMS_LANES %u\n"           /* tokens in a vector */
-             "#define LMS_CHUNK %u\n",          /* tiles of a work-group of the tile pass */
+             "#define LMS_CHUNK %u\n"           /* tiles of a work-group of the tile pass */
+             "%s",
              (int)logits, (int)tokens, (unsigned)shape->team, (unsigned)shape->lanes,
-             (unsigned)shape->chunk);
+             (unsigned)shape->chunk,
+             kind == LMSI_BEAM ? "#define LMS_HAS_DEAD 1\n" : ""); /* tokens read as -inf */
     char *const copy = malloc(strlen(text) + 1);
     if (copy != NULL) strcpy(copy, text);
     return copy;
@@ -169,7 +172,7 @@ lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type t
 {
     lms_status status = LMS_OK;
     lmsi_program *entry = NULL;
-    char *const prelude = make_prelude(logits, tokens, shape);
+    char *const prelude = make_prelude(logits, tokens, shape, kind);
     if (prelude == NULL)
         return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
     pthread_mutex_lock(&ctx->lock);

@@ -129,7 +129,7 @@ lms_advance lms_advance_of(const lms_beams *b, lms_beam_turn turn)
     a.frozen = (a.state->status & LMS_BEAM_DONE) != 0;
     a.per = a.p.width / a.p.groups;
     a.count = lms_beam_candidates(&a.p);
-    a.listed = lms_beam_listed(&a.p, a.step);
+    a.listed = lms_beam_wanted(&a.p);
     a.penalty = lms_fixed(a.p.diversity_penalty);
     a.groups = b->groups + first;
     a.live = b->live + first;

@@ -107,30 +107,21 @@ uint lms_beam_wanted(const lms_beam_params *p)
 {
     return lms_beam_candidates(p) + p->width - p->width / p->groups;
 }
-bool lms_beam_suppresses(const lms_beam_params *p, uint step)
-{
-    return p->end_tokens > 0 && step < p->min_length;
-}
-/* Entries of a beam's list: suppressed end tokens are in it, where it is not drawn. */
-uint lms_beam_listed(const lms_beam_params *p, uint step)
-{
-    if (p->mode != LMS_BEAM_SEARCH) return lms_beam_candidates(p);
-    return lms_beam_wanted(p) + (lms_beam_suppresses(p, step) ? p->end_tokens : 0);
-}
+
 
 lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_params *filters,
                        uint vocab, __global lms_candidate *out)
 {
     const lms_beam_params p = b->states[e.slot].p;
     lms_offer o;
-    o.filters = *filters;
     o.mode = p.mode;
     o.of_eligible = p.mode != LMS_BEAM_SEARCH || (p.flags & LMS_BEAM_RENORMALIZE);
-    o.sums_fit = lms_beam_scale(filters, vocab) == lms_scale(p.temperature);
+    o.sums_scale = lms_beam_scale(filters, vocab);
+    o.sums_fit = o.sums_scale == lms_scale(p.temperature);
     o.turn = b->states[e.slot].step;
     o.ends = b->ends + (ulong)e.slot * b->max_ends;
-    o.end_count = lms_beam_suppresses(&p, o.turn) ? p.end_tokens : 0;
-    o.want = lms_beam_listed(&p, o.turn);
+    o.end_count = o.turn < p.min_length ? p.end_tokens : 0;
+    o.want = lms_beam_wanted(&p);
     o.seed = p.seed;
     o.beam = e.beam;
     o.score = 0;
@@ -140,9 +131,7 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_param
         o.score = live.score;
         o.value = live.value;
     }
-    o.fallen_back = false;
     o.searching = false;
-    o.use_total = false;
     o.inverse = lms_inverse_of(p.temperature);
     o.drawn = 0;
     o.out = out;
@@ -150,10 +139,10 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_param
     return o;
 }
 
-/* A live beam's row, from MAXIMUM to DONE. */
+/* A live beam's row, to DONE. */
 void lms_offer_row(lms_row *row, lms_task *t, lms_offer *o)
 {
-    t->step = LMS_STEP_MAXIMUM;
+    lms_to_offer(t, o);
     t->before = 0;
     while (t->step != LMS_STEP_DONE) {
         const bool own_step = t->step > LMS_STEP_DONE;
@@ -204,6 +193,8 @@ void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride,
         task.attempt = 0;
         lms_offer offer = lms_offer_of(&beams, e, &filters, vocab,
                                        candidates + r * max_candidates);
+        offer.groups = groups + team * row.tiles * LMS_TILE_GROUPS;
+        offer.tile_keys = tile_keys + team * row.tiles;
 #if LMS_TEAM == 1
         if (with_tiles) {
             const lms_tiles tiles =

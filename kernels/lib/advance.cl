@@ -135,7 +135,7 @@ long lms_penalized(const lms_advance *a, long value, int token)
 /* The value of entry i of a list; LMS_NO_SCORE where there is none. */
 long lms_value_of(const lms_advance *a, const lms_spot *s, uint i)
 {
-    if (i >= s->count || s->list[i].score == LMS_NO_SCORE) return LMS_NO_SCORE;
+    if (i >= s->count) return LMS_NO_SCORE;
     const long value = s->list[i].value;
     return a->group > 0 && a->penalty > 0 ? lms_penalized(a, value, s->list[i].token) : value;
 }

@@ -72,7 +72,7 @@ typedef struct lms_hypothesis {
 /* What a live beam offers: some tokens, its best ones among them. */
 typedef struct lms_candidate {
     lms_i64 value;
-    lms_i64 score; /* LMS_NO_SCORE: a suppressed end token */
+    lms_i64 score;
     lms_i32 token;
     lms_f32 logprob;
 } lms_candidate;

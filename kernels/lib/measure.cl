@@ -36,6 +36,17 @@ ulong lms_tile_sum_until(__global const lms_logit *x, uint tile, uint vocab, lms
     return lms_sum_pairs(sum);
 }
 
+ulong lms_tile_sum_of(const lms_row *row, uint tile, lms_unit unit)
+{
+    const uint begin = tile * LMS_TILE;
+    lms_pairs sum = (lms_pairs)(0);
+    if (row->dead_count == 0) return lms_tile_sum_until(row->x, tile, row->vocab, unit);
+    for (uint at = begin; at < min(begin + LMS_TILE, row->vocab); at += LMS_LANES) {
+        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_logits(row, at))));
+    }
+    return lms_sum_pairs(sum);
+}
+
 /* `total` of section 4, of the own tiles, whose sums the tile pass has written. */
 ulong lms_summed_own(const lms_row *row, const lms_scaled *scaled)
 {
@@ -54,7 +65,7 @@ ulong lms_total_own(const lms_row *row, const lms_scaled *scaled)
     for (uint tile = row->first; tile < row->last; ++tile) {
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         if (unit.shift >= LMS_NO_SHARE) continue;
-        mass += lms_mass_of_sum(unit.shift, lms_tile_sum_until(row->x, tile, row->vocab, unit));
+        mass += lms_mass_of_sum(unit.shift, lms_tile_sum_of(row, tile, unit));
     }
     return mass;
 }

@@ -174,6 +174,7 @@ bool lms_pivot_row(const lms_row *row, const lms_scaled *scaled, lms_search *f, 
     lms_pivots p;
     const ulong need = f->target - f->before, all = f->by_mass ? measure : row->vocab;
     if (scaled->huge || row->tiles < 2 * LMS_SAMPLED_TILES || need >= all) return false;
+    if (row->dead_count > 0) return false; /* the row is read as it is here */
     const int up = (int)clz(all);
     const ulong part = (need << up) / max((all << up) >> 32, 1ul);
     bool chosen = false;

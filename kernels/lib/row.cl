@@ -11,6 +11,8 @@
 typedef struct lms_row {
     __global const lms_logit *x;
     __global const lms_logit *next; /* what will be read next, or 0 */
+    __global const int *dead; /* tokens that are read as -inf: beam programs only */
+    uint dead_count;
     uint vocab;
     uint tiles;
     uint first; /* own tiles: [first, last) */
@@ -38,7 +40,14 @@ lms_ints lms_tile_groups(const lms_row *row, uint tile)
 /* The logits of the tokens from `begin` on; -inf beyond the vocabulary. */
 lms_floats lms_logits(const lms_row *row, uint begin)
 {
-    return lms_load_until(row->x, begin, row->vocab);
+    lms_floats x = lms_load_until(row->x, begin, row->vocab);
+#ifdef LMS_HAS_DEAD
+    for (uint i = 0; i < row->dead_count; ++i) {
+        const lms_uints id = (lms_uints)(begin) + LMS_LANE_IDS;
+        x = id == (lms_uints)((uint)row->dead[i]) ? (lms_floats)(-INFINITY) : x;
+    }
+#endif
+    return x;
 }
 
 /* Of the row after this one, a CPU asks for so many logits with each tile of the envelope, and
@@ -80,6 +89,8 @@ lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
     lms_row row;
     row.x = x;
     row.next = 0;
+    row.dead = 0;
+    row.dead_count = 0;
     row.vocab = vocab;
     row.tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     const uint per = (row.tiles + LMS_TEAM - 1) / LMS_TEAM;

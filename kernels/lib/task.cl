@@ -21,7 +21,9 @@ typedef enum lms_step {
     LMS_STEP_ATTEMPTS,
     LMS_STEP_DONE,
     /* What a beam's row goes through beside (offer.cl): */
-    LMS_STEP_OFFER_MASS, /* the mass that log-probabilities are relative to  */
+    LMS_STEP_OFFER_WHOLE, /* maximum and mass of the row with what is dead    */
+    LMS_STEP_OFFER_TOTAL,
+    LMS_STEP_OFFER_MASS,  /* the mass that log-probabilities are relative to  */
     LMS_STEP_OFFER_TALLY, /* how many tokens are worth listing                */
     LMS_STEP_OFFER_LIST,  /* ... and which                                    */
     LMS_STEP_OFFER_DRAW   /* one more drawn without replacement               */

@@ -41,6 +41,7 @@ for logits in 1 2 3; do
                     printf '#pragma OPENCL FP_CONTRACT OFF\n'
                     printf '#define %s %s\n' LMS_LOGITS $logits LMS_TOKENS $tokens \
                         LMS_TEAM "$team" LMS_LANES "$lanes" LMS_CHUNK 32
+                    [[ $text != "$beams" ]] || printf '#define LMS_HAS_DEAD 1\n'
                     cat -- "$text"
                 } | clang -x cl -cl-std=CL1.2 -target spir64 -D__OPENCL_VERSION__=120 \
                     -fsyntax-only -Wall -Wextra -Werror -Wno-unused-function \
