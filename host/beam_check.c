@@ -71,6 +71,8 @@ static lms_status length_check(const lms_beam *b, const lms_beam_params *p)
     LMSI_FAIL_IF(p->flags & ~LMS_BEAM_FLAGS, LMS_E_BEAM_PARAMS,
                  "params.flags: 0x%x has bits other than 0x%x", (unsigned)p->flags,
                  LMS_BEAM_FLAGS);
+    LMSI_FAIL_IF(p->prompt_length > INT32_MAX, LMS_E_BEAM_PARAMS,
+                 "params.prompt_length: %u is above 2^31-1", (unsigned)p->prompt_length);
     LMSI_FAIL_IF(p->max_length < 1 || p->max_length > b->desc.max_length, LMS_E_BEAM_PARAMS,
                  "params.max_length: %u is not in 1..%u, which is lms_beam_desc.max_length",
                  (unsigned)p->max_length, (unsigned)b->desc.max_length);

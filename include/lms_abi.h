@@ -93,7 +93,7 @@ typedef struct lms_beam_params {
     lms_u32 length_counts;     /* LMS_LENGTH_...: what that length is                         */
     lms_u32 early_stopping;    /* LMS_EARLY_...: when a search with N results is done         */
     lms_u32 flags;             /* LMS_BEAM_KEEP_LIVE and the like                             */
-    lms_u32 prompt_length;     /* tokens of the prompt, for LMS_LENGTH_WITH_PROMPT            */
+    lms_u32 prompt_length;     /* < 2^31, of the prompt, for LMS_LENGTH_WITH_PROMPT           */
     lms_u32 min_length;        /* tokens before the first at which a search may end           */
     lms_u32 max_length;        /* 1 .. lms_beam_desc.max_length                               */
     lms_u32 results;           /* sequences that are wanted: 1 .. width                       */

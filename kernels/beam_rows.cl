@@ -97,17 +97,23 @@ void lms_beam_tiles(__global const lms_logit *logits, ulong offset, ulong stride
                  seen + (ulong)row * chunks + chunk, &shared);
 }
 
-/* The tokens that a group can need of each of its beams: its candidates, and one for each token
- * that a diversity penalty may push down. */
+/* Candidates of a group. */
 uint lms_beam_candidates(const lms_beam_params *p)
 {
     return max(2u, 1u + p->end_tokens) * (p->width / p->groups);
 }
+
+/* The tokens that a group can need of each of its beams. As many as go on, and each end token:
+ * what a beam offers behind those has too many before it to go on, and what comes behind that
+ * has too many before it to count as finished. Where that does not hold, all that may be
+ * candidates: where end tokens count at any rank, and where it is not the order of candidates
+ * that says who goes on. And one for each token that a diversity penalty may push down. */
 uint lms_beam_wanted(const lms_beam_params *p)
 {
-    return lms_beam_candidates(p) + p->width - p->width / p->groups;
+    const uint candidates = lms_beam_candidates(p), per = p->width / p->groups;
+    const bool all = (p->flags & LMS_BEAM_END_ANY_RANK) || p->mode == LMS_BEAM_SAMPLE;
+    return (all ? candidates : min(candidates, per + p->end_tokens)) + p->width - per;
 }
-
 
 lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_params *filters,
                        uint vocab, __global lms_candidate *out)

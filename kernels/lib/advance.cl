@@ -30,7 +30,7 @@ typedef struct lms_advance {
     __global const int *ends;
     __global lms_beam_link *links; /* of this step */
     __global lms_hypothesis *pool;
-    __global const lms_candidate *candidates;
+    __global lms_candidate *candidates;
     __global const lms_beam_offer *offers;
     uint max_candidates;
     __global lms_choice *choices;
@@ -78,7 +78,7 @@ typedef struct lms_spot {
     uint beam;  /* of the group's live ones */
     uint i;
     uint count; /* entries of the list */
-    __global const lms_candidate *list;
+    __global lms_candidate *list;
 } lms_spot;
 
 void lms_open_list(const lms_advance *a, lms_spot *s)
@@ -119,25 +119,31 @@ void lms_next_spot(const lms_advance *a, lms_spot *s)
     if (++s->beam < a->parents) lms_open_list(a, s);
 }
 
-/* A value less the penalty for each beam of an earlier group that goes on with its token. */
-long lms_penalized(const lms_advance *a, long value, int token)
+/* A score less the penalty for each beam of an earlier group that goes on with its token. */
+long lms_penalized(const lms_advance *a, long score, int token)
 {
-    for (uint beam = 0; beam < a->group * a->per; ++beam) {
-        const lms_beam_group group = a->groups[beam / a->per];
-        if (group.length != a->step + 1 || beam % a->per >= group.live) continue;
-        if (a->links[beam].token == token) {
-            value = max(value - (long)a->penalty, LMS_SCORE_FLOOR);
+    for (uint g = 0; g < a->group; ++g) {
+        const lms_beam_group group = a->groups[g];
+        if (group.length != a->step + 1) continue;
+        for (uint beam = g * a->per; beam < g * a->per + group.live; ++beam) {
+            if (a->links[beam].token != token) continue;
+            score = max(score - (long)a->penalty, LMS_SCORE_FLOOR);
         }
     }
-    return value;
+    return score;
 }
 
 /* The value of entry i of a list; LMS_NO_SCORE where there is none. */
-long lms_value_of(const lms_advance *a, const lms_spot *s, uint i)
+long lms_value_of(const lms_spot *s, uint i)
 {
-    if (i >= s->count) return LMS_NO_SCORE;
-    const long value = s->list[i].value;
-    return a->group > 0 && a->penalty > 0 ? lms_penalized(a, value, s->list[i].token) : value;
+    return i < s->count ? s->list[i].value : LMS_NO_SCORE;
+}
+
+/* Groups have their first parent in common, so a penalty is taken from the score each time. */
+void lms_set_value(const lms_advance *a, const lms_spot *s)
+{
+    if (a->penalty == 0 || a->p.groups == 1 || s->i >= s->count) return;
+    s->list[s->i].value = lms_penalized(a, s->list[s->i].score, s->list[s->i].token);
 }
 
 #define LMS_NAN_COUNTS (1ul << 40)
@@ -149,7 +155,8 @@ lms_part lms_values_part(const lms_advance *a)
     part.sum = 0;
     part.best = LMS_NO_SCORE;
     for (lms_spot s = lms_first_spot(a); s.place < lms_end_place(a); lms_next_spot(a, &s)) {
-        const long value = lms_value_of(a, &s, s.i);
+        lms_set_value(a, &s);
+        const long value = lms_value_of(&s, s.i);
         if (value != LMS_NO_SCORE) ++part.sum;
         part.best = max(part.best, value);
         if (s.i > 0) continue;

@@ -5,7 +5,7 @@
 void lms_bin_values(const lms_advance *a, __local lms_shared *shared)
 {
     for (lms_spot s = lms_first_spot(a); s.place < lms_end_place(a); lms_next_spot(a, &s)) {
-        const long value = lms_value_of(a, &s, s.i);
+        const long value = lms_value_of(&s, s.i);
         if (value <= a->low || value > a->high) continue;
         const ulong bin = (ulong)(a->high - value) >> a->shift;
         lms_bin_add(shared, (uint)min(bin, (ulong)LMS_BINS - 1), 1);
@@ -31,7 +31,7 @@ bool lms_ends_here(const lms_advance *a, const lms_spot *s, long value)
     if (!lms_ends_with(a, s->list[s->i].token)) return false;
     uint before = 0;
     for (uint i = 0; i < s->count; ++i) {
-        const long other = lms_value_of(a, s, i);
+        const long other = lms_value_of(s, i);
         before += other > value || (other == value && i < s->i);
     }
     return before < a->count;
@@ -42,7 +42,7 @@ ulong lms_tally_values(const lms_advance *a)
 {
     ulong sum = 0;
     for (lms_spot s = lms_first_spot(a); s.place < lms_end_place(a); lms_next_spot(a, &s)) {
-        const long value = lms_value_of(a, &s, s.i);
+        const long value = lms_value_of(&s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(a, &s, value)) sum += 1ul << 16;
         if (value > a->high) {
@@ -55,12 +55,12 @@ ulong lms_tally_values(const lms_advance *a)
 }
 
 /* What a candidate is rated by, and the same of a live beam. */
-long lms_rating_of(const lms_beam_params *p, long value, long score, ulong length)
+long lms_rating_of(const lms_beam_params *p, long value, long score, uint length)
 {
     if (p->mode == LMS_BEAM_STOCHASTIC) return value;
     if (p->length_counts == LMS_LENGTH_NONE) return score;
     if (p->length_counts == LMS_LENGTH_WITH_PROMPT) length += p->prompt_length;
-    return lms_rate(score, (uint)clamp(length, 1ul, (ulong)UINT_MAX), p->length_penalty);
+    return lms_rate(score, max(length, 1u), p->length_penalty);
 }
 
 lms_hypothesis lms_hypothesis_of(const lms_advance *a, const lms_choice *c)
@@ -99,7 +99,7 @@ void lms_choose_part(const lms_advance *a)
     uint above = (uint)(a->own_before & 0xffff), ended = (uint)(a->own_before >> 16 & 0xffff);
     uint within = (uint)(a->own_before >> 32);
     for (lms_spot s = lms_first_spot(a); s.place < lms_end_place(a); lms_next_spot(a, &s)) {
-        const long value = lms_value_of(a, &s, s.i);
+        const long value = lms_value_of(&s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(a, &s, value)) {
             const lms_choice choice = lms_choice_of(a, &s, value);

@@ -12,6 +12,8 @@
  * need. Scores are monotone in the logit, but different logits can have one score: those of the
  * last score are the class of ties, of which the lowest ids are taken. */
 
+#define LMS_DRAW_BLOCKS 64u
+
 /* What a row's work-items know of their beam, beside the task. */
 typedef struct lms_offer {
     uint mode;
@@ -42,6 +44,9 @@ typedef struct lms_offer {
     long last_value;
     int last_token;
     uint drawn;
+#if LMS_TEAM == 1
+    ulong blocks[LMS_DRAW_BLOCKS]; /* masses of runs of tiles, to find a tile by */
+#endif
     __global lms_candidate *out;
     uint count;
 } lms_offer;
@@ -99,8 +104,7 @@ void lms_suppress_own(lms_row *row, const lms_offer *o)
     }
 }
 
-/* Weights of a tile's eligible tokens that have not been drawn. Entries of the last two draws
- * may be on their way to `out`: one is known here, and the other has been through a meeting. */
+/* Weights of a tile's eligible tokens. */
 void lms_eligible_weights(const lms_row *row, const lms_offer *o, lms_unit unit, uint tile,
                           uint *w)
 {
@@ -109,10 +113,6 @@ void lms_eligible_weights(const lms_row *row, const lms_offer *o, lms_unit unit,
         const lms_floats x = lms_logits(row, begin + i);
         const lms_ints kept = lms_kept(o->kept, lms_keys(x), begin + i);
         LMS_V(vstore)(LMS_V(as_uint)(lms_weights(unit, x) & kept), 0, w + i);
-    }
-    for (uint i = 0; i < o->drawn; ++i) {
-        const uint id = (uint)(i + 1 < o->drawn ? o->out[i].token : o->last_token) - begin;
-        if (id < LMS_TILE) w[id] = 0;
     }
 }
 

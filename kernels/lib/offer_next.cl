@@ -68,7 +68,7 @@ void lms_after_mass(lms_task *t, lms_offer *o, const lms_row *row, ulong mass)
     if (o->mode == LMS_BEAM_SEARCH) {
         lms_to_listing(t, o, row);
     } else {
-        lms_to_draws(t, o);
+        lms_to_draws(t, o, row);
     }
 }
 
@@ -94,7 +94,7 @@ void lms_next_offer(lms_task *t, lms_offer *o, lms_row *row, const lms_meeting *
     }
 }
 
-lms_part lms_offer_part(const lms_row *row, lms_task *t, const lms_offer *o)
+lms_part lms_offer_part(const lms_row *row, lms_task *t, lms_offer *o)
 {
     lms_part part;
     part.sum = 0;

@@ -2,16 +2,13 @@
  * sorted: each candidate counts who is before it, which is its rank, and who of those goes on,
  * which is its beam; each member of the pool counts who is better, which is its place. */
 
-bool lms_is_before(const lms_choice *a, const lms_choice *b)
+/* The order of the next beams; choices are in the order that decides among equals. Sampled ones
+ * are drawn by value, and go on by score. */
+bool lms_goes_before(const lms_advance *a, uint i, uint j)
 {
-    return a->value > b->value || (a->value == b->value && a->order < b->order);
-}
-
-/* The order of the next beams: sampled ones are drawn by value, and go on by score. */
-bool lms_goes_before(const lms_advance *a, const lms_choice *x, const lms_choice *y)
-{
+    __global const lms_choice *const x = a->choices + i, *const y = a->choices + j;
     if (a->p.mode == LMS_BEAM_SAMPLE && x->score != y->score) return x->score > y->score;
-    return lms_is_before(x, y);
+    return x->value > y->value || (x->value == y->value && i < j);
 }
 
 /* What the caller gets. */
@@ -57,9 +54,9 @@ ulong lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
             lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && lms_ends_with(a, own.token);
         uint rank = 0, beam = 0;
         for (uint j = 0; j < a->chosen; ++j) {
-            const lms_choice other = a->choices[j];
-            rank += lms_is_before(&other, &own);
-            beam += !other.is_final && lms_goes_before(a, &other, &own);
+            const long value = a->choices[j].value;
+            rank += value > own.value || (value == own.value && j < i);
+            beam += !a->choices[j].is_final && lms_goes_before(a, j, i);
         }
         if (!own.is_final && beam < a->per) {
             lms_go_on(a, out, &own, a->group * a->per + beam);
