@@ -330,7 +330,8 @@ typedef struct lms_beam_output {
     lms_view scores;            /* out: float[sequences], what they are ranked by: the sum
                                    over length ^ length_penalty, or the perturbed one of
                                    LMS_BEAM_STOCHASTIC; optional                            */
-    lms_view logprobs;          /* out: float[sequences], the sum; optional                 */
+    lms_view logprobs;          /* out: float[sequences], the sum of log-probabilities, less
+                                   diversity penalties; optional                            */
     lms_view token_logprobs;    /* out: float[sequences][token_stride], each token's, without
                                    diversity penalties; then 0; optional                    */
     lms_view beams;             /* out: int32[sequences][token_stride], the beam that each
@@ -350,7 +351,8 @@ LMS_API void lms_beam_destroy(lms_beam *beam);
 LMS_API size_t lms_beam_workspace(const lms_beam *beam);
 
 /* Opens a slot for a new request. Parameters and end tokens (params->end_tokens of them) are
- * checked and read before the call returns; that they reach the device is enqueued. */
+ * checked and read before the call returns; that they reach the device is enqueued. Each such
+ * call is one in flight: LMS_E_BUSY if more than max_in_flight are unfinished. */
 LMS_API lms_status lms_beam_open(lms_beam *beam, cl_command_queue queue, uint32_t slot,
                                  const lms_beam_params *params, const int32_t *end_tokens,
                                  cl_uint num_wait, const cl_event *wait_list, cl_event *event);

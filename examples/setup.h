@@ -1,0 +1,57 @@
+/* What the examples have in common: a model on the host, a device that its logits go to, and
+ * what comes back from there. */
+#ifndef SETUP_H
+#define SETUP_H
+
+#include "lm.h"
+
+#include <lmsample.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+    const char *program; /* begins its messages */
+    lm_model *model;
+    lms_context *context;
+    cl_command_queue queue; /* the context's own, in order */
+} setup;
+
+/* Whatever fails says why on standard error. What was opened must be closed in any case. */
+bool setup_open(setup *s, const char *program, const char *model_directory, const char *device);
+void setup_close(setup *s);
+
+/* Says what went wrong if the status is not LMS_OK (which is CL_SUCCESS too). */
+bool succeeded(const setup *s, const char *what, lms_status status);
+
+/* The same for what is the example's own mistake or its user's. */
+bool fail(const setup *s, const char *what);
+
+/* A buffer of logits, one row for each slot of a batch of the model, which the model writes
+ * and the device reads. */
+bool make_logits(const setup *s, int rows, cl_mem *logits);
+
+/* The rows that are not written between these two have no meaning afterwards. */
+float *map_logits(const setup *s, cl_mem logits);
+bool unmap_logits(const setup *s, cl_mem logits, float *mapped);
+
+/* Begins the sequence of a slot with a prompt and gets the logits of the token after it.
+ * `length` tokens must have room behind it. */
+bool feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prompt, int length,
+                 float *logits);
+
+/* Something that the device writes, with a copy on the host. */
+typedef struct {
+    cl_mem buffer;
+    void *copy;
+    size_t bytes;
+} output;
+
+bool make_output(const setup *s, size_t bytes, output *out);
+bool read_output(const setup *s, output *out); /* waits for all that was enqueued before */
+void free_output(output *out);
+
+/* A number of the command line. False if it is none or out of range. */
+bool read_integer(const char *text, int least, int most, int *number);
+
+#endif
