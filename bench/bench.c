@@ -1,8 +1,10 @@
-/* bench.c - how fast batches are sampled, beside the time that one read of their logits takes.
+/* bench.c - how fast batches are sampled, or beams searched, beside the time that one read of
+ * their logits takes.
  *
  * Every case is timed in alternation with a read of as many logits; the figure that counts is
  * the median of the paired ratios read / step. Results are checked against the oracle before
  * they are timed. bench/README.md says what is measured, and how. */
+#include "beam_measure.h"
 #include "lines.h"
 #include "machine.h"
 #include "measure.h"
@@ -39,6 +41,7 @@ typedef struct run {
     options o;
     stage on;
     plan what;
+    beam_plan beams;
     pool logits;
     size_t memory_most;
     results all;
@@ -55,6 +58,22 @@ static void list(const plan *p)
                dtype_name(s->dtype), s->rotated ? "" : " just written");
         for (unsigned k = 0, n = 0; k < SUBJECTS; ++k) {
             if (s->subjects >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", subject_name(k));
+        }
+        printf("\n");
+    }
+}
+
+static void list_beams(const beam_plan *p)
+{
+    printf("modes:\n");
+    for (unsigned i = 0; i < BEAM_MODES; ++i) printf("  %s\n", beam_mode_name(i));
+    printf("settings:\n");
+    for (size_t i = 0; i < p->count; ++i) {
+        const beam_setting *const s = &p->settings[i];
+        printf("  %-9s %3u x %-4u beams of %6u %-9s:", shape_name(s->shape), s->requests,
+               s->width, s->vocab, dtype_name(s->dtype));
+        for (unsigned k = 0, n = 0; k < BEAM_MODES; ++k) {
+            if (s->modes >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", beam_mode_name(k));
         }
         printf("\n");
     }
@@ -87,25 +106,31 @@ static bool make_logits(run *r, bench_shape shape, uint32_t vocab, lms_dtype dty
     return true;
 }
 
-static void leave_out(const run *r, const setting *s)
+static void leave_out(const run *r, bench_shape shape, uint32_t rows, uint32_t vocab,
+                      lms_dtype dtype)
 {
     progress_clear();
     printf("\n%s: %u x %u %s: left out, two batches are more than the %zu MiB that logits may "
            "take\n",
-           shape_name(s->shape), s->rows, s->vocab, dtype_name(s->dtype), r->memory_most >> 20);
+           shape_name(shape), rows, vocab, dtype_name(dtype), r->memory_most >> 20);
+}
+
+static pace pace_of(const run *r, const effort *e)
+{
+    return (pace){r->o.repeats > 0 ? r->o.repeats : e->repeats, r->o.repeats > 0,
+                  r->o.case_seconds > 0.0 ? r->o.case_seconds : e->case_seconds};
 }
 
 static void measure_plan(run *r, const effort *e)
 {
-    const pace tempo = {r->o.repeats > 0 ? r->o.repeats : e->repeats, r->o.repeats > 0,
-                        r->o.case_seconds > 0.0 ? r->o.case_seconds : e->case_seconds};
+    const pace tempo = pace_of(r, e);
     for (size_t i = 0; i < r->what.count && !is_stopped(); ++i) {
         const setting *const s = &r->what.settings[i];
         const size_t from = r->all.count;
         char label[64];
         if (!make_logits(r, s->shape, s->vocab, s->dtype, rows_of_alike(&r->what, s)) &&
             !make_logits(r, s->shape, s->vocab, s->dtype, s->rows)) {
-            leave_out(r, s);
+            leave_out(r, s->shape, s->rows, s->vocab, s->dtype);
             continue;
         }
         snprintf(label, sizeof label, "%zu/%zu %s %u x %u %s", i + 1, r->what.count,
@@ -129,6 +154,63 @@ static void measure_extras(run *r, const effort *e)
     }
 }
 
+/* As many as the largest setting of these logits needs, so that they are made once. */
+static size_t beam_rows_of_alike(const beam_plan *p, const beam_setting *s)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < p->count; ++i) {
+        const beam_setting *const t = &p->settings[i];
+        const size_t rows = (size_t)t->requests * t->width;
+        if (t->shape == s->shape && t->vocab == s->vocab && t->dtype == s->dtype && rows > most)
+            most = rows;
+    }
+    return most;
+}
+
+static void measure_beam_plan(run *r, const effort *e)
+{
+    const pace tempo = pace_of(r, e);
+    for (size_t i = 0; i < r->beams.count && !is_stopped(); ++i) {
+        const beam_setting *const s = &r->beams.settings[i];
+        const size_t from = r->all.beam_count;
+        const uint32_t rows = s->requests * s->width;
+        char label[64];
+        if (!make_logits(r, s->shape, s->vocab, s->dtype, beam_rows_of_alike(&r->beams, s)) &&
+            !make_logits(r, s->shape, s->vocab, s->dtype, rows)) {
+            leave_out(r, s->shape, rows, s->vocab, s->dtype);
+            continue;
+        }
+        snprintf(label, sizeof label, "%zu/%zu %s %u x %u beams of %u %s", i + 1,
+                 r->beams.count, shape_name(s->shape), s->requests, s->width, s->vocab,
+                 dtype_name(s->dtype));
+        measure_beams(&r->on, &r->logits, s, &tempo, label, &r->all);
+        progress_clear();
+        table_beams(&r->all, from);
+    }
+}
+
+/* Of few live beams, one shape and vocabulary. */
+static void measure_few_beams(run *r, const effort *e)
+{
+    const pace tempo = pace_of(r, e);
+    const choice *const vocabs = &r->o.selected.vocabs;
+    const uint32_t vocab = vocabs->count > 0 ? vocabs->values[0] : LINE_VOCAB;
+    if (make_logits(r, SHAPE_PEAKED, vocab, LMS_FLOAT32, beam_parts_rows()))
+        measure_beam_parts(&r->on, &r->logits, &tempo, &r->all);
+}
+
+static void measure_all_beams(run *r)
+{
+    const effort *const e = r->o.selected.full ? &full : &quick;
+    const bool has_extras = r->o.extras || !is_beam_selected(&r->o.selected);
+    r->all.cold_s = r->all.warm_s = NAN;
+    r->memory_most = machine_available_bytes() / MEMORY_SHARE;
+    measure_beam_plan(r, e);
+    if (has_extras && !is_stopped()) measure_few_beams(r, e);
+    r->all.is_interrupted = is_stopped();
+    progress_clear();
+}
+
 static void measure_all(run *r)
 {
     const effort *const e = r->o.selected.full ? &full : &quick;
@@ -142,15 +224,34 @@ static void measure_all(run *r)
     progress_clear();
 }
 
+static void make_plans(run *r)
+{
+    if (r->o.selected.beam) {
+        r->beams = make_beam_plan(&r->o.selected);
+    } else {
+        r->what = make_plan(&r->o.selected);
+    }
+}
+
+static void free_plans(run *r)
+{
+    beam_plan_free(&r->beams);
+    plan_free(&r->what);
+}
+
 int main(int argc, char **argv)
 {
     static run r;
     parse_options(argc, argv, &r.o);
     if (r.o.start_of != NULL) return start_of_child(&r.o);
-    r.what = make_plan(&r.o.selected);
+    make_plans(&r);
     if (r.o.list) {
-        list(&r.what);
-        plan_free(&r.what);
+        if (r.o.selected.beam) {
+            list_beams(&r.beams);
+        } else {
+            list(&r.what);
+        }
+        free_plans(&r);
         return 0;
     }
     FILE *const json = open_to_write(r.o.json);
@@ -159,13 +260,17 @@ int main(int argc, char **argv)
     stop_on_interrupt();
     stage_open(&r.on, r.o.device, r.o.read_on_device, r.o.work_items);
     table_begin(&h);
-    measure_all(&r);
+    if (r.o.selected.beam) {
+        measure_all_beams(&r);
+    } else {
+        measure_all(&r);
+    }
     table_end(&r.all);
     if (json != NULL) write_json(json, &h, &r.all);
-    if (csv != NULL) write_csv(csv, &r.all);
+    if (csv != NULL) write_csv(csv, &h, &r.all);
     pool_free(&r.logits);
     results_free(&r.all);
-    plan_free(&r.what);
+    free_plans(&r);
     stage_close(&r.on);
     return is_stopped() ? 130 : 0;
 }

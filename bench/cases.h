@@ -60,6 +60,9 @@ typedef struct selection {
     uint32_t subjects; /* 0: none chosen */
     bool full;
     bool fresh; /* logits that have just been written */
+    bool beam;  /* beam search instead, beam_cases.h */
+    choice beams;
+    uint32_t beam_modes; /* 0: none chosen */
 } selection;
 
 /* The values that the full matrix has. */

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "beam_cases.h"
 #include "pool.h"
 #include "say.h"
 
@@ -22,6 +23,8 @@ enum {
     KEY_SHAPE,
     KEY_STRATEGY,
     KEY_FRESH,
+    KEY_BEAM,
+    KEY_MODE,
     KEY_REPEATS,
     KEY_SECONDS,
     KEY_DEVICE,
@@ -50,6 +53,11 @@ static const struct argp_option known[] = {
     {"strategy", KEY_STRATEGY, "LIST", 0, "As --list names them", 0},
     {"fresh", KEY_FRESH, NULL, 0, "The logits have just been written, so they are in the "
      "cache; without this, batches rotate over several times its size", 0},
+    {NULL, 0, NULL, 0, "Beam search:", 0},
+    {"beam", KEY_BEAM, "LIST", OPTION_ARG_OPTIONAL, "Measure steps of beam search instead: of "
+     "all sizes, or of these, REQUESTSxBEAMS, such as 16x4; --vocab, --dtype and --shape "
+     "choose too", 0},
+    {"mode", KEY_MODE, "LIST", 0, "Ways to search: search, diverse, stochastic", 0},
     {NULL, 0, NULL, 0, "Measuring:", 0},
     {"repeats", KEY_REPEATS, "N", 0, "Times that a case is measured at most", 0},
     {"case-seconds", KEY_SECONDS, "S", 0, "Seconds after which it gets no further repeat", 0},
@@ -61,7 +69,7 @@ static const struct argp_option known[] = {
      "as on GPUs", 0},
     {"huge-pages", KEY_HUGE_PAGES, NULL, 0, "Ask for huge pages for the logits", 0},
     {"extras", KEY_EXTRAS, NULL, 0, "With a subset too: cold and warm start, time "
-     "against size", 0},
+     "against size; of beams: requests that are done, and narrow ones", 0},
     {"model", KEY_MODEL, "FOLDER", 0, "The example model", 0},
     {NULL, 0, NULL, 0, "Results:", 0},
     {"json", KEY_JSON, "FILE", 0, "Write them as JSON", 0},
@@ -110,6 +118,7 @@ static const char *dtype_by_number(unsigned value) { return dtype_name((lms_dtyp
 static const kind shapes = {"shape", shape_by_number, 0, SHAPES};
 static const kind dtypes = {"dtype", dtype_by_number, LMS_FLOAT32, 3};
 static const kind subjects = {"strategy", subject_name, 0, SUBJECTS};
+static const kind modes = {"mode", beam_mode_name, 0, BEAM_MODES};
 
 /* Blanks and dashes do not count: "top-k 50" is also "topk50" and "top-k-50". */
 static bool is_name(const char *text, const char *name)
@@ -142,6 +151,21 @@ static void add_named(const kind *k, const char *word, choice *out)
     if (!is_found) refuse("--%s: there is no \"%s\"; --list has the names", k->option, word);
 }
 
+/* REQUESTSxBEAMS */
+static void add_beams(const char *word, choice *out)
+{
+    char text[32];
+    const char *const cross = strchr(word, 'x');
+    const size_t digits = cross != NULL ? (size_t)(cross - word) : 0;
+    if (digits == 0 || digits >= sizeof text)
+        refuse("--beam: \"%s\" is not REQUESTSxBEAMS, such as 16x4", word);
+    memcpy(text, word, digits);
+    text[digits] = '\0';
+    const unsigned long requests = whole_number("beam", text, 1, 4096);
+    const unsigned long width = whole_number("beam", cross + 1, 1, LMS_MAX_BEAM_WIDTH);
+    add_value("beam", out, beam_size((uint32_t)requests, (uint32_t)width));
+}
+
 /* Calls for every word of a list: of numbers if `k` is NULL. */
 static void parse_list(const char *option, const kind *k, const char *text, unsigned long most,
                        const choice *all, choice *out)
@@ -164,6 +188,25 @@ static void parse_list(const char *option, const kind *k, const char *text, unsi
     free(copy);
 }
 
+static void parse_beams(const char *text, choice *out)
+{
+    char *const copy = strdup(text);
+    char *rest = NULL;
+    if (copy == NULL) fail("out of memory for options");
+    for (char *word = strtok_r(copy, ",", &rest); word != NULL;
+         word = strtok_r(NULL, ",", &rest)) {
+        word += strspn(word, " ");
+        if (strcmp(word, "all") == 0) {
+            for (unsigned i = 0; i < all_beams.count; ++i)
+                add_value("beam", out, all_beams.values[i]);
+        } else {
+            add_beams(word, out);
+        }
+    }
+    if (out->count == 0) refuse("--beam: the list is empty");
+    free(copy);
+}
+
 static double seconds(const char *text)
 {
     char *end = NULL;
@@ -179,6 +222,14 @@ static error_t parse_selection(int key, char *text, selection *s)
     switch (key) {
     case KEY_FULL: s->full = true; return 0;
     case KEY_FRESH: s->fresh = true; return 0;
+    case KEY_BEAM:
+        s->beam = true;
+        if (text != NULL) parse_beams(text, &s->beams);
+        return 0;
+    case KEY_MODE:
+        parse_list("mode", &modes, text, 0, NULL, &chosen);
+        for (unsigned i = 0; i < chosen.count; ++i) s->beam_modes |= 1u << chosen.values[i];
+        return 0;
     case KEY_ROWS: parse_list("rows", NULL, text, 65536, &all_rows, &s->rows); return 0;
     case KEY_VOCAB: parse_list("vocab", NULL, text, 1048576, &all_vocabs, &s->vocabs); return 0;
     case KEY_DTYPE: parse_list("dtype", &dtypes, text, 0, NULL, &s->dtypes); return 0;
@@ -219,6 +270,15 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     }
 }
 
+/* What is for samplers alone, or for beams alone. */
+static void check_subject(const selection *s)
+{
+    if (!s->beam && s->beam_modes != 0) refuse("--mode: is for --beam");
+    if (s->beam && s->rows.count > 0) refuse("--rows: is not for --beam, which has its own");
+    if (s->beam && s->subjects != 0) refuse("--strategy: is not for --beam, which has --mode");
+    if (s->beam && s->fresh) refuse("--fresh: is not for --beam");
+}
+
 void parse_options(int argc, char **argv, options *out)
 {
     static const struct argp parser = {
@@ -235,4 +295,5 @@ void parse_options(int argc, char **argv, options *out)
     out->model = LMS_BENCH_MODEL;
     argv[0] = name;
     if (argp_parse(&parser, argc, argv, 0, NULL, out) != 0) exit(2);
+    check_subject(&out->selected);
 }

@@ -3,7 +3,8 @@
 
 Each peer is first held against the definitions of the filters: the tokens it keeps, and the
 frequencies of its draws. Then it is timed in turns with lmsample, under the preset that has the
-peer's rules. What is not installed is listed, with the command that installs it.
+peer's rules. What is not installed is listed, with the command that installs it. Steps of beam
+search (--beam) are compared with PyTorch's.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ except ImportError:
 
 import peers_common as common
 import peers_reference as reference
+from peers_beam import SIZES, OursBeams, TorchBeams, check_beams, steps_of
 from peers_common import Absent, Floats, Peer, Step
 from peers_flashinfer import FlashInfer
 from peers_install import install
@@ -100,6 +102,23 @@ def _numbers(least: int, most: int) -> Callable[[str], List[int]]:
     return lambda text: [number(word.strip()) for word in text.split(",")]
 
 
+def _sizes(text: str) -> List[Tuple[int, int]]:
+    """REQUESTSxBEAMS, a list with commas, or "all"."""
+    found: List[Tuple[int, int]] = []
+    requests_of, width_of = _whole(1, 4096), _whole(1, 1024)
+    for word in text.split(","):
+        if word == "all":
+            found += SIZES
+            continue
+        parts = word.strip().split("x")
+        if len(parts) != 2:
+            raise argparse.ArgumentTypeError(
+                f"has {word.strip()!r}, must be REQUESTSxBEAMS, such as 16x4"
+            )
+        found.append((requests_of(parts[0]), width_of(parts[1])))
+    return list(dict.fromkeys(found))
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="peers.py", description=(__doc__ or "").split("\n\n", 1)[0],
                     epilog="A LIST has commas between its values; \"all\" is all of the names.")
@@ -113,6 +132,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help=f"kinds of logits (peaked,flat), of: {', '.join(common.SHAPES)}")
     add("--strategy", type=strategies, default=list(common.NAMES), metavar="LIST",
         help=f"strategies (all), of: {', '.join(common.NAMES)}")
+    add("--beam", type=_sizes, nargs="?", const=list(SIZES), metavar="LIST",
+        help="compares steps of beam search instead, with torch: of all sizes, or of these, "
+        "REQUESTSxBEAMS, such as 16x4")
     add("--peer", type=_names(tuple(PEERS)), default=list(PEERS), metavar="LIST",
         help=f"peers (all that are here), of: {', '.join(PEERS)}")
     add("--repeats", type=_whole(1, 100000), default=31, metavar="N",
@@ -129,7 +151,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--install", metavar="FOLDER", type=Path,
         help="installs the peers into a virtual environment and does nothing else")
     add("--one-core", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for word in arguments if options.beam else ():
+        name = word.split("=")[0]
+        if name in ("--rows", "--strategy", "--peer"):
+            parser.error(f"argument {name}: is not for --beam")
+    return options
 
 
 # --- Logits ----------------------------------------------------------------------------------
@@ -370,6 +397,44 @@ class Comparison:
         }
 
 
+class BeamComparison(Comparison):
+    """Steps of beam search beside PyTorch's."""
+
+    def run(self) -> None:
+        try:
+            self._peer = TorchBeams()
+        except Absent as reason:
+            self.absent.append({"who": TorchBeams.name, "why": str(reason)})
+            return
+        self._ours = OursBeams(self.lmsample, self.context)
+        for vocab, (requests, width) in product(self.options.vocab, self.options.beam):
+            self._beams(vocab, requests, width)
+        self._ours.close()
+
+    def _beams(self, vocab: int, requests: int, width: int) -> None:
+        o, rows = self.options, requests * width
+        say(f"{requests} requests x {width} beams, {vocab} float32")
+        count = 1 if o.check else batch_count(rows, vocab, o.rotate)
+        for shape in o.shape:
+            batches = make_batches(shape, rows, vocab, count)
+            self._ours.load(batches)
+            self._peer.load(batches)
+            checked = check_beams(self._ours, self._peer, batches, requests, width)
+            if o.check:
+                say(f"{shape:<9} {'beam search':<26} {self._peer.name:<21} {checked} rows agree")
+                continue
+            steps = steps_of(self._ours, self._peer)
+            timings = time_pair(steps, count, o.repeats, o.case_seconds)
+            case = make_case("beam search", shape, self._peer, batches, timings, checked)
+            del case["preset"]
+            case.update(requests=requests, width=width)
+            self.cases.append(case)
+            show(case, False)
+
+    def results(self) -> Dict[str, Any]:
+        return {**super().results(), "cases": [], "beams": self.cases}
+
+
 def one_core(options: argparse.Namespace) -> List[Dict[str, Any]]:
     """The cases of the peers that have one thread, beside lmsample on one core. OpenCL runtimes
     take their number of threads from the environment when they start: so in another process."""
@@ -458,7 +523,7 @@ def compare(options: argparse.Namespace) -> None:
     for file in (options.json, options.csv):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise Failure(f"{file}: the folder is not there, or not to be written to")
-    comparison = Comparison(options)
+    comparison = BeamComparison(options) if options.beam else Comparison(options)
     show_header(comparison)
     comparison.run()
     here = {case["who"] for case in comparison.cases}

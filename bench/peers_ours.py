@@ -137,7 +137,7 @@ _CL_QUEUE_PROFILING_ENABLE = 2
 _CL_PROFILING_COMMAND_END = 0x1283
 
 
-class _OpenCL:
+class OpenCL:
     """The few calls of OpenCL that a program with its logits in buffers makes."""
 
     def __init__(self) -> None:
@@ -187,7 +187,7 @@ class OursOnDevice(Ours):
     def load(self, batches: Sequence[Floats]) -> None:
         self.close()
         super().load(batches)
-        self._cl = _OpenCL()
+        self._cl = OpenCL()
         self._lib = self._lmsample._library.lib
         for name in ("lms_context_cl_context", "lms_context_device"):
             getattr(self._lib, name).restype = _POINTER

@@ -15,6 +15,7 @@ import report_tables
 from report_data import COLUMNS, ReportError, Results, Run, read_runs
 from report_targets import read_targets
 
+LISTS = ("cases", "beams", "beam_parts")
 PLOT_NAMES = ("share.svg", "mixed.svg", "batch.svg", "cost.svg", "peers.svg")
 
 
@@ -49,18 +50,18 @@ def json_text(runs: list[Run]) -> str:
     """An object a run, a line a case."""
     objects = []
     for run in runs:
-        fields = [
-            f"{json.dumps(name)}: {json.dumps(value)}"
-            for name, value in run.fields.items()
-            if name != "cases"
-        ]
-        cases = ",\n".join(json.dumps(case.fields, separators=(",", ":")) for case in run.cases)
-        objects.append("{" + ",\n".join([*fields, f'"cases": [\n{cases}\n]']) + "}")
+        names = [name for name in run.fields if name not in LISTS]
+        fields = [f"{json.dumps(name)}: {json.dumps(run.fields[name])}" for name in names]
+        for name in LISTS:
+            lines = [json.dumps(one, separators=(",", ":")) for one in run.fields.get(name) or []]
+            if name in run.fields:
+                fields.append(f"{json.dumps(name)}: [\n" + ",\n".join(lines) + "\n]")
+        objects.append("{" + ",\n".join(fields) + "}")
     return "[\n" + ",\n".join(objects) + "\n]\n"
 
 
 def csv_text(runs: list[Run]) -> str:
-    cases = [case for run in runs for case in run.cases]
+    cases = [case for run in runs for case in (*run.cases, *run.beams)]
     used = {name for case in cases for name in case.fields}
     names = [name for name in COLUMNS if name in used] + sorted(used - set(COLUMNS))
     stream = io.StringIO()

@@ -75,7 +75,16 @@ NUMBERS = (
     "one_core_speedup",
     "device_speedup",
     "threads",
+    "requests",
+    "width",
+    "candidates",
+    "over_top_k",
+    "over_top_k_p5",
+    "over_top_k_p95",
+    "top_k_median_s",
 )
+PART_COUNTS = ("vocab", "requests", "live", "width", "max_width")
+PART_NUMBERS = ("over_alone", "over_alone_p5", "over_alone_p95", "median_s", "alone_median_s")
 COLUMNS = (*TEXTS[:2], *COUNTS, *TEXTS[2:], "rotated", "limit", *NUMBERS)
 
 
@@ -135,12 +144,25 @@ class Case:
 
 
 @dataclass(frozen=True)
+class BeamCase(Case):
+    """A step of beam search."""
+
+    requests: int
+    width: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return *super().key, self.requests, self.width
+
+
+@dataclass(frozen=True)
 class Run:
     """One object of results: what one call of a benchmark wrote."""
 
     fields: dict[str, Any]
     device: Device
     cases: tuple[Case, ...]
+    beams: tuple[BeamCase, ...]
 
     def text(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -294,6 +316,22 @@ def read_case(fields: Fields, device: Device) -> Case:
     )
 
 
+def read_beam(fields: Fields, device: Device) -> BeamCase:
+    case = read_case(fields, device)
+    if case.who == LIBRARY:
+        fields.positive("over_top_k")
+    return BeamCase(**vars(case), requests=fields.count("requests"), width=fields.count("width"))
+
+
+def check_part(fields: Fields) -> None:
+    fields.one_of("shape", SHAPES)
+    fields.one_of("dtype", tuple(DTYPES))
+    for name in PART_COUNTS:
+        fields.count(name)
+    for name in PART_NUMBERS:
+        fields.positive(name)
+
+
 def read_device(fields: Fields) -> Device:
     return Device(
         name=fields.text("name"),
@@ -325,15 +363,22 @@ def read_run(value: Any, file: str, place: str) -> Run:
     for item in fields.items("absent", False):
         item.name("who")
         item.text("why")
-    cases = []
+    cases = [read_case(item, device) for item in fields.items("cases", True)]
+    beams = [read_beam(item, device) for item in fields.items("beams", False)]
+    refuse_repeats(cases, file, place + "cases")
+    refuse_repeats(beams, file, place + "beams")
+    for item in fields.items("beam_parts", False):
+        check_part(item)
+    return Run(fields.value, device, tuple(cases), tuple(beams))
+
+
+def refuse_repeats(cases: list[Any], file: str, where: str) -> None:
     seen: dict[tuple[Any, ...], int] = {}
-    for i, item in enumerate(fields.items("cases", True)):
-        case = read_case(item, device)
+    for i, case in enumerate(cases):
         if case.key in seen:
-            raise ReportError(f"{file}: {place}cases[{i}] repeats cases[{seen[case.key]}]")
+            name = where.rpartition(".")[2]
+            raise ReportError(f"{file}: {where}[{i}] repeats {name}[{seen[case.key]}]")
         seen[case.key] = i
-        cases.append(case)
-    return Run(fields.value, device, tuple(cases))
 
 
 def read_runs(files: list[str]) -> list[Run]:
@@ -394,6 +439,17 @@ class Results:
 
     def peers(self) -> list[Case]:
         return [case for case in self.cases if case.who not in (LIBRARY, *C_LIMITS)]
+
+    def beams(self) -> list[BeamCase]:
+        """Of the main device."""
+        found: dict[tuple[Any, ...], BeamCase] = {}
+        for run in self.runs:
+            found.update((case.key, case) for case in run.beams)
+        return [case for case in found.values() if case.device == self.device]
+
+    def beam_parts(self) -> list[dict[str, Any]]:
+        runs = [run for run in self.runs if run.device == self.device]
+        return [part for run in runs for part in run.fields.get("beam_parts") or []]
 
     def c_limits(self) -> list[tuple[Case, Case]]:
         """Each with a strategy that it is a limit of, measured in the same turns."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import report_data as data
+from report_beams import beam_section
 from report_data import Case, Device, Results
 from report_targets import NOT_REACHED, VERDICTS, Limit, Targets
 from report_text import (
@@ -569,6 +570,7 @@ def page_text(page: Page, folder: str) -> str:
         start_section,
         c_section,
         peers_section,
+        beam_section,
     )
     parts = [section(page) for section in sections]
     lines = [

@@ -47,6 +47,21 @@ void results_add_line(results *all, const linear *line)
     all->linear[all->linear_count++] = *line;
 }
 
+void results_add_beam(results *all, const beam_result *one)
+{
+    all->beams = realloc(all->beams, (all->beam_count + 1) * sizeof *all->beams);
+    if (all->beams == NULL) fail("out of memory for results");
+    all->beams[all->beam_count++] = *one;
+}
+
+void results_add_beam_part(results *all, const beam_part *one)
+{
+    all->beam_parts =
+        realloc(all->beam_parts, (all->beam_part_count + 1) * sizeof *all->beam_parts);
+    if (all->beam_parts == NULL) fail("out of memory for results");
+    all->beam_parts[all->beam_part_count++] = *one;
+}
+
 void fit_line(const double *logits, const double *seconds, unsigned count, linear *out)
 {
     double w = 0, x = 0, y = 0, xx = 0, xy = 0;
@@ -74,5 +89,7 @@ void results_free(results *all)
     free(all->cases);
     free(all->mixed);
     free(all->linear);
+    free(all->beams);
+    free(all->beam_parts);
     memset(all, 0, sizeof *all);
 }

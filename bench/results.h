@@ -2,6 +2,7 @@
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
 
+#include "beam_cases.h"
 #include "cases.h"
 
 #include <stdbool.h>
@@ -45,6 +46,44 @@ typedef struct linear {
     double worst_relative_residual;
 } linear;
 
+/* Steps of beam search, beside reads and top-k steps of the same rows. */
+typedef struct beam_result {
+    beam_setting what;
+    unsigned mode;
+    unsigned repeats;
+    size_t batches;
+    size_t batch_bytes;
+    bool reads_on_device;
+    double ratio; /* median of the paired ratios read / step */
+    double ratio_p5;
+    double ratio_p95;
+    double over_top_k; /* the same of step / top-k step */
+    double over_top_k_p5;
+    double over_top_k_p95;
+    double median_s;
+    double p95_s;
+    double p99_s;
+    double read_median_s;
+    double top_k_median_s;
+    double device_s;
+    unsigned launches;
+    unsigned checked_rows;
+} beam_result;
+
+/* Steps in which some requests are done, or the search is made for wider ones: beside steps of
+ * the live beams alone. */
+typedef struct beam_part {
+    beam_setting what; /* no modes */
+    uint32_t live;     /* requests */
+    uint32_t max_width;
+    unsigned repeats;
+    double over_alone; /* median of the paired ratios */
+    double over_alone_p5;
+    double over_alone_p95;
+    double median_s;
+    double alone_median_s;
+} beam_part;
+
 typedef struct results {
     result *cases;
     size_t count;
@@ -53,6 +92,10 @@ typedef struct results {
     size_t mixed_count;
     linear *linear;
     size_t linear_count;
+    beam_result *beams;
+    size_t beam_count;
+    beam_part *beam_parts;
+    size_t beam_part_count;
     double cold_s; /* NAN: not measured */
     double warm_s;
     bool is_interrupted;
@@ -61,6 +104,8 @@ typedef struct results {
 void results_add(results *all, const result *one);
 void results_add_mixed(results *all, const setting *what, double over_mean);
 void results_add_line(results *all, const linear *line);
+void results_add_beam(results *all, const beam_result *one);
+void results_add_beam_part(results *all, const beam_part *one);
 void results_free(results *all);
 
 /* Least squares of the relative residuals, so that small batches count as much as large. Fills

@@ -122,10 +122,8 @@ static void *pages(size_t bytes)
     return memory;
 }
 
-void batches_open(batches *b, stage *on, const pool *logits, const setting *what)
+void batches_open_logits(batches *b, stage *on, const pool *logits, const setting *what)
 {
-    cl_int code = CL_SUCCESS;
-    lms_sampler_desc desc;
     memset(b, 0, sizeof *b);
     b->on = on;
     b->logits = logits;
@@ -133,10 +131,17 @@ void batches_open(batches *b, stage *on, const pool *logits, const setting *what
     b->bytes = what->rows * logits->row_bytes;
     b->count = what->rotated ? logits->rows / what->rows : 1;
     b->fresh = what->rotated ? NULL : pages(b->bytes);
+    make_buffers(b);
+}
+
+void batches_open(batches *b, stage *on, const pool *logits, const setting *what)
+{
+    cl_int code = CL_SUCCESS;
+    lms_sampler_desc desc;
+    batches_open_logits(b, on, logits, what);
     b->drawn = calloc(what->rows, sizeof *b->drawn);
     b->params = calloc(what->rows, sizeof *b->params);
     if (b->drawn == NULL || b->params == NULL) fail("out of memory for %u rows", what->rows);
-    make_buffers(b);
     b->tokens = clCreateBuffer(lms_context_cl_context(on->ctx), CL_MEM_READ_WRITE,
                                what->rows * sizeof *b->drawn, NULL, &code);
     expect(code, "the buffer of the tokens");
@@ -152,7 +157,7 @@ void batches_close(batches *b)
 {
     lms_sampler_destroy(b->sampler);
     for (size_t i = 0; i < b->buffer_count; ++i) clReleaseMemObject(b->buffers[i]);
-    clReleaseMemObject(b->tokens);
+    if (b->tokens != NULL) clReleaseMemObject(b->tokens);
     free(b->buffers);
     free(b->params);
     free(b->drawn);
@@ -162,6 +167,13 @@ void batches_close(batches *b)
 const void *batch_address(const batches *b, size_t which)
 {
     return b->what.rotated ? b->logits->memory + which * b->bytes : b->fresh;
+}
+
+lms_view batch_logits(const batches *b, size_t which)
+{
+    const size_t in_buffer = which % b->per_buffer;
+    return (lms_view){b->buffers[which / b->per_buffer],
+                      in_buffer * b->what.rows * (size_t)b->what.vocab};
 }
 
 void batches_prepare(batches *b, unsigned subject, size_t which)
@@ -185,12 +197,10 @@ void batches_prepare(batches *b, unsigned subject, size_t which)
 
 void batch_sample(batches *b, size_t which, cl_command_queue queue)
 {
-    const size_t in_buffer = which % b->per_buffer;
     lms_batch batch;
     memset(&batch, 0, sizeof batch);
     batch.rows = b->what.rows;
-    batch.logits.buffer = b->buffers[which / b->per_buffer];
-    batch.logits.offset = in_buffer * b->what.rows * (size_t)b->what.vocab;
+    batch.logits = batch_logits(b, which);
     batch.params = b->params;
     batch.tokens.buffer = b->tokens;
     expect(lms_sampler_run(b->sampler, queue, &batch, 0, NULL, NULL), "lms_sampler_run");

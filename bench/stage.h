@@ -48,11 +48,14 @@ typedef struct batches {
 } batches;
 
 void batches_open(batches *b, stage *on, const pool *logits, const setting *what);
+/* The logits alone, for what is no sampler. */
+void batches_open_logits(batches *b, stage *on, const pool *logits, const setting *what);
 void batches_close(batches *b);
 
 /* What comes before a step and is not timed: parameters, and fresh logits. */
 void batches_prepare(batches *b, unsigned subject, size_t which);
 const void *batch_address(const batches *b, size_t which);
+lms_view batch_logits(const batches *b, size_t which);
 
 /* One call, until its tokens are in b->drawn. */
 void batch_sample(batches *b, size_t which, cl_command_queue queue);

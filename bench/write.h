@@ -19,11 +19,13 @@ typedef struct heading {
 void table_begin(const heading *h);
 /* The cases from `from` on, which are of one setting. */
 void table_setting(const results *all, size_t from);
+/* The same of beam search. */
+void table_beams(const results *all, size_t from);
 void table_end(const results *all);
 
 /* Both close the file. */
 void write_json(FILE *file, const heading *h, const results *all);
-void write_csv(FILE *file, const results *all);
+void write_csv(FILE *file, const heading *h, const results *all);
 
 /* Opens a file to write to, before anything is measured. NULL for NULL. */
 FILE *open_to_write(const char *name);

@@ -100,6 +100,61 @@ static void fields_of_case(fields *f, const result *r)
     add_whole(f, "checked_rows", r->checked_rows);
 }
 
+static void fields_of_beam(fields *f, const beam_result *r)
+{
+    const double bytes = (double)r->batch_bytes;
+    const size_t rows = (size_t)r->what.requests * r->what.width;
+    f->count = 0;
+    add_text(f, "strategy", beam_strategy(r->mode));
+    add_text(f, "shape", shape_name(r->what.shape));
+    add_whole(f, "requests", r->what.requests);
+    add_whole(f, "width", r->what.width);
+    add_whole(f, "rows", rows);
+    add_whole(f, "vocab", r->what.vocab);
+    add_text(f, "dtype", dtype_name(r->what.dtype));
+    add_text(f, "who", "lmsample");
+    add_whole(f, "candidates", beam_candidates(r->what.width));
+    add_whole(f, "repeats", r->repeats);
+    add_whole(f, "batches", r->batches);
+    add_whole(f, "batch_bytes", r->batch_bytes);
+    add_text(f, "limit", r->reads_on_device ? "device read" : "plain C read");
+    add_real(f, "ratio", r->ratio);
+    add_real(f, "ratio_p5", r->ratio_p5);
+    add_real(f, "ratio_p95", r->ratio_p95);
+    add_real(f, "over_top_k", r->over_top_k);
+    add_real(f, "over_top_k_p5", r->over_top_k_p5);
+    add_real(f, "over_top_k_p95", r->over_top_k_p95);
+    add_real(f, "median_s", r->median_s);
+    add_real(f, "p95_s", r->p95_s);
+    add_real(f, "p99_s", r->p99_s);
+    add_real(f, "rows_per_s", (double)rows / r->median_s);
+    add_real(f, "gb_per_s", 1e-9 * bytes / r->median_s);
+    add_real(f, "top_k_median_s", r->top_k_median_s);
+    add_real(f, "read_median_s", r->read_median_s);
+    add_real(f, "read_gb_per_s", 1e-9 * bytes / r->read_median_s);
+    add_real(f, "device_s", r->device_s);
+    add_whole(f, "launches", r->launches);
+    add_whole(f, "checked_rows", r->checked_rows);
+}
+
+static void fields_of_part(fields *f, const beam_part *p)
+{
+    f->count = 0;
+    add_text(f, "shape", shape_name(p->what.shape));
+    add_whole(f, "vocab", p->what.vocab);
+    add_text(f, "dtype", dtype_name(p->what.dtype));
+    add_whole(f, "requests", p->what.requests);
+    add_whole(f, "live", p->live);
+    add_whole(f, "width", p->what.width);
+    add_whole(f, "max_width", p->max_width);
+    add_whole(f, "repeats", p->repeats);
+    add_real(f, "over_alone", p->over_alone);
+    add_real(f, "over_alone_p5", p->over_alone_p5);
+    add_real(f, "over_alone_p95", p->over_alone_p95);
+    add_real(f, "median_s", p->median_s);
+    add_real(f, "alone_median_s", p->alone_median_s);
+}
+
 /* --- JSON --------------------------------------------------------------------------- */
 
 static void set(json_object *object, const char *name, json_object *value)
@@ -158,13 +213,11 @@ static json_object *json_of_device(const lms_device *d)
     return object;
 }
 
-static json_object *json_of_case(const result *r)
+static json_object *json_of_fields(const fields *f)
 {
     json_object *const object = json_object_new_object();
-    fields f;
-    fields_of_case(&f, r);
-    for (unsigned i = 0; i < f.count; ++i) {
-        const field *const one = &f.list[i];
+    for (unsigned i = 0; i < f->count; ++i) {
+        const field *const one = &f->list[i];
         switch (one->type) {
         case FIELD_TEXT: set_text(object, one->name, one->text); break;
         case FIELD_WHOLE: set_whole(object, one->name, (size_t)one->number); break;
@@ -180,10 +233,28 @@ static json_object *json_of_case(const result *r)
 static json_object *json_of_cases(const results *all)
 {
     json_object *const array = json_object_new_array();
+    fields f;
     for (size_t i = 0; i < all->count; ++i) {
-        json_object_array_add(array, json_of_case(&all->cases[i]));
+        fields_of_case(&f, &all->cases[i]);
+        json_object_array_add(array, json_of_fields(&f));
     }
     return array;
+}
+
+static void set_beams(json_object *root, const results *all)
+{
+    json_object *const beams = json_object_new_array(), *const parts = json_object_new_array();
+    fields f;
+    for (size_t i = 0; i < all->beam_count; ++i) {
+        fields_of_beam(&f, &all->beams[i]);
+        json_object_array_add(beams, json_of_fields(&f));
+    }
+    for (size_t i = 0; i < all->beam_part_count; ++i) {
+        fields_of_part(&f, &all->beam_parts[i]);
+        json_object_array_add(parts, json_of_fields(&f));
+    }
+    set(root, "beams", beams);
+    set(root, "beam_parts", parts);
 }
 
 static json_object *json_of_mixed(const results *all)
@@ -252,6 +323,7 @@ void write_json(FILE *file, const heading *h, const results *all)
     set(root, "cases", json_of_cases(all));
     set(root, "mixed", json_of_mixed(all));
     set(root, "linear", json_of_lines(all));
+    if (h->o->selected.beam) set_beams(root, all);
     set(root, "absent", json_object_new_array());
     fputs(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
                                                    JSON_C_TO_STRING_NOSLASHESCAPE),
@@ -263,29 +335,52 @@ void write_json(FILE *file, const heading *h, const results *all)
 
 /* --- CSV ---------------------------------------------------------------------------- */
 
-/* No name has a comma or a quote. */
-void write_csv(FILE *file, const results *all)
+static void print_field(FILE *file, const field *f)
 {
+    if (f->type == FIELD_TEXT) {
+        fputs(f->text, file);
+    } else if (f->type == FIELD_BOOL) {
+        fputs(f->number != 0.0 ? "true" : "false", file);
+    } else if (!isnan(f->number)) {
+        fprintf(file, f->type == FIELD_WHOLE ? "%.0f" : "%.7g", f->number);
+    }
+}
+
+/* No name has a comma or a quote. */
+static void print_fields(FILE *file, const fields *f, bool names)
+{
+    for (unsigned i = 0; i < f->count; ++i) {
+        if (i > 0) fputc(',', file);
+        if (names) {
+            fputs(f->list[i].name, file);
+        } else {
+            print_field(file, &f->list[i]);
+        }
+    }
+    fputc('\n', file);
+}
+
+void write_csv(FILE *file, const heading *h, const results *all)
+{
+    const bool of_beams = h->o->selected.beam;
     fields f;
     result none;
+    beam_result no_beam;
     memset(&none, 0, sizeof none);
-    none.what.dtype = LMS_FLOAT32;
-    fields_of_case(&f, &none);
-    for (unsigned i = 0; i < f.count; ++i)
-        fprintf(file, "%s%s", f.list[i].name, i + 1 < f.count ? "," : "\n");
-    for (size_t c = 0; c < all->count; ++c) {
-        fields_of_case(&f, &all->cases[c]);
-        for (unsigned i = 0; i < f.count; ++i) {
-            const field *const one = &f.list[i];
-            if (one->type == FIELD_TEXT) {
-                fputs(one->text, file);
-            } else if (one->type == FIELD_BOOL) {
-                fputs(one->number != 0.0 ? "true" : "false", file);
-            } else if (!isnan(one->number)) {
-                fprintf(file, one->type == FIELD_WHOLE ? "%.0f" : "%.7g", one->number);
-            }
-            fputc(i + 1 < f.count ? ',' : '\n', file);
-        }
+    memset(&no_beam, 0, sizeof no_beam);
+    if (of_beams) {
+        fields_of_beam(&f, &no_beam);
+    } else {
+        fields_of_case(&f, &none);
+    }
+    print_fields(file, &f, true);
+    for (size_t i = 0; i < all->count; ++i) {
+        fields_of_case(&f, &all->cases[i]);
+        print_fields(file, &f, false);
+    }
+    for (size_t i = 0; i < all->beam_count; ++i) {
+        fields_of_beam(&f, &all->beams[i]);
+        print_fields(file, &f, false);
     }
     close_written(file, "CSV");
 }

@@ -13,6 +13,10 @@ void table_begin(const heading *h)
            h->on->device.compute_units, h->on->device.driver);
     printf("ratio: median of (time of one read / time of the step); the read is %s\n",
            h->on->reads_on_device ? "an OpenCL kernel's" : "plain C's, on as many threads");
+    if (h->o->selected.beam)
+        printf(
+            "/top-k: median of (time of the step / time of a top-k step of the same rows that "
+            "returns\nlog-probabilities too, k = 2 x beams)\n");
     fflush(stdout);
 }
 
@@ -58,6 +62,57 @@ void table_setting(const results *all, size_t from)
     fflush(stdout);
 }
 
+static void print_beam(const beam_result *r)
+{
+    const double rows = (double)r->what.requests * r->what.width;
+    printf("  %-12s %6.3f  %5.2f-%-5.2f %6.3f  %5.2f-%-5.2f", beam_mode_name(r->mode), r->ratio,
+           r->ratio_p5, r->ratio_p95, r->over_top_k, r->over_top_k_p5, r->over_top_k_p95);
+    print_seconds(r->median_s);
+    print_seconds(r->p95_s);
+    print_seconds(r->p99_s);
+    print_seconds(r->top_k_median_s);
+    print_seconds(r->device_s);
+    printf(" %11.0f %8.2f %8u\n", rows / r->median_s,
+           1e-9 * (double)r->batch_bytes / r->median_s, r->launches);
+}
+
+void table_beams(const results *all, size_t from)
+{
+    if (from >= all->beam_count) return;
+    const beam_result *const first = &all->beams[from];
+    const beam_setting *const s = &first->what;
+    printf(
+        "\n%s: %u requests x %u beams, %u %s, %.1f MB a batch, batches %zu; %u repeats, read "
+        "%.2f GB/s\n",
+        shape_name(s->shape), s->requests, s->width, s->vocab, dtype_name(s->dtype),
+        1e-6 * (double)first->batch_bytes, first->batches, first->repeats,
+        1e-9 * (double)first->batch_bytes / first->read_median_s);
+    printf("  %-12s %6s  %-11s %6s  %-11s %9s %9s %9s %9s %9s %11s %8s %8s\n", "", "ratio",
+           "p5-p95", "/top-k", "p5-p95", "median ms", "p95 ms", "p99 ms", "top-k ms",
+           "device ms", "rows/s", "GB/s", "launches");
+    for (size_t i = from; i < all->beam_count; ++i) print_beam(&all->beams[i]);
+    fflush(stdout);
+}
+
+static void print_beam_parts(const results *all)
+{
+    if (all->beam_part_count == 0) return;
+    const beam_setting *const s = &all->beam_parts[0].what;
+    printf("\nrequests that are done, or narrow: steps over steps of the live beams alone, %s, "
+           "%u %s\n",
+           shape_name(s->shape), s->vocab, dtype_name(s->dtype));
+    printf("  %8s %5s %5s %8s %6s  %-11s %9s %9s\n", "requests", "live", "width", "made for",
+           "over", "p5-p95", "median ms", "alone ms");
+    for (size_t i = 0; i < all->beam_part_count; ++i) {
+        const beam_part *const p = &all->beam_parts[i];
+        printf("  %8u %5u %5u %8u %6.3f  %5.2f-%-5.2f", p->what.requests, p->live,
+               p->what.width, p->max_width, p->over_alone, p->over_alone_p5, p->over_alone_p95);
+        print_seconds(p->median_s);
+        print_seconds(p->alone_median_s);
+        printf("\n");
+    }
+}
+
 static void print_mixed(const results *all)
 {
     if (all->mixed_count > 0) printf("\n");
@@ -85,6 +140,7 @@ void table_end(const results *all)
 {
     print_mixed(all);
     print_lines(all);
+    print_beam_parts(all);
     if (!isnan(all->cold_s)) {
         printf("\nstart, to the first token: %.2f s cold, %.2f s with the kernels compiled\n",
                all->cold_s, all->warm_s);

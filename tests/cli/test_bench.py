@@ -145,6 +145,91 @@ def test_list_names_what_would_run(bench):
                                               "  zipf          3 x 128256 float32  : min-p 0.05"]
 
 
+# --- Beam search -----------------------------------------------------------------------------
+
+MODES = ["beam search", "diverse beam search", "stochastic beam search"]
+
+
+def check_beam(case):
+    size = {"float32": 4, "bfloat16": 2}[case["dtype"]]
+    batch = case["rows"] * case["vocab"] * size
+    assert case["rows"] == case["requests"] * case["width"]
+    assert case["candidates"] == 2 * case["width"]
+    assert case["batch_bytes"] == batch
+    assert case["rows_per_s"] == pytest.approx(case["rows"] / case["median_s"], rel=1e-4)
+    assert case["gb_per_s"] == pytest.approx(1e-9 * batch / case["median_s"], rel=1e-4)
+    assert case["read_gb_per_s"] == pytest.approx(1e-9 * batch / case["read_median_s"], rel=1e-4)
+    assert 0 < case["median_s"] <= case["p95_s"] <= case["p99_s"]
+    for name in ("ratio", "over_top_k"):
+        assert 0 < case[name + "_p5"] <= case[name] <= case[name + "_p95"]
+    assert 0 < case["top_k_median_s"]
+    assert case["repeats"] == 5
+    assert 1 <= case["launches"] <= 3
+    # A step of one row, then one of all beams, of the first and the last request.
+    assert case["checked_rows"] == min(case["requests"], 2) * (1 + case["width"])
+
+
+def test_beams_of_every_way_and_type(measure):
+    got = measure("--beam=3x4,1x16,5x1", "--vocab", "700,1500")
+    assert got["format"] == "lmsample-bench 1" and got["cases"] == []
+    assert got["beam_parts"] == []
+    wanted = {(name, shape, *size, vocab, dtype)
+              for size in ((3, 4), (1, 16), (5, 1)) for name in MODES
+              for shape in ("peaked", "flat") for vocab in (700, 1500)
+              for dtype in ("float32", "bfloat16")
+              if size[1] % 4 == 0 or not name.startswith("diverse")}
+    found = [tuple(case[name] for name in ("strategy", "shape", "requests", "width", "vocab",
+                                           "dtype")) for case in got["beams"]]
+    assert len(found) == len(set(found)) and set(found) == wanted
+    for case in got["beams"]:
+        check_beam(case)
+
+
+def test_beams_that_are_done_or_narrow(measure):
+    got = measure("--beam=1x4", "--mode", "search", "--vocab", 512, "--dtype", "float32",
+                  "--shape", "peaked", "--extras")
+    assert [case["strategy"] for case in got["beams"]] == ["beam search"]
+    parts = [(part["requests"], part["live"], part["max_width"]) for part in got["beam_parts"]]
+    assert parts == [(64, 1, 4), (64, 8, 4), (64, 32, 4), (64, 64, 4), (16, 16, 64)]
+    for part in got["beam_parts"]:
+        assert part["width"] == 4 and part["vocab"] == 512 and part["repeats"] == 5
+        assert 0 < part["over_alone_p5"] <= part["over_alone"] <= part["over_alone_p95"]
+        assert 0 < part["median_s"] and 0 < part["alone_median_s"]
+
+
+def test_beams_that_become_too_long_begin_anew(bench, tmp_path):
+    bench("--rotate", 1, "--repeats", 1100, "--case-seconds", 60, "--beam=2x2", "--mode", "search",
+          "--vocab", 33, "--dtype", "float32", "--shape", "flat", "--json", "out.json")
+    (case,) = json.loads((tmp_path / "out.json").read_text())["beams"]
+    assert case["repeats"] == 1100
+
+
+def test_csv_of_beams_has_what_json_has(bench, tmp_path):
+    bench(*SMALL, "--beam=2x4", "--vocab", 777, "--json", "a.json", "--csv", "a.csv")
+    cases = json.loads((tmp_path / "a.json").read_text())["beams"]
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(cases) == len(lines) == 12
+    for case, line in zip(cases, lines):
+        assert list(case) == list(line)
+        for name, value in case.items():
+            if isinstance(value, str):
+                assert line[name] == value
+            else:
+                assert line[name] == "" if value is None else float(line[name]) == value
+
+
+def test_list_names_the_beams(bench):
+    lines = bench("--list", "--beam", "--full").stdout.splitlines()
+    assert lines[:5] == ["modes:", "  search", "  diverse", "  stochastic", "settings:"]
+    assert len(lines) == 5 + 7 * 2 * 2 * 2
+    assert len(bench("--list", "--beam").stdout.splitlines()) == 5 + 7 * 2 * 2
+    alone = bench("--list", "--beam=2x6,3x8", "--shape", "zipf", "--dtype", "float16", "--mode",
+                  "diverse,stochastic").stdout.splitlines()
+    assert alone[-2:] == ["  zipf        2 x 6    beams of 128256 float16  : stochastic",
+                          "  zipf        3 x 8    beams of 128256 float16  : diverse, stochastic"]
+
+
 def preload(tmp_path, source):
     """A library that comes before OpenCL's loader."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
@@ -168,18 +253,32 @@ cl_int clEnqueueReadBuffer(cl_command_queue q, cl_mem m, cl_bool b, size_t o, si
                    const cl_event *, cl_event *);
     *(void **)&real = dlsym(RTLD_NEXT, "clEnqueueReadBuffer");
     const cl_int code = real(q, m, b, o, n, p, w, l, e);
-    if (n == 8 * sizeof(int)) ((int *)p)[7] += 1; /* the last row's */
+    if (n == COUNT * sizeof(int)) ((int *)p)[LAST] += 1; /* the last row's */
     return code;
 }
 """
 
 
+def wrong_tokens(count, last):
+    return f"#define COUNT {count}\n#define LAST {last}\n{WRONG_TOKENS}"
+
+
 def test_a_wrong_token_ends_it(bench, tmp_path):
     done = bench(*SMALL, "--rows", 8, "--vocab", 1000, "--shape", "peaked", "--strategy",
-                 "temperature", status=1, env=preload(tmp_path, WRONG_TOKENS))
+                 "temperature", status=1, env=preload(tmp_path, wrong_tokens(8, 7)))
     line = done.stderr.splitlines()[-1]
     assert line.startswith("bench: temperature, peaked, 8 x 1000 float32: row 7 has token ")
     assert "the oracle has" in line
+
+
+def test_a_wrong_beam_ends_it(bench, tmp_path):
+    # Parents and tokens of 3 x 4 rows, and whether 3 requests are done.
+    done = bench(*SMALL, "--beam=3x4", "--vocab", 1000, "--shape", "flat", "--dtype", "float32",
+                 status=1, env=preload(tmp_path, wrong_tokens(27, 23)))
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("bench: beam search, flat, 3 x 4 beams of 1000 float32, step 1: beam 3 "
+                           "of request 2 has parent 0, token ")
+    assert "the oracle has 0, " in line
 
 
 def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
@@ -210,6 +309,15 @@ def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
     (["--repeats", '"-1"'], ["--repeats", "-1"]),
     (["--case-seconds", '"nan"'], ["--case-seconds", "nan"]),
     (["'--speed'"], ["--speed"]),
+    (["--beam", '"4"', "16x4"], ["--beam=4"]),
+    (["--beam", '"0"', "from 1"], ["--beam=0x4"]),
+    (["--beam", '"1025"', "1024"], ["--beam=16x4,1x1025"]),
+    (["--beam", "list is empty"], ["--beam="]),
+    (["--mode", '"greedy"'], ["--beam", "--mode", "greedy"]),
+    (["--mode", "--beam"], ["--mode", "search"]),
+    (["--rows", "--beam"], ["--beam", "--rows", "4"]),
+    (["--strategy", "--beam"], ["--beam", "--strategy", "greedy"]),
+    (["--fresh", "--beam"], ["--beam", "--fresh"]),
     (['"p"'], ["p"]),
 ])
 def test_a_wrong_option_is_one_line(bench, parts, words):

@@ -18,6 +18,7 @@ BENCH = ROOT / "bench"
 sys.path.insert(0, str(BENCH))
 
 import peers  # noqa: E402
+import peers_beam  # noqa: E402
 import peers_bits  # noqa: E402
 import peers_common as common  # noqa: E402
 import peers_install  # noqa: E402
@@ -343,6 +344,106 @@ def test_wrong_counts_of_ours(context):
         peers.check_ours(ours, reference.Definitions(batch), [Strategy(top_k=50)] * 2)
 
 
+# --- Beam search -----------------------------------------------------------------------------
+
+
+def log_softmax(batch):
+    x = batch.astype(np.float64)
+    x -= x.max(axis=1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+
+
+def continued(batch, scores):
+    """All continuations: [requests, beams * vocabulary]."""
+    totals = log_softmax(batch) + scores.reshape(-1)[:, None]
+    return totals.reshape(len(scores), -1)
+
+
+def best_of(totals, width, vocab):
+    at = np.argsort(-totals, axis=1, kind="stable")[:, :width]
+    return peers_beam.Moves(at // vocab, at % vocab, np.take_along_axis(totals, at, axis=1))
+
+
+@pytest.mark.parametrize("requests, width", [(1, 4), (3, 5), (6, 1)])
+def test_our_beams(context, requests, width):
+    vocab = 900
+    batches = peers.make_batches("peaked", requests * width, vocab, 3)
+    ours = peers_beam.OursBeams(import_lmsample(), context)
+    ours.load(batches)
+    ours.begin(requests, width)
+    scores = np.full((requests, width), -1e9)
+    scores[:, 0] = 0.0
+    for batch in range(3):
+        totals = continued(batches[batch], scores)
+        theirs, found = best_of(totals, width, vocab), ours.step(batch)
+        peers_beam.check_moves("here", totals, vocab, found, theirs)
+        scores = found.scores.astype(np.float64)
+    ours.close()
+
+
+def test_our_beams_begin_anew(context, monkeypatch):
+    monkeypatch.setattr(peers_beam, "LENGTH", 5)
+    ours = peers_beam.OursBeams(import_lmsample(), context)
+    ours.load(peers.make_batches("flat", 4, 50, 1))
+    ours.begin(2, 2)
+    found = [ours.step(0) for _ in range(9)]
+    assert all((moves.tokens >= 0).all() for moves in found)
+    ours.close()
+
+
+def test_moves_are_checked():
+    vocab, totals = 5, np.array([[-3.0, -1.0, -4.0, -1.00005, -5.0, -2.0, -6.0, -7, -8, -9]])
+    right = best_of(totals, 3, vocab)
+    assert right.tokens.tolist() == [[1, 3, 0]] and right.parents.tolist() == [[0, 0, 1]]
+    peers_beam.check_moves("here", totals, vocab, right, right)
+    # Scores that are closer than the tolerance may change places.
+    near = right._replace(tokens=np.array([[3, 1, 0]]))
+    peers_beam.check_moves("here", totals, vocab, near, right)
+    wrong = [
+        right._replace(tokens=np.array([[1, 3, 1]])),
+        right._replace(parents=np.array([[0, 0, 0]])),
+        right._replace(parents=np.array([[0, 0, 9]])),
+        right._replace(tokens=np.array([[-1, 3, 0]])),
+        right._replace(scores=right.scores + 2e-4),
+    ]
+    for found in wrong:
+        with pytest.raises(reference.Wrong, match="lmsample: here, request 0, place "):
+            peers_beam.check_moves("here", totals, vocab, found, right)
+    with pytest.raises(reference.Wrong, match="there twice"):
+        twice = right._replace(tokens=np.array([[3, 3, 0]]))
+        peers_beam.check_moves("here", totals, vocab, twice, right)
+
+
+def test_torch_beams(context):
+    peer = peer_or_skip(peers_beam.TorchBeams)
+    ours = peers_beam.OursBeams(import_lmsample(), context)
+    batches = peers.make_batches("flat", 12, 3000, 2)
+    ours.load(batches)
+    peer.load(batches)
+    assert peers_beam.check_beams(ours, peer, batches, 3, 4) == 36
+    steps = peers_beam.steps_of(ours, peer)
+    found = peers.time_pair(steps, 2, 3, 60)
+    assert len(found.ours) == len(found.peer) == 3
+    ours.close()
+
+
+def test_results_of_beams(tmp_path):
+    ran = run("--beam=2x4,3x1", "--vocab=1000", "--shape=flat", "--repeats=3", "--rotate=4",
+              f"--json={tmp_path}/r.json", f"--csv={tmp_path}/r.csv")  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["cases"] == [] and found["mode"] == "peers"
+    if found["absent"]:
+        assert [item["who"] for item in found["absent"]] == ["torch"] and found["beams"] == []
+        return
+    assert [(c["requests"], c["width"], c["rows"]) for c in found["beams"]] == [
+        (2, 4, 8), (3, 1, 3)
+    ]  # fmt: skip
+    for case in found["beams"]:
+        assert case["who"] == "torch" and case["strategy"] == "beam search"
+        assert case["repeats"] == 3 and case["speedup"] > 0 and case["checked_rows"] > 0
+
+
 # --- Time ------------------------------------------------------------------------------------
 
 
@@ -457,6 +558,9 @@ def test_one_core():
         (["--strategy=top-q 1"], "argument --strategy: has 'top-q 1', must be of: greedy"),
         (["--peer=numpy"], "argument --peer: has 'numpy', must be of: torch"),
         (["--case-seconds=0"], "argument --case-seconds: is '0', must be"),
+        (["--beam=4"], "argument --beam: has '4', must be REQUESTSxBEAMS, such as 16x4"),
+        (["--beam=1x2000"], "argument --beam: is '2000', must be a whole number from 1 to 1024"),
+        (["--beam", "--rows=4"], "argument --rows: is not for --beam"),
         (["--faster"], "unrecognized arguments: --faster"),
         (["--device=abacus"], "is named \"abacus\""),
         (["--json=/nowhere/r.json"], "/nowhere/r.json: the folder is not there"),

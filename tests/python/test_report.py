@@ -448,6 +448,101 @@ def test_peers_per_core(full, tmp_path):
     assert lines["top-p 0.9"]["llama.cpp"] == "50.0x; per core **9.5x missed**"
 
 
+def beam_case(rng: Any, mode: str, shape: str, requests: int, width: int, dtype: str) -> dict:
+    case = own_case(rng, "greedy", shape, requests * width, 128256, dtype)
+    over = rng.uniform(0.9, 1.5)
+    return {
+        **case,
+        "strategy": mode,
+        "requests": requests,
+        "width": width,
+        "candidates": 2 * width,
+        "over_top_k": over,
+        "over_top_k_p5": over * 0.9,
+        "over_top_k_p95": over * 1.2,
+        "top_k_median_s": case["median_s"] / over,
+    }
+
+
+def beam_results() -> tuple[dict, dict]:
+    rng = np.random.default_rng(8)
+    beams = [
+        beam_case(rng, mode, shape, *size, dtype)
+        for shape in ("peaked", "flat")
+        for dtype in ("float32", "bfloat16")
+        for size in ((64, 1), (16, 4), (1, 64))
+        for mode in ("beam search", "stochastic beam search")
+    ]
+    part = {"shape": "peaked", "vocab": 128256, "dtype": "float32", "requests": 64, "live": 8}
+    part |= {"width": 4, "max_width": 4, "repeats": 61, "over_alone": 1.07}
+    part |= {"over_alone_p5": 1.01, "over_alone_p95": 1.15}
+    part |= {"median_s": 0.0029, "alone_median_s": 0.0027}
+    theirs = [
+        peer_case(case, "torch", float(rng.uniform(5, 30)), requests=16, width=4)
+        for case in beams
+        if (case["requests"], case["dtype"]) == (16, "float32") and case["strategy"][0] == "b"
+    ]
+    return (
+        results([], beams=beams, beam_parts=[part]),
+        results([], mode="peers", beams=theirs, start=None),
+    )
+
+
+def test_beams(full, tmp_path):
+    ours, theirs = beam_results()
+    page = page_of(tmp_path, full, ours, theirs)
+    section = page.split("## Beam search")[1]
+    for dtype in ("float32", "bfloat16"):
+        lines = next(t for t in tables(section) if t[0][:2] == [f"128256 {dtype}", ""])
+        assert len(lines) == 1 + 3 * 2
+        for line in lines[1:]:
+            for shape, cells in (("peaked", line[3:6]), ("flat", line[6:9])):
+                case = next(c for c in ours["beams"] if c["strategy"] == line[1]
+                            and (c["shape"], c["dtype"]) == (shape, dtype)
+                            and line[0] == f"{c['requests']} x {c['width']}")  # fmt: skip
+                assert cells[0] == f"{case['ratio']:.2f}"
+                word = "reached" if case["over_top_k"] <= 1.3 else "missed**"
+                assert cells[1].endswith(word) and line[2] == "at most 1.30"
+    lines = next(t for t in tables(section) if t[0][1] == "logits")
+    assert [line[1] for line in lines[1:]] == ["peaked", "flat"]
+    for line, case in zip(lines[1:], theirs["beams"]):
+        assert line[0] == "16 x 4" and line[2] == "torch" and line[5] == "at least 10x"
+        assert ("missed" in line[6]) == (case["speedup"] < 10)
+    (part,) = next(t for t in tables(section) if t[0][0] == "logits")[1:]
+    assert part[1:5] == ["64", "8", "4", "4"] and part[7] == "1.07"
+    summary = table(page, "", "figures")
+    assert summary["beam search over top-k"]["figures"] == str(len(ours["beams"]))
+    assert summary["beam search, speedup over torch"]["figures"] == "2"
+    again = run_script(tmp_path, "out/results.json", "--out", "out", "--no-plots")
+    assert again.returncode == 0
+    assert (tmp_path / "out/README.md").read_text(encoding="utf-8") == page
+    lines = (tmp_path / "out/results.csv").read_text(encoding="utf-8").splitlines()
+    cases = len(full["cases"]) + len(ours["beams"]) + len(theirs["beams"])
+    assert len(lines) == 1 + cases
+
+
+@pytest.mark.parametrize(
+    "name, where, value",
+    [
+        ("beams[0].width", ("beams", "width"), 0),
+        ("beams[0].requests", ("beams", "requests"), None),
+        ("beams[0].over_top_k", ("beams", "over_top_k"), 0),
+        ("beam_parts[0].live", ("beam_parts", "live"), 1.5),
+        ("beam_parts[0].over_alone", ("beam_parts", "over_alone"), "little"),
+    ],
+)
+def test_a_bad_field_of_beams_is_named(full, tmp_path, name, where, value):
+    ours, _ = copy.deepcopy(beam_results())
+    ours[where[0]][0][where[1]] = value
+    assert refused(tmp_path, full, ours).startswith(f"report.py: in1.json: {name}")
+
+
+def test_beams_that_are_there_twice(full, tmp_path):
+    ours, _ = beam_results()
+    twice = {**ours, "beams": ours["beams"][:3] + ours["beams"][1:2]}
+    assert "beams[3] repeats beams[1]" in refused(tmp_path, full, twice)
+
+
 def test_share_of_arithmetic_by_hand(full, page):
     found = [t for t in tables(page) if t[0][0] == "C"]
     assert len(found) == 1 and len(found[0]) == 1 + 7 * 5
