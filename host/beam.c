@@ -6,6 +6,7 @@
 #include "program.h"
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,7 @@ static lms_status make_kernels(lms_beam *b, size_t *limit)
     cl_int code = CL_SUCCESS;
     cl_program program = NULL;
     cl_kernel kernels[KERNELS] = {NULL};
+    char what[64];
     LMSI_TRY(lmsi_program_get(b->ctx, b->desc.logits, b->desc.tokens, &b->shape, LMSI_BEAM,
                               &program));
     LMSI_TRY(lmsi_probe(b->ctx, program));
@@ -212,7 +214,8 @@ static lms_status make_kernels(lms_beam *b, size_t *limit)
         const char *name = NULL;
         cl_kernel *const kernel = kernel_at(b, i, &name);
         *kernel = clCreateKernel(program, name, &code);
-        LMSI_CL_NAMED(code, name);
+        snprintf(what, sizeof what, "clCreateKernel for %s", name);
+        LMSI_CL_NAMED(code, what);
         kernels[i] = *kernel;
     }
     LMSI_TRY(lmsi_team_limit(b->ctx, kernels, KERNELS, limit));
@@ -244,6 +247,7 @@ static lms_status dry_run(lms_beam *b)
 {
     lms_beam_params params = LMS_BEAM_PARAMS_INIT(1);
     const uint32_t slot = 0;
+    const cl_uint zero = 0;
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     lms_beam_batch batch = {.requests = 1, .slots = &slot};
@@ -260,6 +264,10 @@ static lms_status dry_run(lms_beam *b)
     batch.parents = output.counts = (lms_view){results, 0};
     batch.done = output.lengths = (lms_view){results, 1};
     batch.tokens = output.tokens = (lms_view){results, 2};
+    /* A slot whose state never comes has one of width 0, which no call has. */
+    LMSI_CL(clEnqueueFillBuffer(b->ctx->queue, b->states, &zero, sizeof zero, 0,
+                                b->desc.max_requests * sizeof(lms_beam_state), 0, NULL, NULL));
+    LMSI_CL(clFinish(b->ctx->queue));
     LMSI_TRY(
         lmsi_beam_open(b, b->ctx->queue, slot, &params, NULL, LMS_BEAM_DONE, 0, NULL, NULL));
     LMSI_CL(clFinish(b->ctx->queue)); /* one call may be all that can be in flight */

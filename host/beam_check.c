@@ -179,9 +179,6 @@ static lms_status rows_check(const lms_beam *b, const lms_beam_batch *batch)
 {
     lms_status status = LMS_OK;
     uint64_t next = 0, beams = 0;
-    const uint64_t rows = lmsi_beam_rows(b, batch);
-    LMSI_FAIL_IF(rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
-                 "logits_rows: %llu is above 2^31", (unsigned long long)rows);
     for (uint32_t r = 0; r < batch->requests; ++r) {
         const uint32_t first = lmsi_beam_first_row(b, batch, r);
         const uint32_t width = b->slots[batch->slots[r]].width;
@@ -189,11 +186,15 @@ static lms_status rows_check(const lms_beam *b, const lms_beam_batch *batch)
                      "first_rows[%u]: %u is a row of the request before (the next is %llu)",
                      (unsigned)r, (unsigned)first, (unsigned long long)next);
         next = (uint64_t)first + width;
-        LMSI_FAIL_IF(next > rows, LMS_E_ARGUMENT,
-                     "logits_rows: %llu is less than the %llu that slots[%u] needs",
-                     (unsigned long long)rows, (unsigned long long)next, (unsigned)r);
         beams += width;
     }
+    const uint64_t rows = lmsi_beam_rows(b, batch);
+    LMSI_FAIL_IF(rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
+                 "logits_rows: %llu is above 2^31", (unsigned long long)rows);
+    LMSI_FAIL_IF(next > rows, LMS_E_ARGUMENT,
+                 "logits_rows: %llu is less than the %llu that slots[%u] needs",
+                 (unsigned long long)rows, (unsigned long long)next,
+                 (unsigned)batch->requests - 1);
     LMSI_FAIL_IF(beams > b->desc.max_rows, LMS_E_ARGUMENT,
                  "requests: they have %llu beams, more than max_rows (%u)",
                  (unsigned long long)beams, (unsigned)b->desc.max_rows);

@@ -79,13 +79,13 @@ static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
     for (uint32_t r = 0; r < batch->requests; ++r) {
         const uint32_t slot = batch->slots[r], row = lmsi_beam_first_row(b, batch, r);
         for (uint32_t beam = 0; beam < b->slots[slot].width; ++beam) {
-            entries[beams++] = (lms_beam_entry){slot, beam, row + beam, 0};
+            entries[beams++] = (lms_beam_entry){slot, beam, row + beam, b->slots[slot].width};
         }
     }
     uint32_t first = 0;
     for (uint32_t r = 0; r < batch->requests; ++r) {
         const uint32_t slot = batch->slots[r], row = lmsi_beam_first_row(b, batch, r);
-        const lms_beam_turn turn = {slot, row, first, 0};
+        const lms_beam_turn turn = {slot, row, first, b->slots[slot].width};
         memcpy(&entries[beams + r], &turn, sizeof turn);
         first += b->slots[slot].width;
     }
@@ -228,8 +228,7 @@ lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_bat
                         (beams + (size_t)batch->requests) * sizeof *stage->entries,
                         stage->entries, &stage->done, &chain));
     LMSI_TRY(launch_step(b, queue, batch->requests, beams, &chain));
-    LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
-    lmsi_chain_end(&b->last, &chain);
+    lmsi_chain_deliver(&b->last, queue, &chain, event);
     for (uint32_t r = 0; r < batch->requests; ++r) {
         lmsi_beam_slot *const slot = &b->slots[batch->slots[r]];
         slot->longest += slot->longest < slot->max_length;
@@ -291,7 +290,8 @@ lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_
     LMSI_CL_NAMED(set_results(b, o), "clSetKernelArg of lms_beam_results");
     LMSI_TRY(take_stage(b, &stage));
     for (uint32_t r = 0; r < o->requests; ++r) {
-        stage->entries[r] = (lms_beam_entry){o->slots[r], 0, 0, 0};
+        const lms_beam_turn turn = {o->slots[r], 0, 0, b->slots[o->slots[r]].width};
+        memcpy(&stage->entries[r], &turn, sizeof turn);
     }
     const size_t local[1] = {b->shape.team};
     const size_t global[1] = {o->requests * (size_t)b->shape.team};

@@ -96,6 +96,24 @@ fail:
     return status;
 }
 
+void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
+                        cl_event *event)
+{
+    clFlush(queue);
+    if (event == NULL) {
+        lmsi_chain_end(last, chain);
+    } else if (clRetainEvent(chain->events[0]) == CL_SUCCESS) {
+        *event = chain->events[0];
+        lmsi_chain_end(last, chain);
+    } else {
+        /* The one reference is the caller's, so nothing is left to wait for later. */
+        clWaitForEvents(1, chain->events);
+        *event = chain->owned;
+        if (*last != NULL) clReleaseEvent(*last);
+        *last = NULL;
+    }
+}
+
 lms_status lmsi_take_stage(cl_event *done, uint32_t max_in_flight)
 {
     lms_status status = LMS_OK;

@@ -38,6 +38,11 @@ void lmsi_chain_end(cl_event *last, lmsi_chain *chain);
 /* The end of one that has enqueued all it should: submits it, and hands out its event. */
 lms_status lmsi_chain_submit(cl_command_queue queue, const lmsi_chain *chain, cl_event *event);
 
+/* The same of a call that cannot be repeated once its last kernel is enqueued: it must not fail
+ * any more. What was not submitted is so by whoever waits for it. */
+void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
+                        cl_event *event);
+
 /* Is host memory free again, whose last write to the device is *done? If so, *done is NULL. */
 lms_status lmsi_take_stage(cl_event *done, uint32_t max_in_flight);
 

@@ -161,8 +161,24 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     __local lms_shared shared;
     const ulong r = get_group_id(0);
     const lms_beams beams = lms_beams_of(states, groups, live, ends, max_width, max_ends);
-    lms_advance a = lms_advance_of(&beams, turns[first_turn + r]);
-    const ulong slot = a.turn.slot;
+    const lms_beam_turn turn = turns[first_turn + r];
+    const ulong slot = turn.slot;
+    lms_beam_outputs out;
+    out.parents = parents + parents_offset;
+    out.tokens = tokens + tokens_offset;
+    out.scores = scores + scores_offset;
+    out.scores_fixed = scores_fixed + scores_fixed_offset;
+    out.has_scores = has_scores;
+    out.has_scores_fixed = has_scores_fixed;
+    if (states[slot].p.width != turn.width) { /* as in lms_is_live() */
+        lms_put_none(&out, &turn);
+        if (lms_lane() == 0) {
+            done[done_offset + r] = 1;
+            if (has_status) status[status_offset + r] = LMS_BEAM_DONE;
+        }
+        return;
+    }
+    lms_advance a = lms_advance_of(&beams, turn);
     a.links = links + (slot * max_length + a.step) * max_width;
     a.pool = pool + slot * max_width;
     a.candidates = candidates;
@@ -171,13 +187,6 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     a.choices = choices + slot * max_choices;
     a.finished = finished + slot * 2 * max_choices;
     a.merged = merged + slot * max_width;
-    lms_beam_outputs out;
-    out.parents = parents + parents_offset;
-    out.tokens = tokens + tokens_offset;
-    out.scores = scores + scores_offset;
-    out.scores_fixed = scores_fixed + scores_fixed_offset;
-    out.has_scores = has_scores;
-    out.has_scores_fixed = has_scores_fixed;
     lms_clear_own_bins(&shared);
     lms_to_group(&a, 0);
     while (a.phase != LMS_ADVANCE_DONE) {

@@ -146,7 +146,11 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     lms_gather g;
     g.p = states[slot].p;
     g.step = states[slot].step;
-    g.per = g.p.width / g.p.groups;
+    if (g.p.width != turns[r].width) { /* as in lms_is_live(): no results */
+        g.p.width = 0;
+        g.p.results = 0;
+    }
+    g.per = max(g.p.width / max(g.p.groups, 1u), 1u);
     g.groups = groups + slot * max_width;
     g.live = live + slot * max_width;
     g.pool = pool + slot * max_width;

@@ -14,6 +14,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
     test_uniforms test_repeat test_dtypes test_fuzz)
+beam_tests=(test_beam test_beam_fuzz)
 survivors=0
 tried=0
 
@@ -49,7 +50,7 @@ find_failure() {
 # mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE. The tests take the shared
 # library, so they stay. TEST is where it should show; the others are tried after it.
 mutant() {
-    local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-test_runs} rest=() test
+    local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-${tests[0]}} rest=() test
     [[ $name == *"$only"* ]] || return 0
     tried=$((tried + 1))
     cp "$file" "$work/original"
@@ -76,7 +77,7 @@ mutant() {
 cp -r "$root"/{CMakeLists.txt,LICENSE,README.md,cli,cmake,docs,examples,host,include,kernels} \
     "$root"/{python,tests} "$work"
 cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF >/dev/null
-build lmsample "${tests[@]}" test_distribution
+build lmsample "${tests[@]}" "${beam_tests[@]}" test_distribution
 
 # The order of tokens, and what takes part in it
 mutant 'a tie at the cut goes to nobody' lib/order.cl \
@@ -265,6 +266,68 @@ mutant 'an index one too large' sample.cl \
     's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
 mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_ROW_FLAGS)/if (p.flags \& ~31u)/' \
     test_doors
+
+# --- Beam search ---------------------------------------------------------------------------------
+tests=("${beam_tests[@]}")
+
+# Scores
+mutant 'a gap in half the unit' lib/score.cl 's/inverse.b + 181/inverse.b + 182/'
+mutant 'gaps without a largest one' lib/score.cl 's/min(product >> down, LMS_GAP_MOST)/product >> down/'
+mutant 'a mass below the largest weight' lib/score.cl \
+    's/return lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2)/return max(lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2), 0l)/'
+mutant 'probabilities above one' lib/offer.cl 's/-max((long)gap + o->norm, 0l)/-((long)gap + o->norm)/'
+mutant 'scores without a floor' lib/offer.cl \
+    's/max(o->score + lms_logprob_of(o, key), LMS_SCORE_FLOOR)/o->score + lms_logprob_of(o, key)/'
+mutant 'a root too few' lib/score.cl 's/for (uint j = 0; j < 32; ++j) {/for (uint j = 0; j < 31; ++j) {/'
+mutant 'whole powers are like others' lib/score.cl 's/if (power) return/if (false) return/'
+mutant 'length penalties have no sign' lib/score.cl 's/penalty > 0.0f ? -(long)y : (long)y/-(long)y/'
+
+# What a beam offers
+mutant 'ties of a score go by the logit' lib/offer.cl 's/== score) {$/== score \&\& false) {/'
+mutant 'one token too few is listed' beam_rows.cl 's/per + p->end_tokens)) + p->width/per + p->end_tokens - 1)) + p->width/'
+mutant 'no spare tokens for other groups' beam_rows.cl 's/ + p->width - per;/;/'
+mutant 'sampled beams list as few as others' beam_rows.cl 's/ || p->mode == LMS_BEAM_SAMPLE;/;/'
+mutant 'end tokens at any rank are not listed' beam_rows.cl \
+    's/(p->flags & LMS_BEAM_END_ANY_RANK) || p->mode/p->mode/'
+mutant 'suppressed tokens are in the maxima' lib/offer.cl 's/o->groups\[group\] = lms_max(best);//'
+mutant 'suppressed tokens are in the sums' lib/offer.cl \
+    's/row->sums\[tile\] = lms_tile_sum_of(row, tile, unit);//'
+mutant 'end tokens are suppressed a step longer' beam_rows.cl 's/o.turn < p.min_length/o.turn <= p.min_length/'
+mutant 'renormalized by the whole row' lib/offer_next.cl 's/if (o->of_eligible) {/if (false) {/'
+mutant 'a done group still offers' beam_rows.cl 's/return !group.done \&\& /return /'
+
+# Draws
+mutant 'tokens are drawn again' lib/gumbel.cl 's/lms_take_out_drawn(row, o, tile, w);//'
+mutant 'the last token is drawn again' lib/gumbel.cl \
+    's/if ((uint)o->last_token - begin < LMS_TILE)/if (false)/'
+mutant 'a tile keeps its mass' lib/gumbel.cl 's/row->sums\[tile\] = after;//'
+mutant 'a block keeps its mass' lib/gumbel.cl 's/o->blocks\[tile .* += after - before;//'
+mutant 'time does not depend on what is left' lib/gumbel.cl 's/lms_clock(o, o->drawn) \* part_left/lms_clock(o, o->drawn)/'
+mutant 'a beam forgets its value' lib/gumbel.cl 's/return o->value;/return o->score;/'
+mutant 'values may rise' lib/gumbel.cl 's/min(value, o->last_value)/value/'
+
+# Who goes on, and who is finished
+mutant 'equal values go to the higher parent' lib/pool.cl 's/value == own.value \&\& j < i/value == own.value \&\& j > i/'
+mutant 'equal beams the other way round' lib/pool.cl 's/x->value == y->value \&\& i < j/x->value == y->value \&\& i > j/'
+mutant 'sampled beams go on by value' lib/pool.cl 's/a->p.mode == LMS_BEAM_SAMPLE \&\& x->score/false \&\& x->score/'
+mutant 'finished at any rank' lib/pool.cl 's/ || rank >= a->per || listed/ || listed/'
+mutant 'finished twice' lib/pool.cl 's/ || rank >= a->per || listed/ || rank >= a->per/'
+mutant 'the pool of another group' lib/pool.cl 's/return a->pool + a->group \* a->per;/return a->pool;/'
+mutant 'new ones before old ones in the pool' lib/pool.cl \
+    's/j < a->pooled ? is_new || j < i :/j < a->pooled ? !is_new \&\& j < i :/'
+mutant 'a penalty once a token' lib/advance.cl 's/score = max(score - (long)a->penalty, LMS_SCORE_FLOOR);/return max(score - (long)a->penalty, LMS_SCORE_FLOOR);/'
+mutant 'beams of groups that are done cost a penalty' lib/advance.cl 's/if (group.length != a->step + 1) continue;//'
+mutant 'early stopping without a full pool' lib/pool.cl 's/a->pooled < a->per || //'
+mutant 'never is like the heuristic' lib/pool.cl 's/const bool at_most = .*/const bool at_most = false;/'
+mutant 'equal ratings do not end it' lib/pool.cl 's/a->per - 1\].rating >= rating/a->per - 1].rating > rating/'
+mutant 'the step before the last is the last' lib/advance.cl 's/a->step + 1 == a->p.max_length/a->step + 2 >= a->p.max_length/'
+mutant 'end tokens count in the length' lib/choose.cl 's/(shorter ? 1 : 0)/0/'
+mutant 'an interval without its ties' lib/choose.cl 's/within++ >= a->quota/within++ > a->quota/'
+
+# Results
+mutant 'live beams never compete' beam_results.cl 's/const bool competes = .*/const bool competes = false;/'
+mutant 'live beams of early groups compete' beam_results.cl 's/ \&\& now.done != LMS_GROUP_EARLY;/;/'
+mutant 'a parent too early' beam_results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
 
 printf '%d mutants, %d survived\n' "$tried" "$survivors"
 ((tried > 0 && survivors == 0))

@@ -16,7 +16,7 @@ typedef struct lms_beam_turn {
     lms_u32 slot;
     lms_u32 row;   /* of the call's numbering, of its first beam */
     lms_u32 entry; /* of its first beam in the list of the call's beams */
-    lms_u32 reserved;
+    lms_u32 width; /* that the call was checked for */
 } lms_beam_turn;
 
 /* A beam of a call. */
@@ -24,7 +24,7 @@ typedef struct lms_beam_entry {
     lms_u32 slot;
     lms_u32 beam;
     lms_u32 row;
-    lms_u32 reserved;
+    lms_u32 width;
 } lms_beam_entry;
 
 #ifdef __OPENCL_VERSION__

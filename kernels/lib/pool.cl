@@ -29,6 +29,15 @@ void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int to
     if (out->has_scores_fixed) out->scores_fixed[row] = score;
 }
 
+/* Of a request that there is nothing of. */
+void lms_put_none(const lms_beam_outputs *out, const lms_beam_turn *turn)
+{
+    for (uint i = lms_lane(); i < turn->width; i += LMS_TEAM) {
+        const uint row = turn->row + i;
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
+    }
+}
+
 void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choice *c,
                uint beam)
 {

@@ -1,6 +1,7 @@
 # What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
-add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c)
+add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
+            ${LMS_API_DIR}/beam_rig.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 

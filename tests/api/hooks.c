@@ -11,9 +11,9 @@ static struct {
     unsigned count;
 } hooked[HOOK_LIMIT];
 static const char *fail_name;
-static unsigned fail_countdown, blocking;
+static unsigned fail_countdown, corrupt_read, blocking;
 static cl_int fail_code;
-static int fail_done, corrupt_read, break_source, terminate_event;
+static int fail_done, break_source, terminate_event;
 static long live;
 static size_t small_limit;
 static struct {
@@ -86,7 +86,7 @@ size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
 }
 
 void hook_no_platforms(cl_int code) { platforms_code = code; }
-void hook_corrupt_read(void) { corrupt_read = 1; }
+void hook_corrupt_read(unsigned nth) { corrupt_read = nth; }
 void hook_break_source(void) { break_source = 1; }
 void hook_terminate_event(void) { terminate_event = 1; }
 
@@ -99,6 +99,16 @@ static size_t slot_of(const char *function)
     }
     hooked[i].name = function;
     return i;
+}
+
+const char *hook_deed(void)
+{
+    for (size_t i = 0; i < HOOK_LIMIT && hooked[i].name != NULL; ++i) {
+        if (hooked[i].count > 0 && strncmp(hooked[i].name, "clGet", 5) != 0) {
+            return hooked[i].name;
+        }
+    }
+    return NULL;
 }
 
 unsigned hook_count(const char *function) { return hooked[slot_of(function)].count; }
@@ -266,9 +276,8 @@ cl_int __wrap_clEnqueueReadBuffer TRANSFER()
     cl_int code = enter("clEnqueueReadBuffer");
     blocking += c != CL_FALSE;
     if (code == CL_SUCCESS) code = __real_clEnqueueReadBuffer(a, b, c, d, e, f, g, h, event);
-    if (code == CL_SUCCESS && corrupt_read) {
+    if (code == CL_SUCCESS && corrupt_read > 0 && --corrupt_read == 0) {
         ((unsigned char *)f)[e - 1] ^= 0x40;
-        corrupt_read = 0;
     }
     live += code == CL_SUCCESS && event != NULL;
     return code;

@@ -23,6 +23,9 @@ int hook_failed(void);
 unsigned hook_count(const char *function);
 unsigned hook_blocking(void); /* reads and writes with CL_TRUE */
 
+/* What was called since the last reset that is no question (clGet...), or NULL. */
+const char *hook_deed(void);
+
 /* References to OpenCL objects and allocations, made and not yet given back. */
 long hook_live(void);
 
@@ -33,8 +36,8 @@ size_t hook_buffer_of(const void *memory, cl_mem_flags flag);
 /* All hooked functions, by number; NULL at the end. */
 const char *hook_name(unsigned i);
 
-/* The next blocking read gets one bit wrong; the next source has an error. */
-void hook_corrupt_read(void);
+/* The nth blocking read (from 1) gets one bit wrong; the next source has an error. */
+void hook_corrupt_read(unsigned nth);
 void hook_break_source(void);
 
 /* Until the next reset, kernels take work-groups of at most `limit`, and devices are GPUs. */

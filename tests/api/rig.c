@@ -254,6 +254,40 @@ void rig_assert_pending(cl_event event)
     }
 }
 
+cl_event rig_user_event(cl_context context)
+{
+    cl_int code = CL_SUCCESS;
+    const cl_event event = clCreateUserEvent(context, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    return event;
+}
+
+cl_command_queue rig_queue(const lms_context *ctx, cl_command_queue_properties properties)
+{
+    cl_int code = CL_SUCCESS;
+    const cl_command_queue queue = clCreateCommandQueue(
+        lms_context_cl_context(ctx), lms_context_device(ctx), properties, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    return queue;
+}
+
+void rig_complete(cl_event hold)
+{
+    assert_int_equal(clSetUserEventStatus(hold, CL_COMPLETE), CL_SUCCESS);
+    clReleaseEvent(hold);
+}
+
+void rig_wait(cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    assert_int_equal(clWaitForEvents(1, &event), CL_SUCCESS);
+    assert_int_equal(
+        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL),
+        CL_SUCCESS);
+    assert_int_equal(state, CL_COMPLETE);
+    clReleaseEvent(event);
+}
+
 int rig_child(const char *child, const char *variable, const char *value)
 {
     int status = 0;

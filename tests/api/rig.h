@@ -77,6 +77,13 @@ void rig_assert_good(rig *r);
 /* The event is not over, nor a while later: long enough for a call of this size. */
 void rig_assert_pending(cl_event event);
 
+/* An event that the test completes, and a queue of the rig's device. */
+cl_event rig_user_event(cl_context context);
+cl_command_queue rig_queue(const lms_context *ctx, cl_command_queue_properties properties);
+/* Completes it, or waits for it, and releases it. */
+void rig_complete(cl_event hold);
+void rig_wait(cl_event event);
+
 /* Runs this program again as `argv[0] child` with one variable set (or NULL), and returns its
  * exit status; -1 if it ended otherwise. */
 int rig_child(const char *child, const char *variable, const char *value);

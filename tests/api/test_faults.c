@@ -277,7 +277,7 @@ static void test_wrong_answers_are_unsupported(void **state)
     const long live = hook_live();
     lms_sampler *sampler = (lms_sampler *)r;
     hook_reset();
-    hook_corrupt_read();
+    hook_corrupt_read(1);
     RIG_FAILS(LMS_E_UNSUPPORTED, lms_sampler_create(r->ctx, &desc, &sampler), "share gives 0x",
               "not 0x24facacd", "tokens would differ");
     assert_null(sampler);

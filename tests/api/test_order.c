@@ -1,45 +1,6 @@
 /* Wait lists, events, queues, and calls in flight. */
 #include "rig.h"
 
-static cl_event user_event(const rig *r)
-{
-    cl_int code = CL_SUCCESS;
-    const cl_event event = clCreateUserEvent(r->context, &code);
-    assert_int_equal(code, CL_SUCCESS);
-    return event;
-}
-
-static cl_command_queue make_queue(const rig *r, cl_command_queue_properties properties)
-{
-    cl_int code = CL_SUCCESS;
-    const cl_command_queue queue =
-        clCreateCommandQueue(r->context, lms_context_device(r->ctx), properties, &code);
-    assert_int_equal(code, CL_SUCCESS);
-    return queue;
-}
-
-static cl_int execution(cl_event event)
-{
-    cl_int state = CL_QUEUED;
-    assert_int_equal(
-        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL),
-        CL_SUCCESS);
-    return state;
-}
-
-static void complete(cl_event hold)
-{
-    assert_int_equal(clSetUserEventStatus(hold, CL_COMPLETE), CL_SUCCESS);
-    clReleaseEvent(hold);
-}
-
-static void wait_and_release(cl_event event)
-{
-    assert_int_equal(clWaitForEvents(1, &event), CL_SUCCESS);
-    assert_int_equal(execution(event), CL_COMPLETE);
-    clReleaseEvent(event);
-}
-
 static void assert_expected(rig *r)
 {
     rig_results found;
@@ -50,7 +11,9 @@ static void assert_expected(rig *r)
 /* Run returns while its wait list is incomplete, waits for all of it, and then completes. */
 static void waits_for_all(rig *r, cl_command_queue queue, bool host_records)
 {
-    cl_event hold[3] = {user_event(r), user_event(r), user_event(r)}, event = NULL;
+    cl_event hold[3] = {rig_user_event(r->context), rig_user_event(r->context),
+                        rig_user_event(r->context)},
+             event = NULL;
     lms_batch b = rig_batch(r);
     if (host_records) {
         b.params_device.buffer = NULL;
@@ -61,16 +24,16 @@ static void waits_for_all(rig *r, cl_command_queue queue, bool host_records)
     assert_non_null(event);
     for (int i = 0; i < 3; ++i) {
         rig_assert_pending(event);
-        complete(hold[i]);
+        rig_complete(hold[i]);
     }
-    wait_and_release(event);
+    rig_wait(event);
     assert_expected(r);
 }
 
 static void test_wait_lists(void **state)
 {
     rig *const r = *state;
-    const cl_command_queue loose = make_queue(r, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+    const cl_command_queue loose = rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     waits_for_all(r, r->queue, false);
     waits_for_all(r, r->queue, true);
     waits_for_all(r, loose, false);
@@ -82,15 +45,15 @@ static void test_wait_lists(void **state)
 static void test_results_only_afterwards(void **state)
 {
     rig *const r = *state;
-    const cl_command_queue queue = make_queue(r, 0);
-    const cl_event hold = user_event(r);
+    const cl_command_queue queue = rig_queue(r->ctx, 0);
+    const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
     const lms_batch b = rig_batch(r);
     rig_poison(r);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 1, &hold, &event));
     rig_assert_poisoned(r); /* read on the context's own queue, which is free */
-    complete(hold);
-    wait_and_release(event);
+    rig_complete(hold);
+    rig_wait(event);
     assert_expected(r);
     clReleaseCommandQueue(queue);
 }
@@ -101,7 +64,7 @@ static void test_host_records_are_read_at_once(void **state)
     rig *const r = *state;
     lms_row_params records[RIG_ROWS];
     int32_t index[RIG_ROWS];
-    const cl_event hold = user_event(r);
+    const cl_event hold = rig_user_event(r->context);
     lms_batch b = rig_batch(r);
     memcpy(records, r->records, sizeof records);
     memcpy(index, r->order, sizeof index);
@@ -112,7 +75,7 @@ static void test_host_records_are_read_at_once(void **state)
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 1, &hold, NULL));
     memset(records, 0xff, sizeof records);
     memset(index, 0x7f, sizeof index);
-    complete(hold);
+    rig_complete(hold);
     clFinish(r->queue);
     assert_expected(r);
 }
@@ -121,7 +84,7 @@ static void test_host_records_are_read_at_once(void **state)
 static void test_event_on_another_queue(void **state)
 {
     rig *const r = *state;
-    const cl_command_queue other = make_queue(r, 0);
+    const cl_command_queue other = rig_queue(r->ctx, 0);
     for (int i = 0; i < 20; ++i) {
         int32_t tokens[RIG_ROWS];
         cl_event event = NULL;
@@ -142,24 +105,24 @@ static void test_event_on_another_queue(void **state)
 /* No rows: an event that completes after the wait list, and no output. */
 static void empty_call(rig *r, cl_command_queue queue)
 {
-    const cl_event hold = user_event(r);
+    const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
     lms_batch b;
     memset(&b, 0, sizeof b);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 1, &hold, &event));
     assert_non_null(event);
     rig_assert_pending(event);
-    complete(hold);
-    wait_and_release(event);
+    rig_complete(hold);
+    rig_wait(event);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 0, NULL, &event));
-    wait_and_release(event);
+    rig_wait(event);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 0, NULL, NULL));
 }
 
 static void test_no_rows(void **state)
 {
     rig *const r = *state;
-    const cl_command_queue loose = make_queue(r, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+    const cl_command_queue loose = rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     rig_poison(r);
     empty_call(r, r->queue);
     empty_call(r, loose);
@@ -191,7 +154,7 @@ static void test_queues_in_turn(void **state)
     cl_mem tokens[CALLS];
     int32_t expected[CALLS][RIG_ROWS], found[RIG_ROWS];
     for (int q = 0; q < 3; ++q) {
-        queues[q] = make_queue(r, q == 0 ? 0 : CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+        queues[q] = rig_queue(r->ctx, q == 0 ? 0 : CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     }
     for (int i = 0; i < CALLS; ++i) {
         tokens[i] = rig_buffer(r->context, CL_MEM_READ_WRITE, sizeof found);
@@ -200,13 +163,13 @@ static void test_queues_in_turn(void **state)
         clEnqueueReadBuffer(r->queue, tokens[i], CL_TRUE, 0, sizeof found, expected[i], 0, NULL,
                             NULL);
     }
-    const cl_event hold = user_event(r);
+    const cl_event hold = rig_user_event(r->context);
     for (int i = 0; i < CALLS; ++i) {
         const lms_batch b = shifted_batch(r, i, tokens[i]);
         RIG_OK(lms_sampler_run(r->sampler, queues[i % 3], &b, i == 0, i == 0 ? &hold : NULL,
                                NULL));
     }
-    complete(hold);
+    rig_complete(hold);
     for (int q = 0; q < 3; ++q) clFinish(queues[q]);
     for (int i = 0; i < CALLS; ++i) {
         clEnqueueReadBuffer(r->queue, tokens[i], CL_TRUE, 0, sizeof found, found, 0, NULL,
@@ -221,15 +184,15 @@ static void test_queues_in_turn(void **state)
 static void test_calls_wait_for_earlier_ones(void **state)
 {
     rig *const r = *state;
-    const cl_command_queue other = make_queue(r, 0);
-    const cl_event hold = user_event(r);
+    const cl_command_queue other = rig_queue(r->ctx, 0);
+    const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
     const lms_batch b = rig_batch(r);
     RIG_OK(lms_sampler_run(r->sampler, other, &b, 1, &hold, NULL));
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, &event));
     rig_assert_pending(event);
-    complete(hold);
-    wait_and_release(event);
+    rig_complete(hold);
+    rig_wait(event);
     clFinish(other);
     clReleaseCommandQueue(other);
     assert_expected(r);
@@ -239,7 +202,7 @@ static void test_calls_wait_for_earlier_ones(void **state)
 static void test_busy_and_retry(void **state)
 {
     rig *const r = *state;
-    const cl_event hold = user_event(r);
+    const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL, extra = NULL;
     int32_t found[2][RIG_ROWS];
     lms_batch b = rig_small_batch(r);
@@ -254,10 +217,10 @@ static void test_busy_and_retry(void **state)
     }
     const lms_batch device = rig_batch(r); /* needs no staging, so it is never too much */
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &device, 0, NULL, NULL));
-    complete(hold);
-    wait_and_release(event);
+    rig_complete(hold);
+    rig_wait(event);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &second, 0, NULL, &extra));
-    wait_and_release(extra);
+    rig_wait(extra);
     assert_expected(r);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
     clEnqueueReadBuffer(r->queue, r->tokens, CL_TRUE, 0, sizeof found[0], found[0], 0, NULL,
@@ -276,11 +239,11 @@ static void test_one_in_flight(void **state)
     const lms_batch b = rig_small_batch(r);
     desc.max_in_flight = 1;
     RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
-    const cl_event hold = user_event(r);
+    const cl_event hold = rig_user_event(r->context);
     RIG_OK(lms_sampler_run(sampler, r->queue, &b, 1, &hold, NULL));
     RIG_FAILS(LMS_E_BUSY, lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL),
               "max_in_flight: 1");
-    complete(hold);
+    rig_complete(hold);
     clFinish(r->queue);
     RIG_OK(lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL));
     lms_sampler_destroy(sampler); /* waits for the call */
