@@ -1,6 +1,6 @@
 /* Random searches of random requests against the oracle: a fixed number of cases, more where
- * LMS_SLOW_TESTS are asked for. A failing case tells its seed; LMS_FUZZ_SEED=seed runs that case
- * alone, LMS_FUZZ_CASES=count that many of them. */
+ * LMS_SLOW_TESTS are asked for. A failing case tells its seed; LMS_FUZZ_SEED=seed runs that
+ * case alone, LMS_FUZZ_CASES=count that many of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

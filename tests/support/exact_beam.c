@@ -213,7 +213,7 @@ static void step(search *s, group *g)
     candidate list[OFFERS];
     bool finished[OFFERS] = {false};
     uint32_t of_beam[EXACT_BEAM_WIDTH] = {0};
-    exact_sequence live[EXACT_BEAM_WIDTH];
+    exact_sequence live[EXACT_BEAM_WIDTH] = {{0}};
     uint32_t live_count = 0;
     const uint32_t most = (s->p->end_tokens ? 1 + s->p->end_tokens : 2) * s->per_group;
     const uint32_t all = offer(s, g, list);

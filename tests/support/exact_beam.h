@@ -1,7 +1,7 @@
 /*
  * Beam search as the textbooks and Hugging Face have it, in double precision, to measure the
- * oracle against. Small models only. It takes lms_beam_params, of which it knows LMS_BEAM_SEARCH
- * with temperature and top_k, and shares nothing with the oracle.
+ * oracle against. Small models only. It takes lms_beam_params, of which it knows
+ * LMS_BEAM_SEARCH with temperature and top_k, and shares nothing with the oracle.
  */
 #ifndef LMSAMPLE_TESTS_EXACT_BEAM_H
 #define LMSAMPLE_TESTS_EXACT_BEAM_H

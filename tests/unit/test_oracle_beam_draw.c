@@ -161,7 +161,7 @@ static double in_turn(const double *p, uint32_t i, uint32_t j)
 
 /* --- LMS_BEAM_STOCHASTIC --- */
 
-/* The first of the results is a sample of the model; all of them are one without replacement. */
+/* The first of the results is a sample of the model, all of them one without replacement. */
 static void check_stochastic(const char *what, const tree *t, uint32_t early, double seeds)
 {
     double first[LEAVES] = {0};
