@@ -22,7 +22,7 @@ void lms_to_group(lms_advance *a, uint group)
     if (group == a->p.groups) return;
     lms_beam_group now = {1, 0, 0, 0}; /* the prompt's beam is every group's first parent */
     if (a->step > 0) now = a->groups[group];
-    a->phase = now.done || a->frozen ? LMS_ADVANCE_STAY : LMS_ADVANCE_VALUES;
+    a->phase = now.done ? LMS_ADVANCE_STAY : LMS_ADVANCE_VALUES;
     a->parents = now.live;
     a->first = a->step > 0 ? group * a->per : 0;
     a->pooled = now.pooled;
@@ -113,7 +113,6 @@ lms_part lms_advance_part(const lms_advance *a, const lms_beam_outputs *out,
 
 uint lms_beam_status(const lms_advance *a)
 {
-    if (a->frozen) return a->state->status;
     return (a->any_empty ? LMS_BEAM_EMPTY : 0) |
            (a->all_done ? LMS_BEAM_DONE | (a->all_early ? LMS_BEAM_EARLY : 0) : 0);
 }
@@ -123,10 +122,8 @@ lms_advance lms_advance_of(const lms_beams *b, lms_beam_turn turn)
     lms_advance a;
     const ulong first = (ulong)turn.slot * b->max_width;
     a.turn = turn;
-    a.state = b->states + turn.slot;
-    a.p = a.state->p;
-    a.step = a.state->step;
-    a.frozen = (a.state->status & LMS_BEAM_DONE) != 0;
+    a.p = b->states[turn.slot].p;
+    a.step = b->states[turn.slot].step;
     a.per = a.p.width / a.p.groups;
     a.count = lms_beam_candidates(&a.p);
     a.listed = lms_beam_wanted(&a.p);
@@ -170,11 +167,18 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     out.scores_fixed = scores_fixed + scores_fixed_offset;
     out.has_scores = has_scores;
     out.has_scores_fixed = has_scores_fixed;
-    if (states[slot].p.width != turn.width) { /* as in lms_is_live() */
-        lms_put_none(&out, &turn);
+    const bool is_known = states[slot].p.width == turn.width; /* as in lms_is_live() */
+    const uint before = is_known ? states[slot].status : LMS_BEAM_DONE;
+    if (before & LMS_BEAM_DONE) {
+        if (is_known) {
+            const lms_advance over = lms_advance_of(&beams, turn);
+            lms_put_all(&over, &out);
+        } else {
+            lms_put_none(&out, &turn);
+        }
         if (lms_lane() == 0) {
             done[done_offset + r] = 1;
-            if (has_status) status[status_offset + r] = LMS_BEAM_DONE;
+            if (has_status) status[status_offset + r] = before;
         }
         return;
     }
@@ -197,10 +201,8 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     }
     if (lms_lane() != 0) return;
     const uint now = lms_beam_status(&a);
-    if (!a.frozen) {
-        states[slot].step = a.step + 1;
-        states[slot].status = now;
-    }
+    states[slot].step = a.step + 1;
+    states[slot].status = now;
     done[done_offset + r] = now & LMS_BEAM_DONE ? 1 : 0;
     if (has_status) status[status_offset + r] = now | a.seen;
 }

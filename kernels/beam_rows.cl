@@ -7,7 +7,7 @@
  *        that are not live
  *   run  lms_beam_tiles: as lms_tile_maxima, a row of work-groups for each entry.
  *        lms_beam_rows: work-groups of LMS_TEAM: one an entry, or, in teams of one, any number,
- *        which take entries in turn, so that live ones are shared out evenly
+ *        which share out the entries
  *   mem  as for lms_sample
  */
 
@@ -166,6 +166,22 @@ void lms_offer_row(lms_row *row, lms_task *t, lms_offer *o)
     }
 }
 
+/* Rows of teams of one: in every round all teams have one each, but not always in the same
+ * order, so that live rows in every so-and-so-many-th place are not all one team's. */
+ulong lms_row_of_round(ulong round, ulong team, ulong teams)
+{
+    return round * teams + (team + 5 * round) % teams;
+}
+
+/* The row of an entry, if it will be read: it may as well come while another is worked on. */
+__global const lms_logit *lms_next_live(const lms_beams *b,
+                                        __global const lms_beam_entry *entries, uint rows,
+                                        ulong r, __global const lms_logit *logits, ulong stride)
+{
+    if (r >= rows || !lms_is_live(b, entries[r])) return 0;
+    return logits + (ulong)entries[r].row * stride;
+}
+
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
                    __global const lms_beam_entry *entries, uint rows,
@@ -181,18 +197,22 @@ void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride,
     const lms_beams beams = lms_beams_of(states, beam_groups, live, ends, max_width, max_ends);
     const ulong team = get_group_id(0);
     lms_clear_own_bins(&shared);
-#if LMS_TEAM == 1
-    for (ulong r = team; r < rows; r += get_num_groups(0)) {
-#else
-    (void)rows;
-    for (ulong r = team; r <= team; ++r) {
-#endif
+    const ulong teams = get_num_groups(0), end = (rows + teams - 1) / teams;
+    /* A team has one row, unless it is a work-item: no barrier is in a loop over rows. */
+    for (ulong round = 0; round < (LMS_TEAM == 1 ? end : 1); ++round) {
+        const ulong r = lms_row_of_round(round, team, teams);
+        if (r >= rows) continue;
         const lms_beam_entry e = entries[r];
         if (!lms_is_live(&beams, e)) continue;
         const lms_beam_params p = states[e.slot].p;
         const lms_row_params filters = lms_beam_filters(&p);
         lms_row row = lms_row_at(logits + offset + (ulong)e.row * stride, vocab, team, groups,
                                  tile_keys, list, sums, &shared);
+        if (LMS_TEAM == 1) {
+            row.next = lms_next_live(&beams, entries, rows,
+                                     lms_row_of_round(round + 1, team, teams),
+                                     logits + offset, stride);
+        }
         lms_task task;
         task.p = filters;
         task.cut = lms_cut_none();

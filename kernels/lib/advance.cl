@@ -18,13 +18,11 @@ typedef enum lms_advance_step {
 typedef struct lms_advance {
     lms_beam_params p;
     lms_advance_step phase;
-    bool frozen; /* its search is done already */
     uint step;   /* of the request */
     lms_beam_turn turn;
     uint per;   /* beams of a group */
     uint count; /* candidates that are chosen, at most */
     ulong penalty;
-    __global const lms_beam_state *state;
     __global lms_beam_group *groups;
     __global lms_beam_live *live;
     __global const int *ends;

@@ -122,11 +122,24 @@ LMS_INLINE void lms_prefetch_tile(__global const lms_logit *x)
     for (uint i = 0; i < LMS_TILE; i += LMS_LINE) LMS_PREFETCH(x + i);
 }
 
-bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __global int *keys)
+/* Half of a tile, the first or the second: where a block is gone through twice, each time asks
+ * for one half of the next block, so that the memory is at work all the time. */
+LMS_INLINE void lms_prefetch_half(__global const lms_logit *x, uint half_tile)
+{
+    const uint begin = half_tile * (LMS_TILE / 2);
+    for (uint i = begin; i < begin + LMS_TILE / 2; i += LMS_LINE) LMS_PREFETCH(x + i);
+}
+
+bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __global int *keys,
+                         bool with_sums)
 {
     int8 odd = (int8)(0);
     for (uint i = 0; i < LMS_BLOCK; ++i) {
-        lms_prefetch_tile(x + i * LMS_TILE + LMS_AHEAD);
+        if (with_sums) {
+            lms_prefetch_half(x + (LMS_BLOCK + i) * LMS_TILE, 0);
+        } else {
+            lms_prefetch_tile(x + i * LMS_TILE + LMS_AHEAD);
+        }
         const int8 tile = lms_whole_tile(x + i * LMS_TILE, &odd);
         vstore8(tile, i, groups);
         keys[i] = lms_max8(tile);
@@ -149,7 +162,7 @@ bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const 
         LMS_V(vstore)(rounded, 0, h + i);
     }
     for (uint i = 0; i < LMS_BLOCK; ++i) {
-        lms_prefetch_tile(x + (LMS_BLOCK + i) * LMS_TILE);
+        lms_prefetch_half(x + (LMS_BLOCK + i) * LMS_TILE, 1);
         sums[i] = lms_plain_sum(x + i * LMS_TILE, scale, h[i]);
     }
     return true;
@@ -180,7 +193,8 @@ uint lms_do_block(__global const lms_logit *x, uint tile, uint vocab, const lms_
 {
     __global const lms_logit *const block = x + tile * LMS_TILE;
     uint seen = 0;
-    if (!lms_maxima_of_block(block, t->groups + tile * LMS_TILE_GROUPS, t->keys + tile)) {
+    if (!lms_maxima_of_block(block, t->groups + tile * LMS_TILE_GROUPS, t->keys + tile,
+                             t->with_sums)) {
         for (uint i = 0; i < LMS_BLOCK; ++i) seen |= lms_do_tile(x, tile + i, vocab, t);
     }
     if (!t->with_sums) return seen;

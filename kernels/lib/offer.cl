@@ -152,34 +152,60 @@ ulong lms_total_of(const lms_row *row, const lms_task *t, const lms_offer *o)
 
 /* --- The list ----------------------------------------------------------------------------- */
 
+/* Tokens of a group above the class of ties, and in it, as bits of the lanes from `at` on. */
+typedef struct lms_hits {
+    uint above;
+    uint tied;
+} lms_hits;
+
+LMS_INLINE lms_hits lms_hits_of(const lms_row *row, const lms_offer *o, uint at)
+{
+    const lms_ints keys = lms_keys(lms_logits(row, at));
+    const lms_ints kept = lms_kept(o->kept, keys, at);
+    lms_hits h;
+    h.above = lms_mask(kept & (keys > o->high));
+    h.tied = lms_mask(kept & (keys >= o->low) & (keys <= o->high));
+    return h;
+}
+
+/* Lists the tokens of some hits, behind counts of those before. */
+void lms_list_hits(const lms_row *row, const lms_offer *o, uint at, lms_hits h, lms_hits before)
+{
+    for (uint both = h.above | h.tied; both; both &= both - 1) {
+        const uint bit = 31 - clz(both & -both);
+        const uint place = before.above + min(before.tied, (uint)o->quota);
+        if (h.tied >> bit & 1) {
+            if (before.tied++ >= o->quota) continue;
+        } else {
+            ++before.above;
+        }
+        if (place >= o->want) continue; /* somebody writes to the logits */
+        o->out[place] = lms_candidate_of(o, row, at + bit);
+    }
+}
+
 /* Counts the own kept tokens above the class of ties, and, times 2^32, those in it; with
- * `write`, lists them, from the counts `at` on. */
+ * `write`, lists them, from the counts `at` on. Meanwhile a CPU asks for some of the next
+ * row. */
 ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, bool write)
 {
     const int least = o->high == LMS_NEVER ? o->kept.key : max(o->kept.key, o->low);
-    uint above = (uint)at, tied = (uint)(at >> 32);
-    const uint end = row->last * LMS_TILE_GROUPS;
-    for (uint group = row->first * LMS_TILE_GROUPS; group < end; ++group) {
-        if (row->groups[group] < least) continue;
-        for (uint i = group * LMS_GROUP; i < (group + 1) * LMS_GROUP; i += LMS_LANES) {
-            const lms_ints keys = lms_keys(lms_logits(row, i));
-            const lms_ints kept = lms_kept(o->kept, keys, i);
-            const uint over = lms_mask(kept & (keys > o->high));
-            const uint ties = lms_mask(kept & (keys >= o->low) & (keys <= o->high));
-            for (uint both = over | ties; write && both; both &= both - 1) {
-                const uint bit = 31 - clz(both & -both), id = i + bit;
-                const bool is_tie = ties >> bit & 1;
-                const uint place = above + min(tied, (uint)o->quota);
-                if (is_tie && tied++ >= o->quota) continue;
-                if (!is_tie) ++above;
-                if (place >= o->want) continue; /* somebody writes to the logits */
-                o->out[place] = lms_candidate_of(o, row, id);
-            }
-            above += write ? 0 : popcount(over);
-            tied += write ? 0 : popcount(ties);
+    lms_hits count;
+    count.above = (uint)at;
+    count.tied = (uint)(at >> 32);
+    for (uint tile = row->first; tile < row->last; ++tile) {
+        lms_prefetch_next(row, (write ? row->tiles + tile : tile) * LMS_NEXT, LMS_NEXT);
+        if (row->tile_keys[tile] < least) continue;
+        for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
+            const uint group = tile * LMS_TILE_GROUPS + i / LMS_GROUP;
+            if (row->groups[group] < least) continue;
+            const lms_hits h = lms_hits_of(row, o, tile * LMS_TILE + i);
+            if (write) lms_list_hits(row, o, tile * LMS_TILE + i, h, count);
+            count.above += popcount(h.above);
+            count.tied += popcount(h.tied);
         }
     }
-    return (ulong)tied << 32 | above;
+    return (ulong)count.tied << 32 | count.above;
 }
 
 /* The last key from `in` on, which has this score, towards `out`, which has not, that has. */

@@ -29,6 +29,17 @@ void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int to
     if (out->has_scores_fixed) out->scores_fixed[row] = score;
 }
 
+/* Of a request that is done: all is as it was. */
+void lms_put_all(const lms_advance *a, const lms_beam_outputs *out)
+{
+    for (uint beam = lms_lane(); beam < a->p.width; beam += LMS_TEAM) {
+        const bool is_live = beam % a->per < a->groups[beam / a->per].live;
+        const uint row = a->turn.row + beam;
+        const long score = is_live ? a->live[beam].score : LMS_NO_SCORE;
+        lms_put_beam(out, row, row, LMS_NO_TOKEN, score);
+    }
+}
+
 /* Of a request that there is nothing of. */
 void lms_put_none(const lms_beam_outputs *out, const lms_beam_turn *turn)
 {
