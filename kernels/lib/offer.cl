@@ -158,7 +158,7 @@ typedef struct lms_hits {
     uint tied;
 } lms_hits;
 
-LMS_INLINE lms_hits lms_hits_of(const lms_row *row, const lms_offer *o, uint at)
+lms_hits lms_hits_of(const lms_row *row, const lms_offer *o, uint at)
 {
     const lms_ints keys = lms_keys(lms_logits(row, at));
     const lms_ints kept = lms_kept(o->kept, keys, at);
