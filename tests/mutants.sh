@@ -294,7 +294,6 @@ mutant 'suppressed tokens are in the sums' lib/offer.cl \
     's/row->sums\[tile\] = lms_tile_sum_of(row, tile, unit);//'
 mutant 'end tokens are suppressed a step longer' beam_rows.cl 's/o.turn < p.min_length/o.turn <= p.min_length/'
 mutant 'renormalized by the whole row' lib/offer_next.cl 's/if (o->of_eligible) {/if (false) {/'
-mutant 'a done group still offers' beam_rows.cl 's/return !group.done \&\& /return /'
 
 # Draws
 mutant 'tokens are drawn again' lib/gumbel.cl 's/lms_take_out_drawn(row, o, tile, w);//'

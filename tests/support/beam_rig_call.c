@@ -253,7 +253,7 @@ static void step_device(beam_rig *r, const step_call *c)
 {
     cl_int code = CL_SUCCESS;
     cl_event event = NULL;
-    const cl_mem logits =
+    cl_mem logits =
         clCreateBuffer(lms_context_cl_context(r->ctx), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                        c->stored_size, c->stored, &code);
     device_require(code, "clCreateBuffer");

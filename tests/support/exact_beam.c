@@ -113,7 +113,7 @@ static void cut(const search *s, const float *x, double *logprobs)
 static uint32_t offer(search *s, const group *g, candidate *out)
 {
     float x[EXACT_BEAM_VOCAB];
-    double logprobs[EXACT_BEAM_VOCAB];
+    double logprobs[EXACT_BEAM_VOCAB] = {0};
     uint32_t count = 0;
     for (uint32_t n = 0; n < g->live_count; n++) {
         beam_model_row(s->model, g->live[n].tokens, g->live[n].length, x);
