@@ -14,11 +14,11 @@ typedef enum lms_advance_step {
     LMS_ADVANCE_DONE
 } lms_advance_step;
 
-/* A request and the group whose turn it is; alike in all work-items but for `own`. */
+/* A request and the group whose turn it is; alike in all work-items but for own_before. */
 typedef struct lms_advance {
     lms_beam_params p;
     lms_advance_step phase;
-    uint step;   /* of the request */
+    uint step; /* of the request */
     lms_beam_turn turn;
     uint per;   /* beams of a group */
     uint count; /* candidates that are chosen, at most */
@@ -46,7 +46,7 @@ typedef struct lms_advance {
     uint chosen;
     uint quota;    /* of (low, high] */
     uint ended;    /* finished ones that were listed in CHOOSE */
-    uint pooled; /* of the group */
+    uint pooled;   /* of the group */
     uint going;    /* beams that go on */
     bool all_done, all_early, any_empty;
     uint seen;

@@ -82,9 +82,11 @@ ulong lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
             lms_go_on(a, out, &own, a->group * a->per + beam);
             ++going;
         }
-        lms_hypothesis h = lms_hypothesis_of(a, &own);
-        if (!own.is_final || rank >= a->per || listed) h.rating = LMS_NO_SCORE;
-        a->finished[i] = h;
+        if (!own.is_final || rank >= a->per || listed) {
+            a->finished[i].rating = LMS_NO_SCORE; /* a rating may be a logarithm */
+        } else {
+            a->finished[i] = lms_hypothesis_of(a, &own);
+        }
     }
     return going;
 }
