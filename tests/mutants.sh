@@ -14,7 +14,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
     test_uniforms test_repeat test_dtypes test_fuzz)
-beam_tests=(test_beam test_beam_fuzz)
+beam_tests=(test_beam test_beam_stale test_beam_fuzz)
 survivors=0
 tried=0
 
