@@ -303,7 +303,6 @@ mutant 'a tile keeps its mass' lib/gumbel.cl 's/row->sums\[tile\] = after;//'
 mutant 'a block keeps its mass' lib/gumbel.cl 's/o->blocks\[tile .* += after - before;//'
 mutant 'time does not depend on what is left' lib/gumbel.cl 's/lms_clock(o, o->drawn) \* part_left/lms_clock(o, o->drawn)/'
 mutant 'a beam forgets its value' lib/gumbel.cl 's/return o->value;/return o->score;/'
-mutant 'values may rise' lib/gumbel.cl 's/min(value, o->last_value)/value/'
 
 # Who goes on, and who is finished
 mutant 'equal values go to the higher parent' lib/pool.cl 's/value == own.value \&\& j < i/value == own.value \&\& j > i/'
