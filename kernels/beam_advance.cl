@@ -131,7 +131,6 @@ lms_advance lms_advance_of(const lms_beams *b, lms_beam_turn turn)
     a.groups = b->groups + first;
     a.live = b->live + first;
     a.ends = b->ends + (ulong)turn.slot * b->max_ends;
-    a.target = a.count;
     a.all_done = true;
     a.all_early = true;
     a.any_empty = false;
@@ -196,7 +195,7 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     while (a.phase != LMS_ADVANCE_DONE) {
         const lms_part part = lms_advance_part(&a, &out, &shared);
         const lms_meeting m =
-            lms_meet(&shared, part, a.phase == LMS_ADVANCE_BINS ? a.target - a.before : 0);
+            lms_meet(&shared, part, a.phase == LMS_ADVANCE_BINS ? a.count - a.before : 0);
         lms_next_advance(&a, &m);
     }
     if (lms_lane() != 0) return;

@@ -40,7 +40,6 @@ typedef struct lms_advance {
     uint listed;  /* entries that a beam's list may have */
     long low, high; /* the last of the best is in (low, high] */
     uint shift;
-    ulong target;
     ulong before;  /* how many are above high */
     ulong own_before;
     uint chosen;

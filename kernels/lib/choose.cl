@@ -19,7 +19,7 @@ bool lms_narrow_values(lms_advance *a, const lms_meeting *m)
     a->before += m->bin_before;
     a->high -= (long)((ulong)m->bin << a->shift);
     if (m->bin < LMS_BINS - 1) a->low = max(a->low, a->high - (1l << a->shift));
-    if (a->before + m->bin_measure == a->target || a->high - a->low == 1) return false;
+    if (a->before + m->bin_measure == a->count || a->high - a->low == 1) return false;
     a->shift = (uint)max(54 - (int)clz((ulong)(a->high - a->low - 1)), 0);
     return true;
 }

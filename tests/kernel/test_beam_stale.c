@@ -1,5 +1,5 @@
-/* What must not be read: maxima of tokens that are suppressed, and links that an earlier request
- * has left in its slot. The results are derived by hand. */
+/* What must not be read: maxima of tokens that are suppressed, and links that an earlier
+ * request has left in its slot. The results are derived by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
