@@ -1,35 +1,21 @@
 /* beam_check.c - what can be wrong with a call on a beam search. A message names the argument,
  * its value, the rule. */
-#include "../kernels/lib/params.h"
-
 #include "beam.h"
 #include "extent.h"
+#include "filters.h"
 #include "status.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* --- Opening ---------------------------------------------------------------------------- */
 
-static int is_finite(float x) { return (lms_bits_of(x) & 0x7fffffffu) < 0x7f800000u; }
-
 /* What the core's rows have too. */
 static lms_status filters_check(const lms_beam_params *p)
 {
-    lms_status status = LMS_OK;
     const lms_row_params row = {0,        0,        p->temperature,  p->top_p,
                                 p->min_p, p->top_k, p->filter_flags, {0, 0, 0}};
-    const uint32_t field = lms_bad_field(row);
-    LMSI_FAIL_IF(field == LMS_FIELD_TEMPERATURE || !(p->temperature > 0.0f), LMS_E_BEAM_PARAMS,
-                 "params.temperature: %g is not in [2^-64, 2^64]", (double)p->temperature);
-    LMSI_FAIL_IF(field == LMS_FIELD_TOP_P || !(p->top_p > 0.0f), LMS_E_BEAM_PARAMS,
-                 "params.top_p: %g is not above 0", (double)p->top_p);
-    LMSI_FAIL_IF(field == LMS_FIELD_MIN_P, LMS_E_BEAM_PARAMS,
-                 "params.min_p: %g is not at most 1", (double)p->min_p);
-    LMSI_FAIL_IF(field == LMS_FIELD_FLAGS, LMS_E_BEAM_PARAMS,
-                 "params.filter_flags: 0x%x has bits other than 0x%x",
-                 (unsigned)p->filter_flags, LMS_ROW_FLAGS);
-fail:
-    return status;
+    return lmsi_filters_check(&row, LMS_E_BEAM_PARAMS);
 }
 
 static lms_status width_check(const lms_beam *b, const lms_beam_params *p)
@@ -47,7 +33,7 @@ static lms_status width_check(const lms_beam *b, const lms_beam_params *p)
     LMSI_FAIL_IF(p->groups > 1 && p->mode != LMS_BEAM_SEARCH, LMS_E_BEAM_PARAMS,
                  "params.groups: %u is not 1, which it must be unless mode is LMS_BEAM_SEARCH",
                  (unsigned)p->groups);
-    LMSI_FAIL_IF(!is_finite(p->diversity_penalty) || p->diversity_penalty < 0.0f,
+    LMSI_FAIL_IF(!isfinite(p->diversity_penalty) || p->diversity_penalty < 0.0f,
                  LMS_E_BEAM_PARAMS, "params.diversity_penalty: %g is not finite and >= 0",
                  (double)p->diversity_penalty);
     LMSI_FAIL_IF(p->results < 1 || p->results > p->width, LMS_E_BEAM_PARAMS,
@@ -60,7 +46,7 @@ fail:
 static lms_status length_check(const lms_beam *b, const lms_beam_params *p)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(!is_finite(p->length_penalty), LMS_E_BEAM_PARAMS,
+    LMSI_FAIL_IF(!isfinite(p->length_penalty), LMS_E_BEAM_PARAMS,
                  "params.length_penalty: %g is not finite", (double)p->length_penalty);
     LMSI_FAIL_IF(p->length_counts >= LMS_LENGTHS, LMS_E_BEAM_PARAMS,
                  "params.length_counts: %u is not an LMS_LENGTH_...",
@@ -202,31 +188,13 @@ fail:
     return status;
 }
 
-/* An array that a call writes or reads, and whether it must be there. */
-typedef struct lmsi_beam_view {
-    lmsi_extent e;
-    int required;
-} lmsi_beam_view;
-
-static lms_status views_check(const lms_beam *b, const lmsi_beam_view *views, size_t count)
-{
-    lms_status status = LMS_OK;
-    for (size_t i = 0; i < count; ++i) {
-        LMSI_FAIL_IF(views[i].required && views[i].e.view.buffer == NULL, LMS_E_ARGUMENT,
-                     "%s: is NULL", views[i].e.name);
-        if (views[i].e.view.buffer != NULL) LMSI_TRY(lmsi_extent_check(b->ctx, &views[i].e));
-    }
-fail:
-    return status;
-}
-
 static lms_status batch_views_check(const lms_beam *b, const lms_beam_batch *batch)
 {
     const uint64_t rows = lmsi_beam_rows(b, batch), requests = batch->requests;
     const uint64_t v = b->desc.vocab, stride = batch->row_stride ? batch->row_stride : v;
     const uint64_t token = b->desc.tokens == LMS_INT64 ? 8 : 4;
     const uint64_t logit = b->desc.logits == LMS_FLOAT32 ? 4 : 2;
-    const lmsi_beam_view views[] = {
+    const lmsi_array arrays[] = {
         {{"logits", batch->logits, rows, stride, v, logit, 0}, 1},
         {{"parents", batch->parents, rows, 1, 1, 4, 1}, 1},
         {{"tokens", batch->tokens, rows, 1, 1, token, 1}, 1},
@@ -238,7 +206,7 @@ static lms_status batch_views_check(const lms_beam *b, const lms_beam_batch *bat
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(stride < v, LMS_E_ARGUMENT, "row_stride: %llu is less than vocab (%u)",
                  (unsigned long long)stride, (unsigned)b->desc.vocab);
-    LMSI_TRY(views_check(b, views, sizeof views / sizeof views[0]));
+    LMSI_TRY(lmsi_arrays_check(b->ctx, arrays, sizeof arrays / sizeof arrays[0]));
 fail:
     return status;
 }
@@ -288,7 +256,7 @@ static lms_status output_views_check(const lms_beam *b, const lms_beam_output *o
     const uint64_t stride = o->token_stride ? o->token_stride : most;
     const uint64_t columns = stride < most ? stride : most;
     const uint64_t token = b->desc.tokens == LMS_INT64 ? 8 : 4;
-    const lmsi_beam_view views[] = {
+    const lmsi_array arrays[] = {
         {{"counts", o->counts, requests, 1, 1, 4, 1}, 1},
         {{"lengths", o->lengths, sequences, 1, 1, 4, 1}, 1},
         {{"tokens", o->tokens, sequences, stride, columns, token, 1}, 1},
@@ -297,7 +265,7 @@ static lms_status output_views_check(const lms_beam *b, const lms_beam_output *o
         {{"token_logprobs", o->token_logprobs, sequences, stride, columns, 4, 1}, 0},
         {{"beams", o->beams, sequences, stride, columns, 4, 1}, 0},
     };
-    return views_check(b, views, sizeof views / sizeof views[0]);
+    return lmsi_arrays_check(b->ctx, arrays, sizeof arrays / sizeof arrays[0]);
 }
 
 lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,

@@ -57,6 +57,19 @@ fail:
     return status;
 }
 
+lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count)
+{
+    lms_status status = LMS_OK;
+    for (size_t i = 0; i < count; ++i) {
+        const lmsi_extent *const e = &arrays[i].e;
+        LMSI_FAIL_IF(arrays[i].required && e->view.buffer == NULL, LMS_E_ARGUMENT,
+                     "%s: is NULL", e->name);
+        if (e->view.buffer != NULL) LMSI_TRY(lmsi_extent_check(ctx, e));
+    }
+fail:
+    return status;
+}
+
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue)
 {
     lms_status status = LMS_OK;

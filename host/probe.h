@@ -15,4 +15,7 @@ lms_status lmsi_probe(lms_context *ctx, cl_program program);
 /* kernels/beam_probe.cl, in those of beam searches. */
 lms_status lmsi_beam_probe(lms_context *ctx, cl_program program);
 
+/* kernels/contrastive_probe.cl, in those of contexts, in the place of probe.cl. */
+lms_status lmsi_contrastive_probe(lms_context *ctx, cl_program program);
+
 #endif

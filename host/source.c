@@ -11,6 +11,11 @@
 #define LMSI_BEAM_LIST(X)                                                                  \
     X(beam) X(score) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
     X(pool) X(beam_advance) X(beam_results) X(beam_probe)
+#define LMSI_PROPOSE_LIST(X) X(contrastive) X(propose) X(contrastive_rows)
+/* On its own, without rows of logits. */
+#define LMSI_CONTEXT_LIST(X)                                                               \
+    X(lms_abi) X(params) X(lanes) X(dtype) X(contrastive) X(state) X(dots) X(best)          \
+    X(contrastive_append) X(contrastive_scan) X(contrastive_choose) X(contrastive_probe)
 /* clang-format on */
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;
@@ -18,15 +23,23 @@ LMSI_ROW_LIST(LMSI_DECLARE)
 LMSI_SAMPLE_LIST(LMSI_DECLARE)
 LMSI_REPORT_LIST(LMSI_DECLARE)
 LMSI_BEAM_LIST(LMSI_DECLARE)
+LMSI_PROPOSE_LIST(LMSI_DECLARE)
+LMSI_CONTEXT_LIST(LMSI_DECLARE) /* some are declared twice */
 #undef LMSI_DECLARE
 
 size_t lmsi_sources(lmsi_kind kind, const lmsi_source **files)
 {
     size_t count = 0;
 #define LMSI_ADD(name) files[count++] = &lmsi_source_##name;
+    if (kind == LMSI_CONTEXT) {
+        LMSI_CONTEXT_LIST(LMSI_ADD)
+        return count;
+    }
     LMSI_ROW_LIST(LMSI_ADD)
     if (kind == LMSI_BEAM) {
         LMSI_BEAM_LIST(LMSI_ADD)
+    } else if (kind == LMSI_PROPOSE) {
+        LMSI_PROPOSE_LIST(LMSI_ADD)
     } else {
         LMSI_SAMPLE_LIST(LMSI_ADD)
     }

@@ -14,7 +14,9 @@ typedef struct lmsi_source {
 typedef enum lmsi_kind {
     LMSI_SAMPLE,
     LMSI_SAMPLE_AND_REPORT,
-    LMSI_BEAM
+    LMSI_BEAM,
+    LMSI_PROPOSE, /* contrastive search: candidates from logits, ... */
+    LMSI_CONTEXT  /* ... and the choice from hidden states */
 } lmsi_kind;
 
 /* The files of a program, in order. Returns how many; `files` has room for

@@ -140,4 +140,32 @@ typedef struct lms_beam_params {
     4096u /* of one step: max(2, 1 + end tokens) * width                */
 #define LMS_MAX_BEAM_LENGTH 1048576u
 
+/* How one contrastive search goes. 48 bytes. Start from LMS_CONTRASTIVE_PARAMS_INIT. */
+typedef struct lms_contrastive_params {
+    lms_f32 alpha;          /* weight of the degeneration penalty: in [0, 1]; 0 = greedy      */
+    lms_u32 k;              /* candidates: 1 .. lms_contrastive_desc.max_k                    */
+    lms_u32 context_begin;  /* positions before it take no part: the prompt's length leaves
+                               the prompt out                                                 */
+    lms_u32 context_window; /* only the last so many positions take part; 0 = all             */
+    lms_f32 temperature;    /* in [2^-64, 2^64]                                               */
+    lms_f32 top_p;          /* > 0; >= 1 off                                                  */
+    lms_f32 min_p;          /* at most 1; <= 0 off                                            */
+    lms_i32 top_k;          /* <= 0 or >= V off                                               */
+    lms_u32 filter_flags;   /* row flags: LMS_TEMPERATURE_LAST and the like                   */
+    lms_u32 reserved[3];    /* must be 0                                                      */
+} lms_contrastive_params;
+
+/* Choice status: bits. */
+#define LMS_CHOICE_NONE 1u          /* no candidate: no token; the new position stays empty   */
+#define LMS_CHOICE_BAD_CANDIDATE 2u /* one was left out: its hidden state has a NaN or an
+                                       infinity, or its probability is not in [0, 1]          */
+#define LMS_CHOICE_BAD_STATE 4u     /* a position was left out: its state has one             */
+#define LMS_CHOICE_EMPTY_STATE 8u   /* a position was left out: it was never written, because
+                                       there was no choice, or its call was terminated        */
+
+#define LMS_CONTEXT_PAGE 32u
+#define LMS_MAX_CONTRASTIVE_K 64u
+#define LMS_MAX_HIDDEN_WIDTH 16384u
+#define LMS_MAX_CONTEXT_LENGTH 1048576u
+
 #endif /* LMS_ABI_H */

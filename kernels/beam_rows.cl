@@ -63,22 +63,6 @@ lms_row_params lms_beam_filters(const lms_beam_params *p)
     return filters;
 }
 
-/* The tile pass sums at the filters' scale where a cut depends on that, ... */
-float lms_beam_scale(const lms_row_params *filters, uint vocab)
-{
-    return lms_needs_total(filters, vocab) ? lms_filter_scale(filters)
-                                           : lms_scale(filters->temperature);
-}
-
-lms_tiles lms_beam_tiles_at(__global int *groups, __global int *tile_keys, __global ulong *sums,
-                            ulong row, uint vocab, const lms_row_params *filters)
-{
-    lms_tiles t = lms_tiles_at(groups, tile_keys, sums, row, vocab);
-    t.with_sums = true;
-    t.scale = lms_beam_scale(filters, vocab);
-    return t;
-}
-
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_tiles(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
                     __global const lms_beam_entry *entries, __global lms_beam_state *states,
@@ -94,7 +78,7 @@ void lms_beam_tiles(__global const lms_logit *logits, ulong offset, ulong stride
     const lms_beam_params p = states[e.slot].p;
     const lms_row_params filters = lms_beam_filters(&p);
     const lms_tiles tiles =
-        lms_beam_tiles_at(groups, tile_keys, sums, row, vocab, &filters);
+        lms_tiles_with_sums(groups, tile_keys, sums, row, vocab, &filters);
     lms_do_chunk(logits + offset + (ulong)e.row * stride, vocab, chunk, &tiles,
                  seen + (ulong)row * chunks + chunk, &shared);
 }
@@ -124,7 +108,7 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_param
     lms_offer o;
     o.mode = p.mode;
     o.of_eligible = p.mode != LMS_BEAM_SEARCH || (p.flags & LMS_BEAM_RENORMALIZE);
-    o.sums_scale = lms_beam_scale(filters, vocab);
+    o.sums_scale = lms_sums_scale(filters, vocab);
     o.sums_fit = o.sums_scale == lms_scale(p.temperature);
     o.turn = b->states[e.slot].step;
     o.ends = b->ends + (ulong)e.slot * b->max_ends;
@@ -226,7 +210,7 @@ void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride,
 #if LMS_TEAM == 1
         if (with_tiles) {
             const lms_tiles tiles =
-                lms_beam_tiles_at(groups, tile_keys, sums, team, vocab, &filters);
+                lms_tiles_with_sums(groups, tile_keys, sums, team, vocab, &filters);
             task.outcome.status = lms_do_tiles(row.x, vocab, 0, row.tiles, &tiles);
         }
 #endif

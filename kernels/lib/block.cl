@@ -33,6 +33,23 @@ lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global u
     return t;
 }
 
+/* Of a row whose mass is wanted in any case: summed at the filters' scale where a cut depends
+ * on that, else at the temperature's. */
+float lms_sums_scale(const lms_row_params *p, uint vocab)
+{
+    return lms_needs_total(p, vocab) ? lms_filter_scale(p) : lms_scale(p->temperature);
+}
+
+lms_tiles lms_tiles_with_sums(__global int *groups, __global int *tile_keys,
+                              __global ulong *sums, ulong row, uint vocab,
+                              const lms_row_params *p)
+{
+    lms_tiles t = lms_tiles_at(groups, tile_keys, sums, row, vocab);
+    t.with_sums = true;
+    t.scale = lms_sums_scale(p, vocab);
+    return t;
+}
+
 #if LMS_TEAM < 32
 
 /* A group's maximum, NaN, subnormals and the end of the row taken care of. */

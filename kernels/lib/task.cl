@@ -26,7 +26,11 @@ typedef enum lms_step {
     LMS_STEP_OFFER_MASS,  /* the mass that log-probabilities are relative to  */
     LMS_STEP_OFFER_TALLY, /* how many tokens are worth listing                */
     LMS_STEP_OFFER_LIST,  /* ... and which                                    */
-    LMS_STEP_OFFER_DRAW   /* one more drawn without replacement               */
+    LMS_STEP_OFFER_DRAW,  /* one more drawn without replacement               */
+    /* What a contrastive search's does (propose.cl): */
+    LMS_STEP_PROPOSE_MASS,  /* the mass that probabilities are relative to */
+    LMS_STEP_PROPOSE_TALLY, /* how many candidates there are               */
+    LMS_STEP_PROPOSE_LIST   /* ... and which                               */
 } lms_step;
 
 /* Which filters a row has. By bits, subnormals included: as integers, negative floats are

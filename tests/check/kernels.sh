@@ -26,23 +26,23 @@ join() {
         fi
     done
 }
-program=$LMS_CHECK_DIR/program.cl
-beams=$LMS_CHECK_DIR/beams.cl
-join "$(listed ROW) $(listed SAMPLE) $(listed REPORT)" >"$program"
-join "$(listed ROW) $(listed BEAM)" >"$beams"
+join "$(listed ROW) $(listed SAMPLE) $(listed REPORT)" >"$LMS_CHECK_DIR/sample.cl"
+join "$(listed ROW) $(listed BEAM)" >"$LMS_CHECK_DIR/beams.cl"
+join "$(listed ROW) $(listed PROPOSE)" >"$LMS_CHECK_DIR/propose.cl"
+join "$(listed CONTEXT)" >"$LMS_CHECK_DIR/context.cl"
 failed=0
 for logits in 1 2 3; do
     for tokens in 1 2; do
         for shape in '1 16' '1 8' '64 8'; do
             read -r team lanes <<<"$shape"
-            for text in "$program" "$beams"; do
-                echo "LMS_LOGITS $logits, LMS_TOKENS $tokens, LMS_TEAM $team, LMS_LANES $lanes"
+            for text in sample beams propose context; do
+                echo "$text: LMS_LOGITS $logits, LMS_TOKENS $tokens, LMS_TEAM $team, LMS_LANES $lanes"
                 {
                     printf '#pragma OPENCL FP_CONTRACT OFF\n'
                     printf '#define %s %s\n' LMS_LOGITS $logits LMS_TOKENS $tokens \
                         LMS_TEAM "$team" LMS_LANES "$lanes" LMS_CHUNK 32
-                    [[ $text != "$beams" ]] || printf '#define LMS_HAS_DEAD 1\n'
-                    cat -- "$text"
+                    [[ $text != beams ]] || printf '#define LMS_HAS_DEAD 1\n'
+                    cat -- "$LMS_CHECK_DIR/$text.cl"
                 } | clang -x cl -cl-std=CL1.2 -target spir64 -D__OPENCL_VERSION__=120 \
                     -fsyntax-only -Wall -Wextra -Werror -Wno-unused-function \
                     -Xclang -finclude-default-header - ||

@@ -1,0 +1,486 @@
+/* contrastive.c - making and unmaking a contrastive search: kernels, pages, workspace, and one
+ * dry run. */
+#include "contrastive.h"
+
+#include "desc.h"
+#include "probe.h"
+#include "program.h"
+#include "status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PROPOSE_KERNELS = 2,
+    CONTEXT_KERNELS = 5,
+    MOST_KERNELS = CONTEXT_KERNELS
+};
+
+/* One of the two programs: the kernels that it has. */
+typedef struct lmsi_kernel_list {
+    size_t count;
+    const char *names[MOST_KERNELS];
+    cl_kernel *kernels[MOST_KERNELS];
+} lmsi_kernel_list;
+
+static lmsi_kernel_list list_kernels(lms_contrastive *c, lmsi_kind kind)
+{
+    const lmsi_kernel_list propose = {PROPOSE_KERNELS,
+                                      {"lms_contrastive_tiles", "lms_contrastive_rows"},
+                                      {&c->tile_kernel, &c->rows_kernel}};
+    const lmsi_kernel_list context = {
+        CONTEXT_KERNELS,
+        {"lms_context_append", "lms_context_copy", "lms_context_candidates", "lms_context_scan",
+         "lms_context_choose"},
+        {&c->append_kernel, &c->copy_kernel, &c->candidates_kernel, &c->scan_kernel,
+         &c->choose_kernel}};
+    return kind == LMSI_PROPOSE ? propose : context;
+}
+
+static void release_kernels(lms_contrastive *c, lmsi_kind kind)
+{
+    const lmsi_kernel_list list = list_kernels(c, kind);
+    for (size_t i = 0; i < list.count; ++i) {
+        if (*list.kernels[i] != NULL) clReleaseKernel(*list.kernels[i]);
+        *list.kernels[i] = NULL;
+    }
+}
+
+/* Every buffer but the pages', and its bytes. */
+typedef struct lmsi_buffer {
+    const char *what;
+    cl_mem *mem;
+    uint64_t count;
+    uint64_t bytes; /* of one */
+} lmsi_buffer;
+
+enum {
+    BUFFERS = 15
+};
+
+static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
+{
+    const uint64_t rows = c->row_slots, tiles = c->tiles, requests = c->desc.max_requests;
+    const uint64_t states = c->desc.max_rows, pieces = c->max_pieces;
+    const lmsi_buffer all[BUFFERS] = {
+        {"group maxima", &c->groups, rows, tiles * 8 * sizeof(cl_int)},
+        {"tile maxima", &c->tile_keys, rows, tiles * sizeof(cl_int)},
+        {"flags", &c->flags, rows, c->chunks * sizeof(cl_uint)},
+        {"candidates of a row", &c->list, rows, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"tile sums", &c->sums, rows, tiles * sizeof(cl_ulong)},
+        {"picks", &c->picks, rows, 2 * LMS_MAX_CONTRASTIVE_K * sizeof(lms_pick)},
+        {"rows of a call", &c->entries, requests, sizeof(lms_proposal_entry)},
+        {"requests of a call", &c->turns, requests, sizeof(lms_context_turn)},
+        {"pieces of contexts", &c->pieces, pieces, sizeof(lms_context_piece)},
+        {"runs of states", &c->runs, c->max_runs, sizeof(lms_context_run)},
+        {"candidates' states", &c->candidates, states, c->padded * sizeof(cl_float)},
+        {"candidates' norms", &c->inverses, states, sizeof(cl_float)},
+        {"cosines", &c->best, states, c->pages_each * sizeof(cl_float)},
+        {"flags of pieces", &c->seen, pieces, sizeof(cl_uint)},
+        {"choices", &c->chosen, requests, sizeof(cl_int)},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+static void free_stages(lms_contrastive *c)
+{
+    for (uint32_t i = 0; c->stages != NULL && i < c->desc.max_in_flight; ++i) {
+        lmsi_contrastive_stage *const stage = &c->stages[i];
+        if (stage->done != NULL) {
+            clWaitForEvents(1, &stage->done);
+            clReleaseEvent(stage->done);
+        }
+        free(stage->entries);
+        free(stage->turns);
+        free(stage->pieces);
+        free(stage->runs);
+    }
+    free(c->stages);
+}
+
+static void release_pages(lms_contrastive *c)
+{
+    for (uint32_t i = 0; c->buffers != NULL && i < c->buffer_count; ++i) {
+        if (c->buffers[i].states != NULL) clReleaseMemObject(c->buffers[i].states);
+        if (c->buffers[i].marks != NULL) clReleaseMemObject(c->buffers[i].marks);
+    }
+    free(c->buffers);
+    free(c->firsts);
+    lmsi_pages_free(&c->pages);
+}
+
+void lms_contrastive_destroy(lms_contrastive *c)
+{
+    if (c == NULL) return;
+    lmsi_buffer buffers[BUFFERS];
+    if (c->last != NULL) {
+        clWaitForEvents(1, &c->last);
+        clReleaseEvent(c->last);
+    }
+    free_stages(c);
+    release_kernels(c, LMSI_PROPOSE);
+    release_kernels(c, LMSI_CONTEXT);
+    list_buffers(c, buffers);
+    for (size_t i = 0; i < BUFFERS; ++i) {
+        if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
+    }
+    release_pages(c);
+    if (c->slots != NULL) free(c->slots[0].pages);
+    free(c->slots);
+    free(c->growths);
+    free(c);
+}
+
+/* --- What it is for --------------------------------------------------------------------- */
+
+static lms_status desc_check(const lms_context *ctx, const lms_contrastive_desc *d)
+{
+    const lmsi_desc common = {d->logits, d->tokens, d->max_in_flight, d->work_items};
+    const uint64_t rows = (uint64_t)d->max_requests * d->max_k;
+    lms_status status = LMS_OK;
+    LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
+                 "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
+    LMSI_FAIL_IF(d->width < 1 || d->width > LMS_MAX_HIDDEN_WIDTH, LMS_E_ARGUMENT,
+                 "width: %u is not in 1..%u", (unsigned)d->width, LMS_MAX_HIDDEN_WIDTH);
+    LMSI_FAIL_IF(d->max_k < 1 || d->max_k > LMS_MAX_CONTRASTIVE_K, LMS_E_ARGUMENT,
+                 "max_k: %u is not in 1..%u", (unsigned)d->max_k, LMS_MAX_CONTRASTIVE_K);
+    LMSI_FAIL_IF(d->max_requests < 1 || rows > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_requests: %u is not in 1..%u, for max_k %u", (unsigned)d->max_requests,
+                 (unsigned)INT32_MAX / d->max_k, (unsigned)d->max_k);
+    LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_CONTEXT_LENGTH, LMS_E_ARGUMENT,
+                 "max_length: %u is not in 1..%u", (unsigned)d->max_length,
+                 LMS_MAX_CONTEXT_LENGTH);
+    LMSI_FAIL_IF(d->max_rows > rows || (d->max_rows > 0 && d->max_rows < d->max_k),
+                 LMS_E_ARGUMENT,
+                 "max_rows: %u is not 0 or from max_k (%u) to max_requests * max_k (%llu)",
+                 (unsigned)d->max_rows, (unsigned)d->max_k, (unsigned long long)rows);
+    LMSI_FAIL_IF(d->hidden != LMS_FLOAT32 && d->hidden != LMS_FLOAT16 &&
+                     d->hidden != LMS_BFLOAT16,
+                 LMS_E_ARGUMENT, "hidden: %d is not an lms_dtype", (int)d->hidden);
+    LMSI_TRY(lmsi_desc_check(ctx, &common));
+    LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
+fail:
+    return status;
+}
+
+/* Pages: how many of them, and how many to a buffer. */
+static lms_status count_pages(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    const lms_contrastive_desc *const d = &c->desc;
+    const uint64_t element = d->hidden == LMS_FLOAT32 ? 4 : 2;
+    const uint64_t page = LMS_CONTEXT_PAGE * c->padded * element;
+    const uint64_t device = c->ctx->device.max_alloc_bytes;
+    const uint64_t pieces = (uint64_t)d->max_requests * c->pages_each;
+    const uint64_t most =
+        d->max_buffer_bytes > 0 && d->max_buffer_bytes < device ? d->max_buffer_bytes : device;
+    uint64_t pages = pieces;
+    if (d->max_positions > 0) {
+        pages = d->max_positions / LMS_CONTEXT_PAGE + (d->max_positions % LMS_CONTEXT_PAGE > 0);
+    }
+    LMSI_FAIL_IF(pieces > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_requests: %u contexts of %u positions have more than %u pages",
+                 (unsigned)d->max_requests, (unsigned)d->max_length, (unsigned)INT32_MAX);
+    LMSI_FAIL_IF(pages > INT32_MAX, LMS_E_ARGUMENT, "max_positions: %llu is above %llu",
+                 (unsigned long long)d->max_positions,
+                 (unsigned long long)INT32_MAX * LMS_CONTEXT_PAGE);
+    LMSI_FAIL_IF(page > most, LMS_E_BUFFER_SIZE,
+                 "max_buffer_bytes: a page of %u positions has %llu bytes, more than %llu",
+                 LMS_CONTEXT_PAGE, (unsigned long long)page, (unsigned long long)most);
+    const uint64_t each = most / page < pages ? most / page : pages;
+    c->pages_per_buffer = (uint32_t)each;
+    c->buffer_count = (uint32_t)((pages + each - 1) / each);
+    c->max_pieces = (uint32_t)pieces;
+    c->max_runs = (uint32_t)pages + d->max_requests;
+    LMSI_TRY(lmsi_pages_make(&c->pages, (uint32_t)pages));
+fail:
+    return status;
+}
+
+/* --- Memory ----------------------------------------------------------------------------- */
+
+static lms_status make_buffer(lms_contrastive *c, const char *what, uint64_t count,
+                              uint64_t bytes, cl_mem *out)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    const uint64_t most = c->ctx->device.max_alloc_bytes;
+    /* Counts and the bytes of one are below 2^32. */
+    LMSI_FAIL_IF(count * bytes > most, LMS_E_BUFFER_SIZE,
+                 "max_requests: %u requests of %u candidates (at most %u in a step), with %u "
+                 "positions of %u elements, need %llu times %llu bytes for %s; the device "
+                 "allocates at most %llu",
+                 (unsigned)c->desc.max_requests, (unsigned)c->desc.max_k,
+                 (unsigned)c->desc.max_rows, (unsigned)c->desc.max_length,
+                 (unsigned)c->desc.width, (unsigned long long)count, (unsigned long long)bytes,
+                 what, (unsigned long long)most);
+    *out = clCreateBuffer(c->ctx->context, CL_MEM_READ_WRITE, (size_t)(count * bytes), NULL,
+                          &code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
+    c->workspace += (size_t)(count * bytes);
+fail:
+    return status;
+}
+
+/* Nothing is marked as written. */
+static lms_status make_page_buffer(lms_contrastive *c, uint32_t pages, lmsi_page_buffer *out)
+{
+    lms_status status = LMS_OK;
+    const cl_uint zero = 0;
+    const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
+    const uint64_t marks = LMS_CONTEXT_PAGE * sizeof(lms_context_mark);
+    LMSI_TRY(make_buffer(c, "hidden states", pages, LMS_CONTEXT_PAGE * c->padded * element,
+                         &out->states));
+    LMSI_TRY(make_buffer(c, "norms", pages, marks, &out->marks));
+    LMSI_CL(clEnqueueFillBuffer(c->ctx->queue, out->marks, &zero, sizeof zero, 0,
+                                (size_t)(pages * marks), 0, NULL, NULL));
+    LMSI_CL(clFinish(c->ctx->queue));
+fail:
+    return status;
+}
+
+static lms_status make_pages(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    c->buffers = calloc(c->buffer_count, sizeof *c->buffers);
+    c->firsts = calloc((size_t)c->buffer_count + 1, sizeof *c->firsts);
+    LMSI_FAIL_IF(c->buffers == NULL || c->firsts == NULL, LMS_E_MEMORY,
+                 "out of memory for %u buffers of pages", (unsigned)c->buffer_count);
+    for (uint32_t i = 0; i < c->buffer_count; ++i) {
+        const uint32_t left = c->pages.count - i * c->pages_per_buffer;
+        const uint32_t pages = left < c->pages_per_buffer ? left : c->pages_per_buffer;
+        LMSI_TRY(make_page_buffer(c, pages, &c->buffers[i]));
+    }
+fail:
+    return status;
+}
+
+static lms_status make_slots(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    const size_t requests = c->desc.max_requests;
+    c->slots = calloc(requests, sizeof *c->slots);
+    c->growths = calloc(requests, sizeof *c->growths);
+    LMSI_FAIL_IF(c->slots == NULL || c->growths == NULL, LMS_E_MEMORY,
+                 "out of memory for %u slots", (unsigned)requests);
+    uint32_t *const pages = calloc(c->max_pieces, sizeof *pages);
+    LMSI_FAIL_IF(pages == NULL, LMS_E_MEMORY, "out of memory for %u times %u pages",
+                 (unsigned)requests, (unsigned)c->pages_each);
+    for (size_t i = 0; i < requests; ++i) c->slots[i].pages = pages + i * c->pages_each;
+fail:
+    return status;
+}
+
+static lms_status make_stages(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    const size_t requests = c->desc.max_requests;
+    c->stages = calloc(c->desc.max_in_flight, sizeof *c->stages);
+    LMSI_FAIL_IF(c->stages == NULL, LMS_E_MEMORY, "out of memory for %u calls",
+                 (unsigned)c->desc.max_in_flight);
+    for (uint32_t i = 0; i < c->desc.max_in_flight; ++i) {
+        lmsi_contrastive_stage *const stage = &c->stages[i];
+        stage->entries = calloc(requests, sizeof *stage->entries);
+        stage->turns = calloc(requests, sizeof *stage->turns);
+        stage->pieces = calloc(c->max_pieces, sizeof *stage->pieces);
+        stage->runs = calloc(c->max_runs, sizeof *stage->runs);
+        LMSI_FAIL_IF(stage->entries == NULL || stage->turns == NULL || stage->pieces == NULL ||
+                         stage->runs == NULL,
+                     LMS_E_MEMORY, "out of memory for staging %u pages",
+                     (unsigned)c->max_pieces);
+    }
+fail:
+    return status;
+}
+
+static lms_status make_workspace(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    lmsi_buffer buffers[BUFFERS];
+    list_buffers(c, buffers);
+    for (size_t i = 0; i < BUFFERS; ++i) {
+        LMSI_TRY(make_buffer(c, buffers[i].what, buffers[i].count, buffers[i].bytes,
+                             buffers[i].mem));
+    }
+    LMSI_TRY(make_pages(c));
+    LMSI_TRY(make_slots(c));
+    LMSI_TRY(make_stages(c));
+fail:
+    return status;
+}
+
+/* --- Kernels ---------------------------------------------------------------------------- */
+
+/* Makes a program's kernels; *limit is the largest team that all of them take. */
+static lms_status make_kernels(lms_contrastive *c, lmsi_kind kind, const lmsi_shape *shape,
+                               size_t *limit)
+{
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_program program = NULL;
+    cl_kernel kernels[MOST_KERNELS] = {NULL};
+    char what[64];
+    const lmsi_kernel_list list = list_kernels(c, kind);
+    const lms_dtype dtype = kind == LMSI_PROPOSE ? c->desc.logits : c->desc.hidden;
+    LMSI_TRY(lmsi_program_get(c->ctx, dtype, c->desc.tokens, shape, kind, &program));
+    if (kind == LMSI_PROPOSE) {
+        LMSI_TRY(lmsi_probe(c->ctx, program));
+    } else {
+        LMSI_TRY(lmsi_contrastive_probe(c->ctx, program));
+    }
+    for (size_t i = 0; i < list.count; ++i) {
+        *list.kernels[i] = clCreateKernel(program, list.names[i], &code);
+        snprintf(what, sizeof what, "clCreateKernel for %s", list.names[i]);
+        LMSI_CL_NAMED(code, what);
+        kernels[i] = *list.kernels[i];
+    }
+    LMSI_TRY(lmsi_team_limit(c->ctx, kernels, list.count, limit));
+fail:
+    return status;
+}
+
+/* Halves a team that is the library's choice until the kernels take it. A context has teams of
+ * 32 and more, or of one. */
+static lms_status make_fitting_kernels(lms_contrastive *c, lmsi_kind kind, lmsi_shape *shape)
+{
+    lms_status status = LMS_OK;
+    size_t limit = 0;
+    LMSI_TRY(make_kernels(c, kind, shape, &limit));
+    while (shape->team > limit) {
+        LMSI_FAIL_IF(c->desc.work_items != 0 || shape->team == 1, LMS_E_UNSUPPORTED,
+                     "work_items: %u is above the %zu that the kernels can have on %s",
+                     (unsigned)shape->team, limit, c->ctx->device.name);
+        shape->team = kind == LMSI_CONTEXT && shape->team == 32 ? 1 : shape->team / 2;
+        release_kernels(c, kind);
+        LMSI_TRY(make_kernels(c, kind, shape, &limit));
+    }
+fail:
+    return status;
+}
+
+/* --- Dry run ---------------------------------------------------------------------------- */
+
+/* A request without candidates, twice if its context may be so long: its second choice has a
+ * context to read. */
+static lms_status dry_steps(lms_contrastive *c, cl_mem data)
+{
+    static const uint32_t slot = 0;
+    static const int32_t none = LMS_SKIP_ROW;
+    lms_status status = LMS_OK;
+    cl_command_queue queue = c->ctx->queue;
+    const lms_contrastive_proposal proposal = {.requests = 1,
+                                               .slots = &slot,
+                                               .logits = {data, 0},
+                                               .index = &none,
+                                               .tokens = {data, 0},
+                                               .probs = {data, 2}};
+    const lms_contrastive_batch batch = {.requests = 1,
+                                         .slots = &slot,
+                                         .hidden = {data, 0},
+                                         .tokens = {data, 0},
+                                         .probs = {data, 2},
+                                         .next = {data, 2},
+                                         .rows = {data, 6}};
+    for (uint32_t i = 0; i < 2 && i < c->desc.max_length; ++i) {
+        LMSI_TRY(lms_contrastive_propose(c, queue, &proposal, 0, NULL, NULL));
+        LMSI_CL(clFinish(queue)); /* one call may be all that can be in flight */
+        LMSI_TRY(lms_contrastive_select(c, queue, &batch, 0, NULL, NULL));
+        LMSI_CL(clFinish(queue));
+    }
+fail:
+    return status;
+}
+
+/* Runtimes compile or link a kernel when it is first enqueued, and a step must not wait for
+ * that. */
+static lms_status dry_run(lms_contrastive *c)
+{
+    const lms_contrastive_params params = LMS_CONTRASTIVE_PARAMS_INIT(0.5f, 1);
+    const cl_uint zero = 0;
+    lms_status status = LMS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_mem data = NULL;
+    const size_t elements = c->desc.vocab > c->desc.width ? c->desc.vocab : c->desc.width;
+    const size_t bytes = (elements + 16) * sizeof(cl_float);
+    data = clCreateBuffer(c->ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    LMSI_CL_NAMED(code, "clCreateBuffer");
+    LMSI_CL(
+        clEnqueueFillBuffer(c->ctx->queue, data, &zero, sizeof zero, 0, bytes, 0, NULL, NULL));
+    LMSI_CL(clFinish(c->ctx->queue));
+    LMSI_TRY(lms_contrastive_open(c, 0, &params));
+    LMSI_TRY(dry_steps(c, data));
+    if (c->desc.max_requests > 1 && c->pages.free_count > 0) {
+        LMSI_TRY(lms_contrastive_fork(c, c->ctx->queue, 0, 1, NULL, 0, NULL, NULL));
+        LMSI_CL(clFinish(c->ctx->queue));
+        LMSI_TRY(lms_contrastive_close(c, 1));
+    }
+    LMSI_TRY(lms_contrastive_close(c, 0));
+fail:
+    if (data != NULL) clReleaseMemObject(data);
+    return status;
+}
+
+/* Teams of one that do whole rows, one after the other, have a few places in the workspace for
+ * each core; all others one for each row. */
+static uint32_t row_slots_of(const lms_contrastive *c)
+{
+    const uint64_t runs = 8 * (uint64_t)c->ctx->device.units;
+    const uint64_t apart = c->shape.fuse_from > 0 ? c->shape.fuse_from - 1 : 0;
+    const uint64_t most = runs > apart ? runs : apart;
+    return c->shape.team == 1 && most < c->desc.max_requests ? (uint32_t)most
+                                                             : c->desc.max_requests;
+}
+
+static lms_status make(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    const lms_contrastive_desc *const d = &c->desc;
+    LMSI_TRY(lmsi_shape_for(c->ctx, d->logits, d->vocab, d->work_items, &c->shape, NULL));
+    LMSI_TRY(
+        lmsi_shape_for(c->ctx, d->hidden, d->width, d->work_items, &c->context_shape, NULL));
+    if (c->context_shape.team < 32) c->context_shape.team = 1;
+    c->tiles = (d->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    c->chunks = (c->tiles + c->shape.chunk - 1) / c->shape.chunk;
+    c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
+    c->pages_each = lmsi_pages_for(d->max_length);
+    LMSI_TRY(count_pages(c));
+    LMSI_TRY(make_fitting_kernels(c, LMSI_PROPOSE, &c->shape));
+    LMSI_TRY(make_fitting_kernels(c, LMSI_CONTEXT, &c->context_shape));
+    c->row_slots = row_slots_of(c);
+    LMSI_TRY(make_workspace(c));
+    LMSI_TRY(dry_run(c));
+fail:
+    return status;
+}
+
+lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
+                                  lms_contrastive **out)
+{
+    lms_status status = LMS_OK;
+    lms_contrastive *c = NULL;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
+    LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
+    LMSI_TRY(desc_check(ctx, desc));
+    c = calloc(1, sizeof *c);
+    LMSI_FAIL_IF(c == NULL, LMS_E_MEMORY, "out of memory for a contrastive search");
+    c->ctx = ctx;
+    c->desc = *desc;
+    if ((int)c->desc.tokens == 0) c->desc.tokens = LMS_INT32;
+    if (c->desc.max_in_flight == 0) c->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
+    if (c->desc.max_rows == 0) c->desc.max_rows = desc->max_requests * desc->max_k;
+    LMSI_TRY(make(c));
+    *out = c;
+    return LMS_OK;
+
+fail:
+    lms_contrastive_destroy(c);
+    return status;
+}
+
+size_t lms_contrastive_workspace(const lms_contrastive *c)
+{
+    return c == NULL ? 0 : c->workspace;
+}

@@ -1,0 +1,56 @@
+#include "pages.h"
+
+#include "status.h"
+
+#include <stdlib.h>
+
+lms_status lmsi_pages_make(lmsi_pages *p, uint32_t count)
+{
+    lms_status status = LMS_OK;
+    p->count = count;
+    p->free_count = count;
+    p->last_serial = 0;
+    p->free = calloc(count, sizeof *p->free);
+    p->shares = calloc(count, sizeof *p->shares);
+    p->serials = calloc(count, sizeof *p->serials);
+    LMSI_FAIL_IF(p->free == NULL || p->shares == NULL || p->serials == NULL, LMS_E_MEMORY,
+                 "out of memory for %u pages", (unsigned)count);
+    for (uint32_t i = 0; i < count; ++i) p->free[i] = count - 1 - i;
+    return LMS_OK;
+
+fail:
+    lmsi_pages_free(p);
+    return status;
+}
+
+void lmsi_pages_free(lmsi_pages *p)
+{
+    free(p->free);
+    free(p->shares);
+    free(p->serials);
+    p->free = NULL;
+    p->shares = NULL;
+    p->serials = NULL;
+}
+
+uint32_t lmsi_page_take(lmsi_pages *p)
+{
+    const uint32_t page = p->free[--p->free_count];
+    p->shares[page] = 1;
+    p->last_serial =
+        p->last_serial == UINT32_MAX ? 1 : p->last_serial + 1; /* 0 marks nothing */
+    p->serials[page] = p->last_serial;
+    return page;
+}
+
+void lmsi_page_share(lmsi_pages *p, uint32_t page) { ++p->shares[page]; }
+
+void lmsi_page_drop(lmsi_pages *p, uint32_t page)
+{
+    if (--p->shares[page] == 0) p->free[p->free_count++] = page;
+}
+
+uint32_t lmsi_pages_for(uint64_t positions)
+{
+    return (uint32_t)((positions + LMS_CONTEXT_PAGE - 1) / LMS_CONTEXT_PAGE);
+}

@@ -1,0 +1,57 @@
+/* contrastive_scan.cl - reads the context, once: the largest product of each candidate with the
+ * positions of a piece (specification, section 22).
+ *
+ *   in   pieces lms_context_piece[..], turns lms_context_turn[..], candidates as
+ *        lms_context_candidates leaves them; states and marks of one buffer of pages
+ *   out  best float[..][max_pieces], of a turn's candidate and piece: m but for other pieces,
+ *        -inf where no position takes part; seen uint[..], LMS_CHOICE_... of the piece
+ *   run  a work-group of LMS_TEAM for each piece
+ */
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece,
+                      __global const lms_context_turn *turns, uint padded,
+                      __global const float *candidates, __global const lms_logit *states,
+                      __global const lms_context_mark *marks, __global float *best,
+                      uint max_pieces, __global uint *seen)
+{
+    __local lms_best_shared shared;
+    const lms_context_piece piece = pieces[first_piece + get_group_id(0)];
+    const lms_context_turn turn = turns[piece.turn];
+    const uint blocks = (turn.k + LMS_BLOCK_MOST - 1) / LMS_BLOCK_MOST;
+    const uint each = (turn.k + blocks - 1) / blocks;
+    const ulong page = (ulong)piece.page * LMS_CONTEXT_PAGE + piece.first;
+    const uint lane = (uint)get_local_id(0);
+    lms_dots d;
+    float inverses[LMS_TILE_POSITIONS];
+    uint own_seen = 0;
+    d.padded = padded;
+    d.k = turn.k;
+    for (uint c = lane; c < turn.k; c += LMS_TEAM) shared.best[c] = -INFINITY;
+#if LMS_TEAM > 1
+    if (lane == 0) shared.seen = 0;
+#endif
+    lms_crews_meet();
+    for (uint at = 0; at < piece.count; at += LMS_TILE_POSITIONS * LMS_CREWS) {
+        for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
+            /* Behind the last one, that one again: the largest stays the same. */
+            const ulong position = page + min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
+            d.x[i] = states + position * padded;
+            inverses[i] = lms_inverse_of_mark(marks[position], piece.serial, &own_seen);
+        }
+        for (uint c = 0; c < turn.k; c += each) {
+            const uint count = min(each, turn.k - c);
+            d.v = candidates + (ulong)turn.first_state * padded + c * LMS_BLOCK;
+            lms_dots_block(&d, count);
+            lms_best_add(&d, inverses, c, count, &shared);
+        }
+    }
+#if LMS_TEAM > 1
+    if (own_seen) atomic_or(&shared.seen, own_seen);
+    lms_crews_meet();
+    own_seen = shared.seen;
+#endif
+    for (uint c = lane; c < turn.k; c += LMS_TEAM) {
+        best[(ulong)(turn.first_state + c) * max_pieces + piece.piece] = shared.best[c];
+    }
+    if (lane == 0) seen[turn.first_piece + piece.piece] = own_seen;
+}
