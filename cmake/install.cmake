@@ -6,8 +6,8 @@ install(TARGETS lmsample EXPORT lmsample
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
 install(TARGETS lmsample_static EXPORT lmsample
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
-install(FILES include/lmsample.h include/lms_abi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        COMPONENT dev)
+install(FILES include/lmsample.h include/lms_beam.h include/lms_contrastive.h include/lms_abi.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
 # find_package(lmsample)
 set(LMS_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/lmsample)

@@ -155,13 +155,15 @@ typedef struct lms_contrastive_params {
     lms_u32 reserved[3];    /* must be 0                                                      */
 } lms_contrastive_params;
 
-/* Choice status: bits. */
-#define LMS_CHOICE_NONE 1u          /* no candidate: no token; the new position stays empty   */
-#define LMS_CHOICE_BAD_CANDIDATE 2u /* one was left out: its hidden state has a NaN or an
-                                       infinity, or its probability is not in [0, 1]          */
-#define LMS_CHOICE_BAD_STATE 4u     /* a position was left out: its state has one             */
-#define LMS_CHOICE_EMPTY_STATE 8u   /* a position was left out: it was never written, because
-                                       there was no choice, or its call was terminated        */
+/* Choice status: bits. NONE: there is no candidate, so no token, and the new position stays
+ * empty. BAD_CANDIDATE: one was left out, because its hidden state has a NaN or an infinity, or
+ * its probability is not in [0, 1]. BAD_STATE: a position was left out, for such a state.
+ * EMPTY_STATE: one was left out that was never written, for want of a choice, or because its
+ * call was terminated. */
+#define LMS_CHOICE_NONE 1u
+#define LMS_CHOICE_BAD_CANDIDATE 2u
+#define LMS_CHOICE_BAD_STATE 4u
+#define LMS_CHOICE_EMPTY_STATE 8u
 
 #define LMS_CONTEXT_PAGE 32u
 #define LMS_MAX_CONTRASTIVE_K 64u

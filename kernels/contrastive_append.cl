@@ -97,8 +97,9 @@ void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulon
 
 /* The first positions of a page, for another context. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_copy(__global const lms_bits *from, __global const lms_context_mark *from_marks,
-                      uint from_page, uint from_serial, __global lms_bits *to,
+void lms_context_copy(__global const lms_bits *from,
+                      __global const lms_context_mark *from_marks, uint from_page,
+                      uint from_serial, __global lms_bits *to,
                       __global lms_context_mark *to_marks, uint to_page, uint to_serial,
                       uint padded)
 {

@@ -1,7 +1,8 @@
 /* contrastive_rows.cl - the k most probable tokens of each request, from its row of logits
  * (specification, section 19).
  *
- *   in   logits [logits_rows][stride]; entries lms_proposal_entry[rows]; index int[rows] or none
+ *   in   logits [logits_rows][stride]; entries lms_proposal_entry[rows]; index int[rows] or
+ *        none
  *   out  tokens int or long, probs float [candidate rows]; status uint[rows]
  *   run  lms_contrastive_tiles: as lms_tile_maxima, a row of work-groups for each entry.
  *        lms_contrastive_rows: work-groups of LMS_TEAM: one an entry, or, in teams of one, any
@@ -37,9 +38,10 @@ void lms_contrastive_tiles(__global const lms_logit *logits, ulong offset, ulong
 
 /* The row of an entry, if it will be read: it may as well come while another is worked on. */
 __global const lms_logit *lms_next_proposed(__global const lms_proposal_entry *entries,
-                                            uint rows, ulong r, __global const lms_logit *logits,
-                                            ulong stride, ulong logits_rows,
-                                            __global const int *index, uint has_index)
+                                            uint rows, ulong r,
+                                            __global const lms_logit *logits, ulong stride,
+                                            ulong logits_rows, __global const int *index,
+                                            uint has_index)
 {
     if (r >= rows) return 0;
     const lms_proposal_entry e = entries[r];

@@ -1,6 +1,6 @@
-/* dots.cl - dot products of a few positions with a few candidates at a time: each element of the
- * context is read once for all candidates of a block, and each candidate's for all positions of
- * a tile. Blocks are as large as the accumulators fit the registers. */
+/* dots.cl - dot products of a few positions with a few candidates at a time: each element of
+ * the context is read once for all candidates of a block, and each candidate's for all
+ * positions of a tile. Blocks are as large as the accumulators fit the registers. */
 
 #if LMS_TEAM > 1 || LMS_LANES == 16
 #define LMS_TILE_POSITIONS 2u /* of a crew */
@@ -13,7 +13,7 @@
 /* The positions of a tile, and the candidates of a block. */
 typedef struct lms_dots {
     __global const lms_logit *x[LMS_TILE_POSITIONS];
-    __global const float *v; /* the first candidate of the block, [padded / LMS_BLOCK][k] blocks */
+    __global const float *v; /* of the block's first candidate; k of them are interleaved */
     uint padded;
     uint k;
     lms_own sums[LMS_TILE_POSITIONS * LMS_BLOCK_MOST]; /* [position][candidate] */

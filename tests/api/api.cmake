@@ -1,7 +1,8 @@
 # What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
-            ${LMS_API_DIR}/beam_rig.c)
+            ${LMS_API_DIR}/beam_rig.c ${LMS_API_DIR}/contrastive_api_rig.c
+            ${LMS_API_DIR}/trace.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
@@ -37,13 +38,14 @@ foreach(source ${sources})
     set_tests_properties(api/${name} PROPERTIES TIMEOUT 180)
 endforeach()
 
-# The header by itself, in every language that may include it.
+set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
+    ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h)
+# Each header by itself, in every language that may include it.
 function(lms_header_test standard language compiler)
     add_test(NAME api/header_${standard}
              COMMAND ${compiler} -std=${standard} -x ${language} -Wall -Wextra -Wpedantic
                      -Wconversion -Wshadow -Werror -fsyntax-only
-                     -I ${PROJECT_SOURCE_DIR}/include
-                     ${PROJECT_SOURCE_DIR}/include/lmsample.h)
+                     -I ${PROJECT_SOURCE_DIR}/include ${LMS_HEADERS})
     set_tests_properties(api/header_${standard} PROPERTIES LABELS api)
 endfunction()
 lms_header_test(c11 c ${CMAKE_C_COMPILER})
@@ -55,7 +57,7 @@ endif()
 
 if(CMAKE_NM)
     add_test(NAME api/symbols COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM}
-             -DLIBRARY=$<TARGET_FILE:lmsample> -DHEADER=${PROJECT_SOURCE_DIR}/include/lmsample.h
+             -DLIBRARY=$<TARGET_FILE:lmsample> "-DHEADERS=${LMS_HEADERS}"
              -P ${LMS_API_DIR}/symbols.cmake
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(api/symbols PROPERTIES LABELS api)

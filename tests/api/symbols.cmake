@@ -1,4 +1,4 @@
-# The library exports the functions of its header and nothing else. -DNM -DLIBRARY -DHEADER
+# The library exports the functions of its headers and nothing else. -DNM -DLIBRARY -DHEADERS
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE text
                 RESULT_VARIABLE bad)
 if(bad)
@@ -8,8 +8,12 @@ endif()
 string(REGEX MATCHALL " [A-Z] [^\n]+" exported "${text}")
 list(TRANSFORM exported REPLACE "^ [A-Z] " "")
 list(FILTER exported EXCLUDE REGEX "^(_|__.*|_init|_fini)$|^__(asan|ubsan|tsan|odr)")
-file(READ ${HEADER} header)
-string(REGEX MATCHALL "LMS_API [^;]*;" declarations "${header}")
+set(declarations "")
+foreach(path ${HEADERS})
+    file(READ ${path} header)
+    string(REGEX MATCHALL "LMS_API [^;]*;" found "${header}")
+    list(APPEND declarations ${found})
+endforeach()
 set(declared "")
 foreach(declaration ${declarations})
     if(declaration MATCHES "[ *](lms_[a-z_]+)\\(")

@@ -46,8 +46,9 @@ def test_references_exist():
             assert (MAN / f"{name}.{section}").exists(), (page.name, name)
 
 
-def test_functions_are_those_of_the_header():
-    header = (MAN.parents[1] / "include" / "lmsample.h").read_text(encoding="utf-8")
+def test_functions_are_those_of_the_headers():
+    headers = (MAN.parents[1] / "include").glob("*.h")
+    header = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     declared = set(re.findall(r"^LMS_API [^;]*?\b(lms_\w+)\(", header, re.MULTILINE))
     page = (MAN / "lmsample.3").read_text(encoding="utf-8")
     synopsis = page[page.index(".Sh SYNOPSIS"):page.index(".Sh DESCRIPTION")]

@@ -1,0 +1,195 @@
+/* lms_contrastive.h - contrastive search, with the context's hidden states on the device
+ *
+ *     lms_contrastive_create -> lms_contrastive_open, for each request
+ *                            -> lms_contrastive_append, the hidden states of its prompt
+ *                            -> lms_contrastive_propose, the caller's model on the candidates,
+ *                               lms_contrastive_select, propose, model, select ...
+ *                            -> lms_contrastive_close
+ *
+ * Su et al. 2022, "A Contrastive Framework for Neural Text Generation": of the k most probable
+ * tokens v the one with the largest
+ *
+ *     (1 - alpha) * p(v) - alpha * max over j of cos(h_v, h_j)
+ *
+ * where h_v is the model's last hidden state at v, fed behind the context, and the h_j are
+ * those of the context. A request is in a slot: the states of its context so far are on the
+ * device, each at a position, 0, 1, 2 ... A step has two calls. Propose takes logits and gives,
+ * of every request, k candidates and their probabilities. The caller runs the model on all
+ * candidates, a row each: that gives hidden states, and the logits of the next step, whichever
+ * candidate is chosen. Select takes the hidden states, chooses, appends the chosen one's state,
+ * and says which row the model's cache, and the next propose, go on with. Requests join and
+ * leave between any two steps, and none has an influence on another.
+ *
+ * What a request gets is a function of its logits, its hidden states and its
+ * lms_contrastive_params, bit for bit, as it is for lms_sampler. docs/specification.md, from
+ * section 19 on. The context is read once a step, whatever k is, as it is stored.
+ */
+#ifndef LMSAMPLE_CONTRASTIVE_H
+#define LMSAMPLE_CONTRASTIVE_H
+
+#include "lmsample.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lms_contrastive lms_contrastive;
+
+/* clang-format off */
+/* What a search is for. Zero what is not needed. As contexts grow, they take pages of
+ * LMS_CONTEXT_PAGE positions from the memory that is reserved; nothing that is there is ever
+ * moved. */
+typedef struct lms_contrastive_desc {
+    uint64_t max_positions;    /* of all contexts together, shared ones once: the memory that
+                                  is reserved; 0 = enough for max_requests * max_length     */
+    uint64_t max_buffer_bytes; /* largest buffer to make of it; 0 = as the device allows    */
+    uint32_t vocab;            /* V, logits per row: 1 .. LMS_MAX_VOCAB                     */
+    uint32_t width;            /* elements of a hidden state: 1 .. LMS_MAX_HIDDEN_WIDTH     */
+    uint32_t max_requests;     /* slots: >= 1                                               */
+    uint32_t max_k;            /* most candidates of a request: 1 .. LMS_MAX_CONTRASTIVE_K  */
+    uint32_t max_length;       /* most positions of a context: 1 .. LMS_MAX_CONTEXT_LENGTH  */
+    uint32_t max_rows;         /* most candidates of one call, all requests together;
+                                  0 = max_requests * max_k                                  */
+    lms_dtype logits;          /* type of the logits                                        */
+    lms_dtype hidden;          /* type of the hidden states                                 */
+    lms_token_type tokens;     /* type of the tokens; 0 = LMS_INT32                         */
+    uint32_t max_in_flight;    /* calls that may be unfinished at once, 1 .. 64; 0 = 8      */
+    uint32_t work_items;       /* as in lms_sampler_desc                                    */
+    uint32_t reserved;         /* 0                                                         */
+} lms_contrastive_desc;
+
+/* Hidden states to append: of request r, counts[r] of them, from row first_rows[r] on. */
+typedef struct lms_contrastive_states {
+    uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
+    const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
+    const uint32_t *counts;     /* in: [requests], on the host; NULL: 1 each                */
+    const uint32_t *first_rows; /* in: [requests], on the host; rows may be shared; NULL: one
+                                   request's rows behind the other's                        */
+    lms_view hidden;            /* in: [hidden_rows][row_stride], `width` used of each row;
+                                   never written                                            */
+    size_t row_stride;          /*     from row to row, >= width; 0 = width                 */
+    size_t hidden_rows;         /*     rows that the buffer has, <= 2^31; 0 = as many as the
+                                       requests need                                        */
+} lms_contrastive_states;
+
+/* First half of a step. A request with k in its parameters has k candidate rows: its candidate
+ * i, by falling logit, then by token, is row first_rows[r] + i of the outputs, and of what the
+ * caller's model makes of them. Where the filters leave fewer than k tokens, or the request
+ * gets none, its last rows have token LMS_NO_TOKEN and probability 0. */
+typedef struct lms_contrastive_proposal {
+    uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
+    const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
+    const uint32_t *first_rows; /* in: [requests], on the host; rising, so that no rows are
+                                   shared; NULL: r * max_k                                  */
+    size_t candidate_rows;      /*     candidate rows that the outputs have, <= 2^31; 0 = as
+                                       many as the requests need                            */
+    lms_view logits;            /* in: [logits_rows][row_stride], V used of each row; never
+                                   written                                                  */
+    size_t row_stride;          /*     from row to row, >= V; 0 = V                         */
+    size_t logits_rows;         /*     rows that the buffer has, <= 2^31; 0 = `requests`    */
+    const int32_t *index;       /* in: [requests], the logits row that each request reads,
+                                   LMS_SKIP_ROW for none; or ...                            */
+    lms_view index_device;      /*     ... int32[requests], such as the last select's `rows`;
+                                       neither: request r reads logits row r                */
+    lms_view tokens;            /* out: int32 or int64[candidate_rows]                      */
+    lms_view probs;             /* out: float[candidate_rows], of the whole vocabulary, after
+                                   temperature and filters; never rising within a request   */
+    lms_view status;            /* out: uint32[requests], LMS_ROW_...; optional             */
+} lms_contrastive_proposal;
+
+/* Second half. Every context gets one position more, with the chosen candidate's state. */
+typedef struct lms_contrastive_batch {
+    uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
+    const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
+    const uint32_t *first_rows; /* in: as in lms_contrastive_proposal                       */
+    size_t candidate_rows;      /*     rows of hidden, tokens, probs, <= 2^31; 0 = as many as
+                                       the requests need                                    */
+    lms_view hidden;            /* in: [candidate_rows][row_stride], the candidates' hidden
+                                   states, `width` used of each row; never written          */
+    size_t row_stride;          /*     from row to row, >= width; 0 = width                 */
+    lms_view tokens;            /* in: int32 or int64[candidate_rows], as proposed; one below
+                                   0 is no candidate                                        */
+    lms_view probs;             /* in: float[candidate_rows]                                */
+    lms_view next;              /* out: int32 or int64[requests], the chosen tokens;
+                                   LMS_NO_TOKEN where none                                  */
+    lms_view rows;              /* out: int32[requests], the chosen candidates' rows;
+                                   LMS_SKIP_ROW where none                                  */
+    lms_view scores;            /* out: float[requests], NaN where none; optional           */
+    lms_view penalties;         /* out: float[requests], the largest cosine, NaN where none;
+                                   optional                                                 */
+    lms_view row_scores;        /* out: float[candidate_rows], each candidate's, NaN for those
+                                   that are none or bad; optional                           */
+    lms_view row_penalties;     /* out: float[candidate_rows], the same; optional           */
+    lms_view status;            /* out: uint32[requests], LMS_CHOICE_...; optional          */
+} lms_contrastive_batch;
+/* clang-format on */
+
+/* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
+ * up to 64 elements) and 8 more, 4 * width bytes for each of max_rows, and a workspace for
+ * rows. */
+LMS_API lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
+                                          lms_contrastive **out);
+
+/* Accepts NULL. Waits for the calls in flight. */
+LMS_API void lms_contrastive_destroy(lms_contrastive *search);
+
+/* Device memory that it holds, in bytes. */
+LMS_API size_t lms_contrastive_workspace(const lms_contrastive *search);
+
+/* Opens a slot with an empty context; enqueues nothing. */
+LMS_API lms_status lms_contrastive_open(lms_contrastive *search, uint32_t slot,
+                                        const lms_contrastive_params *params);
+
+/* Opens slot `to` with the context of slot `from`, which both share: at most one page is
+ * copied. `params` NULL: those of `from`. Enqueues a kernel, or a marker only. */
+LMS_API lms_status lms_contrastive_fork(lms_contrastive *search, cl_command_queue queue,
+                                        uint32_t from, uint32_t to,
+                                        const lms_contrastive_params *params, cl_uint num_wait,
+                                        const cl_event *wait_list, cl_event *event);
+
+/* Other parameters for an open slot, from the next call on; enqueues nothing. */
+LMS_API lms_status lms_contrastive_update(lms_contrastive *search, uint32_t slot,
+                                          const lms_contrastive_params *params);
+
+/* Frees an open slot, and what of its context no other shares; enqueues nothing. Calls in
+ * flight still finish with it. */
+LMS_API lms_status lms_contrastive_close(lms_contrastive *search, uint32_t slot);
+
+/* Positions of an open slot's context, counted by the calls made, finished or not. */
+LMS_API lms_status lms_contrastive_length(const lms_contrastive *search, uint32_t slot,
+                                          uint32_t *length);
+
+/* Positions in pages that are free. */
+LMS_API uint64_t lms_contrastive_room(const lms_contrastive *search);
+
+/* Enqueues the appending of hidden states. LMS_E_CONTEXT_FULL if one of the contexts would be
+ * longer than max_length, or all together larger than max_positions: then none of them is
+ * appended. */
+LMS_API lms_status lms_contrastive_append(lms_contrastive *search, cl_command_queue queue,
+                                          const lms_contrastive_states *states,
+                                          cl_uint num_wait, const cl_event *wait_list,
+                                          cl_event *event);
+
+/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests. */
+LMS_API lms_status lms_contrastive_propose(lms_contrastive *search, cl_command_queue queue,
+                                           const lms_contrastive_proposal *proposal,
+                                           cl_uint num_wait, const cl_event *wait_list,
+                                           cl_event *event);
+
+/* Enqueues the choice among candidates, and the appending. LMS_E_CONTEXT_FULL as above. */
+LMS_API lms_status lms_contrastive_select(lms_contrastive *search, cl_command_queue queue,
+                                          const lms_contrastive_batch *batch, cl_uint num_wait,
+                                          const cl_event *wait_list, cl_event *event);
+
+/* clang-format off */
+/* Temperature 1, no filter, the whole context. The paper has alpha 0.6 and k 5 or 8. */
+#define LMS_CONTRASTIVE_PARAMS_INIT(alpha, k)                                                  \
+    {                                                                                          \
+        (alpha), (k), 0, 0, 1.0f, 1.0f, 0.0f, 0, 0, { 0, 0, 0 }                                \
+    }
+/* clang-format on */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LMSAMPLE_CONTRASTIVE_H */
