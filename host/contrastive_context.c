@@ -126,6 +126,14 @@ static void grow_by_states(lms_contrastive *c, const lms_contrastive_states *s)
     }
 }
 
+static int is_empty(const lms_contrastive_states *s)
+{
+    for (uint32_t r = 0; r < s->requests; ++r) {
+        if (s->counts == NULL || s->counts[r] > 0) return 0;
+    }
+    return 1;
+}
+
 lms_status lms_contrastive_append(lms_contrastive *c, cl_command_queue queue,
                                   const lms_contrastive_states *s, cl_uint num_wait,
                                   const cl_event *wait_list, cl_event *event)
@@ -137,11 +145,11 @@ lms_status lms_contrastive_append(lms_contrastive *c, cl_command_queue queue,
     if (event != NULL) *event = NULL;
     if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "search: is NULL");
     LMSI_TRY(lmsi_contrastive_states_check(c, queue, s, num_wait, wait_list));
+    if (is_empty(s)) return lmsi_run_empty(queue, num_wait, wait_list, event);
     LMSI_TRY(lmsi_contrastive_take_stage(c, &stage));
     grow_by_states(c, s);
     grown = s->requests;
     list_runs(c, grown, stage->runs);
-    if (count_all(c) == 0) return lmsi_run_empty(queue, num_wait, wait_list, event);
 
     LMSI_TRY(lmsi_chain_start(&c->last, queue, num_wait, wait_list, &chain));
     lmsi_contrastive_use_stage(c);

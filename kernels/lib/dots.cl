@@ -2,9 +2,12 @@
  * the context is read once for all candidates of a block, and each candidate's for all
  * positions of a tile. Blocks are as large as the accumulators fit the registers. */
 
-#if LMS_TEAM > 1 || LMS_LANES == 16
+#if LMS_TEAM > 1
 #define LMS_TILE_POSITIONS 2u /* of a crew */
 #define LMS_BLOCK_MOST 8u     /* candidates */
+#elif LMS_LANES == 16
+#define LMS_TILE_POSITIONS 4u
+#define LMS_BLOCK_MOST 6u
 #else
 #define LMS_TILE_POSITIONS 1u
 #define LMS_BLOCK_MOST 5u
@@ -81,8 +84,10 @@ void lms_dots_block(lms_dots *d, uint count)
     case 3: lms_dots_of(d, 3); break;
     case 4: lms_dots_of(d, 4); break;
     case 5: lms_dots_of(d, 5); break;
-#if LMS_BLOCK_MOST == 8
+#if LMS_BLOCK_MOST > 5
     case 6: lms_dots_of(d, 6); break;
+#endif
+#if LMS_BLOCK_MOST > 6
     case 7: lms_dots_of(d, 7); break;
     case 8: lms_dots_of(d, 8); break;
 #endif

@@ -26,7 +26,11 @@ float8 lms_load_halves(__global const lms_logit *x)
 }
 lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 {
-#if LMS_LANES == 16
+#if LMS_LANES == 16 && defined(__clang__) && defined(__AVX512F__)
+    /* One instruction, in the place of three. */
+    const ushort16 bits = vload16(0, (__global const ushort *)(row + i));
+    return __builtin_ia32_vcvtph2ps512_mask(as_short16(bits), (float16)(0.0f), 0xffff, 4);
+#elif LMS_LANES == 16
     return (float16)(lms_load_halves(row + i), lms_load_halves(row + i + 8));
 #else
     return lms_load_halves(row + i);
