@@ -4,15 +4,10 @@
  * output has to be the same. All of a step's searches are in one batch, and the logits of a
  * step are new ones, whatever the beams are. */
 #define _POSIX_C_SOURCE 200112L /* setenv() */
-#include "lmsample.h"
+#include "oclgrind_print.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 enum {
     WIDTH = 6,
@@ -21,13 +16,6 @@ enum {
     SEARCHES = 8,
     ROWS = SEARCHES * WIDTH
 };
-
-static void check(int32_t status, const char *what)
-{
-    if (status == 0) return;
-    fprintf(stderr, "%s: %d %s\n", what, (int)status, lms_error_message());
-    exit(EXIT_FAILURE);
-}
 
 /* Every kind of step: groups, draws of both kinds, end tokens that are suppressed, filters that
  * leave nothing else, lengths that end. */
@@ -88,14 +76,7 @@ typedef struct beams {
 
 static cl_mem buffer_of(const beams *b, size_t bytes)
 {
-    cl_int code = CL_SUCCESS;
-    const cl_mem mem = clCreateBuffer(lms_context_cl_context(b->context), CL_MEM_READ_WRITE,
-                                      bytes, NULL, &code);
-    const uint32_t pattern = 0xa5a5a5a5u;
-    check(code, "clCreateBuffer");
-    check(clEnqueueFillBuffer(b->queue, mem, &pattern, sizeof pattern, 0, bytes, 0, NULL, NULL),
-          "clEnqueueFillBuffer");
-    return mem;
+    return new_buffer(lms_context_cl_context(b->context), b->queue, bytes);
 }
 
 /* In steps of an eighth, so that there are ties; some dead, one row all of it. */
@@ -115,19 +96,6 @@ static void write_logits(const beams *b, int step)
                                NULL),
           "clEnqueueWriteBuffer");
     free(x);
-}
-
-static void print_words(const beams *b, const char *name, cl_mem mem, size_t words)
-{
-    uint32_t *const data = malloc(words * sizeof *data);
-    if (data == NULL) exit(EXIT_FAILURE);
-    check(clEnqueueReadBuffer(b->queue, mem, CL_TRUE, 0, words * sizeof *data, data, 0, NULL,
-                              NULL),
-          "clEnqueueReadBuffer");
-    printf("  %s", name);
-    for (size_t i = 0; i < words; ++i) printf(" %" PRIx32, data[i]);
-    printf("\n");
-    free(data);
 }
 
 static void make_outputs(beams *b)
@@ -161,7 +129,7 @@ static void run_steps(beams *b, const uint32_t *slots)
         check(lms_beam_step(b->beam, b->queue, &batch, 0, NULL, NULL), "lms_beam_step");
         printf(" step %d\n", step);
         for (size_t i = 0; i < COUNT(names); ++i) {
-            print_words(b, names[i], b->out[i], (size_t)ROWS * 2);
+            print_words(b->queue, names[i], b->out[i], (size_t)ROWS * 2);
         }
     }
 }
@@ -182,7 +150,7 @@ static void run_results(beams *b, const uint32_t *slots)
                                     .beams = {b->out[6], 0}};
     check(lms_beam_results(b->beam, b->queue, &output, 0, NULL, NULL), "lms_beam_results");
     for (size_t i = 0; i < COUNT(names); ++i) {
-        print_words(b, names[i], b->out[i], (size_t)ROWS * LENGTH);
+        print_words(b->queue, names[i], b->out[i], (size_t)ROWS * LENGTH);
     }
 }
 
