@@ -143,7 +143,7 @@ lms_status lms_contrastive_append(lms_contrastive *c, cl_command_queue queue,
     lmsi_contrastive_stage *stage = NULL;
     uint32_t grown = 0;
     if (event != NULL) *event = NULL;
-    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "search: is NULL");
+    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_states_check(c, queue, s, num_wait, wait_list));
     if (is_empty(s)) return lmsi_run_empty(queue, num_wait, wait_list, event);
     LMSI_TRY(lmsi_contrastive_take_stage(c, &stage));
@@ -213,7 +213,7 @@ lms_status lms_contrastive_fork(lms_contrastive *c, cl_command_queue queue, uint
     lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
     int forked = 0;
     if (event != NULL) *event = NULL;
-    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "search: is NULL");
+    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(fork_check(c, queue, from, to, params, num_wait, wait_list));
     const lmsi_contrastive_slot *const source = &c->slots[from];
     lmsi_contrastive_slot *const target = &c->slots[to];
@@ -416,7 +416,7 @@ lms_status lms_contrastive_select(lms_contrastive *c, cl_command_queue queue,
     lmsi_contrastive_stage *stage = NULL;
     uint32_t grown = 0;
     if (event != NULL) *event = NULL;
-    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "search: is NULL");
+    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_batch_check(c, queue, b, num_wait, wait_list));
     if (b->requests == 0) return lmsi_run_empty(queue, num_wait, wait_list, event);
     LMSI_CL_NAMED(set_candidates(c, b), "clSetKernelArg of lms_context_candidates");

@@ -117,7 +117,7 @@ lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
     lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
     lmsi_contrastive_stage *stage = NULL;
     if (event != NULL) *event = NULL;
-    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "search: is NULL");
+    if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_proposal_check(c, queue, p, num_wait, wait_list));
     if (p->requests == 0) return lmsi_run_empty(queue, num_wait, wait_list, event);
     LMSI_CL_NAMED(set_tiles(c, p), "clSetKernelArg of lms_contrastive_tiles");

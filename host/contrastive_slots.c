@@ -35,7 +35,7 @@ lms_status lms_contrastive_open(lms_contrastive *c, uint32_t slot,
                                 const lms_contrastive_params *params)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "search: is NULL");
+    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 0));
     LMSI_TRY(lmsi_contrastive_params_check(c, params));
     c->slots[slot].is_open = 1;
@@ -49,7 +49,7 @@ lms_status lms_contrastive_update(lms_contrastive *c, uint32_t slot,
                                   const lms_contrastive_params *params)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "search: is NULL");
+    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
     LMSI_TRY(lmsi_contrastive_params_check(c, params));
     c->slots[slot].params = *params;
@@ -60,7 +60,7 @@ fail:
 lms_status lms_contrastive_close(lms_contrastive *c, uint32_t slot)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "search: is NULL");
+    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
     lmsi_context_trim(c, slot, 0);
     c->slots[slot].is_open = 0;
@@ -71,7 +71,7 @@ fail:
 lms_status lms_contrastive_length(const lms_contrastive *c, uint32_t slot, uint32_t *length)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "search: is NULL");
+    LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_FAIL_IF(length == NULL, LMS_E_ARGUMENT, "length: is NULL");
     LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
     *length = c->slots[slot].length;

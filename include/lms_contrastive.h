@@ -131,53 +131,53 @@ LMS_API lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastiv
                                           lms_contrastive **out);
 
 /* Accepts NULL. Waits for the calls in flight. */
-LMS_API void lms_contrastive_destroy(lms_contrastive *search);
+LMS_API void lms_contrastive_destroy(lms_contrastive *contrastive);
 
 /* Device memory that it holds, in bytes. */
-LMS_API size_t lms_contrastive_workspace(const lms_contrastive *search);
+LMS_API size_t lms_contrastive_workspace(const lms_contrastive *contrastive);
 
 /* Opens a slot with an empty context; enqueues nothing. */
-LMS_API lms_status lms_contrastive_open(lms_contrastive *search, uint32_t slot,
+LMS_API lms_status lms_contrastive_open(lms_contrastive *contrastive, uint32_t slot,
                                         const lms_contrastive_params *params);
 
 /* Opens slot `to` with the context of slot `from`, which both share: at most one page is
  * copied. `params` NULL: those of `from`. Enqueues a kernel, or a marker only. */
-LMS_API lms_status lms_contrastive_fork(lms_contrastive *search, cl_command_queue queue,
+LMS_API lms_status lms_contrastive_fork(lms_contrastive *contrastive, cl_command_queue queue,
                                         uint32_t from, uint32_t to,
                                         const lms_contrastive_params *params, cl_uint num_wait,
                                         const cl_event *wait_list, cl_event *event);
 
 /* Other parameters for an open slot, from the next call on; enqueues nothing. */
-LMS_API lms_status lms_contrastive_update(lms_contrastive *search, uint32_t slot,
+LMS_API lms_status lms_contrastive_update(lms_contrastive *contrastive, uint32_t slot,
                                           const lms_contrastive_params *params);
 
 /* Frees an open slot, and what of its context no other shares; enqueues nothing. Calls in
  * flight still finish with it. */
-LMS_API lms_status lms_contrastive_close(lms_contrastive *search, uint32_t slot);
+LMS_API lms_status lms_contrastive_close(lms_contrastive *contrastive, uint32_t slot);
 
 /* Positions of an open slot's context, counted by the calls made, finished or not. */
-LMS_API lms_status lms_contrastive_length(const lms_contrastive *search, uint32_t slot,
+LMS_API lms_status lms_contrastive_length(const lms_contrastive *contrastive, uint32_t slot,
                                           uint32_t *length);
 
 /* Positions in pages that are free. */
-LMS_API uint64_t lms_contrastive_room(const lms_contrastive *search);
+LMS_API uint64_t lms_contrastive_room(const lms_contrastive *contrastive);
 
 /* Enqueues the appending of hidden states. LMS_E_CONTEXT_FULL if one of the contexts would be
  * longer than max_length, or all together larger than max_positions: then none of them is
  * appended. */
-LMS_API lms_status lms_contrastive_append(lms_contrastive *search, cl_command_queue queue,
+LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_command_queue queue,
                                           const lms_contrastive_states *states,
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
 
 /* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests. */
-LMS_API lms_status lms_contrastive_propose(lms_contrastive *search, cl_command_queue queue,
+LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_command_queue queue,
                                            const lms_contrastive_proposal *proposal,
                                            cl_uint num_wait, const cl_event *wait_list,
                                            cl_event *event);
 
 /* Enqueues the choice among candidates, and the appending. LMS_E_CONTEXT_FULL as above. */
-LMS_API lms_status lms_contrastive_select(lms_contrastive *search, cl_command_queue queue,
+LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_command_queue queue,
                                           const lms_contrastive_batch *batch, cl_uint num_wait,
                                           const cl_event *wait_list, cl_event *event);
 

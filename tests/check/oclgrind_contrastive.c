@@ -67,7 +67,7 @@ static void write_logits(const searches *s, uint32_t state)
     free(x);
 }
 
-/* Numbers of one to four, positive and negative; some states are zero, some have an infinity. */
+/* Numbers from one to two or so, of both signs; some states are zero, some have an infinity. */
 static void write_states(const searches *s, uint32_t state)
 {
     const size_t element = s->hidden == LMS_FLOAT32 ? 4 : 2;
