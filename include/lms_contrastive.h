@@ -92,8 +92,9 @@ typedef struct lms_contrastive_proposal {
     lms_view index_device;      /*     ... int32[requests], such as the last select's `rows`;
                                        neither: request r reads logits row r                */
     lms_view tokens;            /* out: int32 or int64[candidate_rows]                      */
-    lms_view probs;             /* out: float[candidate_rows], of the whole vocabulary, after
-                                   temperature and filters; never rising within a request   */
+    lms_view probs;             /* out: float[candidate_rows], after temperature, of all tokens
+                                   that the filters keep, the whole vocabulary if there are
+                                   none; never rising within a request                      */
     lms_view status;            /* out: uint32[requests], LMS_ROW_...; optional             */
 } lms_contrastive_proposal;
 
