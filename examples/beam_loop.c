@@ -61,7 +61,7 @@ static bool make_buffers(loop *l, size_t requests)
         l->origins == NULL || l->entries == NULL) {
         return fail(s, "no memory for so many beams");
     }
-    return make_logits(s, l->rows, &l->logits) &&
+    return make_input(s, l->rows, lm_vocab(s->model), &l->logits) &&
            make_output(s, rows * sizeof(cl_int), &l->parents) &&
            make_output(s, rows * sizeof(cl_int), &l->next) &&
            make_output(s, requests * sizeof(cl_uint), &l->done) &&
@@ -121,19 +121,20 @@ static bool start(loop *l, uint32_t requests)
 {
     const setup *s = l->setup;
     uint32_t row = 0;
-    float *logits = map_logits(s, l->logits);
+    float *logits = map_input(s, l->logits);
     bool good = logits != NULL;
     for (uint32_t r = 0; r < requests && good; r++) {
         const beam_request *request = &l->requests[r];
-        good = open_request(l, r) && feed_prompt(s, l->sequences, (int)row, request->prompt,
-                                                 (int)request->params.max_length,
-                                                 logits + row * (size_t)lm_vocab(s->model));
+        good = open_request(l, r) &&
+               feed_prompt(s, l->sequences, (int)row, request->prompt,
+                           (int)request->params.max_length,
+                           logits + row * (size_t)lm_vocab(s->model), NULL) > 0;
         l->slots[r] = r;
         l->first_rows[r] = row;
         row += request->params.width;
     }
     l->going = requests;
-    return logits != NULL && unmap_logits(s, l->logits, logits) && good;
+    return logits != NULL && unmap_input(s, l->logits, logits) && good;
 }
 
 static bool step(loop *l)
@@ -244,7 +245,7 @@ static bool advance_model(loop *l)
     const int32_t *parents = l->parents.copy;
     const int32_t *next = l->next.copy;
     size_t count = 0;
-    float *logits = map_logits(s, l->logits);
+    float *logits = map_input(s, l->logits);
     if (logits == NULL) {
         return false;
     }
@@ -265,7 +266,7 @@ static bool advance_model(loop *l)
     bool good = (lm_batch_reorder(l->sequences, l->origins) == 0 &&
                  lm_batch_step(l->sequences, l->entries, count) == 0) ||
                 fail(s, "the model cannot go on from these beams");
-    return unmap_logits(s, l->logits, logits) && good;
+    return unmap_input(s, l->logits, logits) && good;
 }
 
 bool beam_search(const setup *s, beam_request *requests, int count)

@@ -1,7 +1,8 @@
-/* Continues a few prompts with the bundled model, by every strategy of the sampler and by beam
- * search, each text with its log-probability, and then compares greedy decoding with beam
- * search over many prompts. */
+/* Continues a few prompts with the bundled model, by every strategy of the sampler, by beam
+ * search and by contrastive search, each text with its log-probability, and then compares
+ * greedy decoding with both searches over many prompts. */
 #include "beam_loop.h"
+#include "contrastive_loop.h"
 #include "demo_compare.h"
 #include "print_text.h"
 #include "sample_loop.h"
@@ -9,7 +10,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -112,6 +112,14 @@ static void set_up_requests(beam_request *requests, int length)
     }
 }
 
+static void set_up_contrastive(contrastive_request *requests)
+{
+    for (int prompt = 0; prompt < PROMPTS; prompt++) {
+        requests[prompt] = (contrastive_request){
+            .prompt = prompts[prompt], .params = LMS_CONTRASTIVE_PARAMS_INIT(0.6f, 5)};
+    }
+}
+
 static void print_parameters(const strategy *s)
 {
     printf("  %s (temperature %g", s->name, (double)s->temperature);
@@ -149,6 +157,14 @@ static void print_request(const setup *s, const beam_request *request, const sea
     }
 }
 
+static void print_contrastive(const setup *s, const contrastive_request *request)
+{
+    printf("  contrastive search (alpha %g, k %u)\n", (double)request->params.alpha,
+           (unsigned)request->params.k);
+    print_logprob(request->logprob, request->length);
+    print_text(s->model, request->prompt, request->tokens, request->length);
+}
+
 static void print_speed(const setup *s, const sample_times *times)
 {
     char name[256] = "?";
@@ -166,11 +182,14 @@ static bool show_texts(const setup *s, int length)
 {
     sample_row rows[ROWS];
     beam_request requests[REQUESTS];
+    contrastive_request contrastive[PROMPTS];
     sample_times times;
     set_up_rows(rows);
     set_up_requests(requests, length);
-    const bool good =
-        sample_all(s, rows, ROWS, length, &times) && beam_search(s, requests, REQUESTS);
+    set_up_contrastive(contrastive);
+    const bool good = sample_all(s, rows, ROWS, length, &times) &&
+                      beam_search(s, requests, REQUESTS) &&
+                      contrastive_search(s, contrastive, PROMPTS, length);
     for (int prompt = 0; prompt < PROMPTS && good; prompt++) {
         printf("\n%s ...\n", prompts[prompt]);
         for (int i = 0; i < STRATEGIES; i++) {
@@ -179,27 +198,21 @@ static bool show_texts(const setup *s, int length)
         for (int i = 0; i < SEARCHES; i++) {
             print_request(s, &requests[prompt * SEARCHES + i], &searches[i]);
         }
+        print_contrastive(s, &contrastive[prompt]);
     }
     if (good) {
         print_speed(s, &times);
     }
     sample_rows_free(rows, ROWS);
     beam_requests_free(requests, REQUESTS);
+    contrastive_requests_free(contrastive, PROMPTS);
     return good;
 }
 
 static bool compare(const setup *s, const options *wanted)
 {
-    char file[4096];
-    if (wanted->compared == 0) {
-        return true;
-    }
-    const int length =
-        snprintf(file, sizeof file, "%s/held_out_prompts.txt", wanted->model_directory);
-    if (length < 0 || (size_t)length >= sizeof file) {
-        return fail(s, "the model's directory has too long a name");
-    }
-    return compare_beams(s, file, wanted->compared, COMPARED_LENGTH);
+    return wanted->compared == 0 ||
+           compare_ways(s, wanted->model_directory, wanted->compared, COMPARED_LENGTH);
 }
 
 /* --- Options ----------------------------------------------------------------------------- */
@@ -212,8 +225,7 @@ static void print_usage(FILE *to)
                 " (examples/model)\n"
                 "  --device   a part of an OpenCL platform's or device's name (the best one)\n"
                 "  --length   tokens for each text, 1 to 200 (60)\n"
-                "  --compare  prompts that greedy and beam search are compared with,"
-                " 0 to 1000 (all)\n");
+                "  --compare  prompts that the ways are compared with, 0 to 1000 (all)\n");
 }
 
 /* Returns false, with the exit status in *exit_status, when there is nothing to run. */

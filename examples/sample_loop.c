@@ -58,7 +58,7 @@ static bool open_loop(loop *l, int length)
     if (!good) {
         return fail(s, "no memory for so many texts");
     }
-    return make_sampler(l) && make_logits(s, l->count, &l->logits) &&
+    return make_sampler(l) && make_input(s, l->count, lm_vocab(s->model), &l->logits) &&
            make_output(s, count * sizeof(cl_int), &l->tokens) &&
            make_output(s, count * sizeof(cl_uint), &l->statuses) &&
            make_output(s, count * sizeof(cl_float), &l->logprobs);
@@ -82,13 +82,13 @@ static void close_loop(loop *l)
 static bool feed_prompts(loop *l, int length)
 {
     const setup *s = l->setup;
-    float *logits = map_logits(s, l->logits);
+    float *logits = map_input(s, l->logits);
     bool good = logits != NULL;
     for (int row = 0; row < l->count && good; row++) {
         good = feed_prompt(s, l->sequences, row, l->rows[row].prompt, length,
-                           logits + (size_t)row * (size_t)lm_vocab(s->model));
+                           logits + (size_t)row * (size_t)lm_vocab(s->model), NULL) > 0;
     }
-    return logits != NULL && unmap_logits(s, l->logits, logits) && good;
+    return logits != NULL && unmap_input(s, l->logits, logits) && good;
 }
 
 /* Draws each unfinished row's next token. */
@@ -155,7 +155,7 @@ static size_t keep_tokens(loop *l)
 static bool advance_model(loop *l, size_t count)
 {
     const setup *s = l->setup;
-    float *logits = map_logits(s, l->logits);
+    float *logits = map_input(s, l->logits);
     if (logits == NULL) {
         return false;
     }
@@ -164,7 +164,7 @@ static bool advance_model(loop *l, size_t count)
     }
     const bool good = lm_batch_step(l->sequences, l->entries, count) == 0 ||
                       fail(s, "a sequence is longer than the model's context");
-    return unmap_logits(s, l->logits, logits) && good;
+    return unmap_input(s, l->logits, logits) && good;
 }
 
 static bool run(loop *l, int length)

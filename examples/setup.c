@@ -47,39 +47,39 @@ bool succeeded(const setup *s, const char *what, lms_status status)
     return false;
 }
 
-bool make_logits(const setup *s, int rows, cl_mem *logits)
+bool make_input(const setup *s, int rows, int columns, cl_mem *input)
 {
-    size_t bytes = (size_t)rows * (size_t)lm_vocab(s->model) * sizeof(cl_float);
+    size_t bytes = (size_t)rows * (size_t)columns * sizeof(cl_float);
     cl_int error = CL_SUCCESS;
-    *logits = clCreateBuffer(lms_context_cl_context(s->context),
-                             CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &error);
-    return succeeded(s, "cannot make the buffer of logits", error);
+    *input = clCreateBuffer(lms_context_cl_context(s->context),
+                            CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &error);
+    return succeeded(s, "cannot make a buffer for the model", error);
 }
 
-float *map_logits(const setup *s, cl_mem logits)
+float *map_input(const setup *s, cl_mem input)
 {
     size_t bytes = 0;
     float *mapped = NULL;
-    cl_int error = clGetMemObjectInfo(logits, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    cl_int error = clGetMemObjectInfo(input, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
     if (error == CL_SUCCESS) {
-        mapped = clEnqueueMapBuffer(s->queue, logits, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION,
-                                    0, bytes, 0, NULL, NULL, &error);
+        mapped = clEnqueueMapBuffer(s->queue, input, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                    bytes, 0, NULL, NULL, &error);
     }
-    return succeeded(s, "cannot map the logits", error) ? mapped : NULL;
+    return succeeded(s, "cannot map a buffer for the model", error) ? mapped : NULL;
 }
 
 /* Waits, so that the time of a transfer is not taken for that of what follows. */
-bool unmap_logits(const setup *s, cl_mem logits, float *mapped)
+bool unmap_input(const setup *s, cl_mem input, float *mapped)
 {
-    cl_int error = clEnqueueUnmapMemObject(s->queue, logits, mapped, 0, NULL, NULL);
+    cl_int error = clEnqueueUnmapMemObject(s->queue, input, mapped, 0, NULL, NULL);
     if (error == CL_SUCCESS) {
         error = clFinish(s->queue);
     }
-    return succeeded(s, "cannot unmap the logits", error);
+    return succeeded(s, "cannot unmap a buffer for the model", error);
 }
 
-bool feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prompt, int length,
-                 float *logits)
+int feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prompt, int length,
+                float *logits, float *hidden)
 {
     enum {
         LONGEST = 1024
@@ -88,12 +88,12 @@ bool feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prom
     size_t count =
         1 + lm_encode(s->model, prompt, strlen(prompt), tokens + 1, (size_t)LONGEST - 1);
     if (count <= LONGEST && count + (size_t)length <= (size_t)lm_context(s->model) &&
-        lm_batch_prompt(sequences, slot, tokens, count, logits, NULL) == 0) {
-        return true;
+        lm_batch_prompt(sequences, slot, tokens, count, logits, hidden) == 0) {
+        return (int)count;
     }
     fprintf(stderr, "%s: prompt and text together exceed the model's %d tokens\n", s->program,
             lm_context(s->model));
-    return false;
+    return 0;
 }
 
 bool make_output(const setup *s, size_t bytes, output *out)
@@ -114,6 +114,13 @@ bool read_output(const setup *s, output *out)
     return succeeded(s, "cannot read a buffer",
                      clEnqueueReadBuffer(s->queue, out->buffer, CL_TRUE, 0, out->bytes,
                                          out->copy, 0, NULL, NULL));
+}
+
+bool write_output(const setup *s, output *out)
+{
+    return succeeded(s, "cannot write a buffer",
+                     clEnqueueWriteBuffer(s->queue, out->buffer, CL_TRUE, 0, out->bytes,
+                                          out->copy, 0, NULL, NULL));
 }
 
 void free_output(output *out)

@@ -27,18 +27,19 @@ bool succeeded(const setup *s, const char *what, lms_status status);
 /* The same for what is the example's own mistake or its user's. */
 bool fail(const setup *s, const char *what);
 
-/* A buffer of logits, one row for each slot of a batch of the model, which the model writes
- * and the device reads. */
-bool make_logits(const setup *s, int rows, cl_mem *logits);
+/* A buffer that the model writes and the device reads: rows of floats, such as the logits of
+ * each slot of a batch of the model. */
+bool make_input(const setup *s, int rows, int columns, cl_mem *input);
 
 /* The rows that are not written between these two have no meaning afterwards. */
-float *map_logits(const setup *s, cl_mem logits);
-bool unmap_logits(const setup *s, cl_mem logits, float *mapped);
+float *map_input(const setup *s, cl_mem input);
+bool unmap_input(const setup *s, cl_mem input, float *mapped);
 
-/* Begins the sequence of a slot with a prompt and gets the logits of the token after it.
- * `length` tokens must have room behind it. */
-bool feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prompt, int length,
-                 float *logits);
+/* Begins the sequence of a slot with a prompt and gets the logits of the token after it and, if
+ * there is an address for them, the hidden states of all its tokens. `length` tokens must have
+ * room behind it. Returns how many tokens it has, or 0 if that fails. */
+int feed_prompt(const setup *s, lm_batch *sequences, int slot, const char *prompt, int length,
+                float *logits, float *hidden);
 
 /* Something that the device writes, with a copy on the host. */
 typedef struct {
@@ -48,7 +49,8 @@ typedef struct {
 } output;
 
 bool make_output(const setup *s, size_t bytes, output *out);
-bool read_output(const setup *s, output *out); /* waits for all that was enqueued before */
+bool read_output(const setup *s, output *out);  /* waits for all that was enqueued before */
+bool write_output(const setup *s, output *out); /* the copy, where the device shall read it */
 void free_output(output *out);
 
 /* A number of the command line. False if it is none or out of range. */

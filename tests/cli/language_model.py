@@ -72,15 +72,20 @@ def attend(x, layer):
     return joined @ WEIGHTS[f"layers.{layer}.attention_out.weight"].T
 
 
-def logits(tokens):
-    """What the model says after each of the tokens: [token][vocabulary]."""
+def hidden(tokens):
+    """The last hidden state at each of the tokens: [token][width]."""
     x = WEIGHTS["embedding.weight"][tokens]
     for layer in range(LAYERS):
         x = x + attend(normed(x, f"layers.{layer}.attention_norm.weight"), layer)
         h = normed(x, f"layers.{layer}.mlp_norm.weight")
         gate, up = np.split(h @ WEIGHTS[f"layers.{layer}.gate_up.weight"].T, 2, axis=-1)
         x = x + (gate / (1 + np.exp(-gate)) * up) @ WEIGHTS[f"layers.{layer}.down.weight"].T
-    return normed(x, "final_norm.weight") @ WEIGHTS["embedding.weight"].T
+    return normed(x, "final_norm.weight")
+
+
+def logits(tokens):
+    """What the model says after each of the tokens: [token][vocabulary]."""
+    return hidden(tokens) @ WEIGHTS["embedding.weight"].T
 
 
 def logprobs(tokens):

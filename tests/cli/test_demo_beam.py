@@ -1,39 +1,14 @@
 """The examples beam and demo: what they find against the model in NumPy, and what they refuse."""
 
-import os
-import pathlib
 import re
 import subprocess
 
-import numpy as np
 import pytest
 
 import language_model as lm
-from conftest import ROOT, SANITIZED
-
-EXAMPLES = pathlib.Path(os.environ["LMSAMPLE_BUILD"]) / "examples"
-MODEL = ROOT / "examples" / "model"
-MAN = "Blessed is the man that"
-KING = "And the king said unto the woman,"
-DAYS = "And it came to pass in those days, that"
-PROMPTS = [DAYS, MAN, KING]
-LENGTH = 10 if SANITIZED else 24  # of texts; the model takes several times as long there
-
-
-def run(name, *arguments, status=0, model=MODEL, cwd=None):
-    words = [EXAMPLES / name, "--model", model, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, timeout=300)
-    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-    assert done.stderr == "" if status == 0 else done.stdout == ""
-    return done
-
-
-def fails(name, parts, *arguments, **more):
-    """It says so on standard error, which is returned, and nothing else."""
-    err = run(name, *arguments, status=1, **more).stderr
-    for part in [parts] if isinstance(parts, str) else parts:
-        assert part in err, (part, err)
-    return err
+from conftest import SANITIZED
+from example_programs import (DAYS, EXAMPLES, LENGTH, MAN, MODEL, PROMPTS, fails, has_ended,
+                              held_out_prompts, is_greedy, logprob_of, run)
 
 
 class Found:
@@ -64,25 +39,6 @@ def search(*arguments, prompts=PROMPTS):
         assert [result.rank for result in found[prompt]] == [
             i + 1 for i in range(len(found[prompt]))]
     return found
-
-
-def logprobs_before(prompt, tokens):
-    """What the model says before each of the tokens."""
-    before = [0, *lm.TOKENIZER.encode(prompt.encode())]
-    return lm.logprobs(before + tokens)[len(before) - 1:-1]
-
-
-def logprob_of(prompt, tokens):
-    return logprobs_before(prompt, tokens)[np.arange(len(tokens)), tokens].sum()
-
-
-def is_greedy(prompt, tokens):
-    raw = logprobs_before(prompt, tokens)
-    return np.all(raw[np.arange(len(tokens)), tokens] > raw.max(-1) - 1e-3)
-
-
-def has_ended(tokens, length):
-    return 0 not in tokens[:-1] and (len(tokens) == length or tokens[-1] == 0)
 
 
 # --- beam ---------------------------------------------------------------------------------
@@ -234,7 +190,7 @@ def test_demo_shows_texts_with_their_logprobs():
         [block] = [part for part in out.split("\n\n") if part.strip().startswith(prompt)]
         shown = re.findall(r"^  (\S.*)\n    log-probability (\S+), (\d+) tokens\n", block,
                            re.MULTILINE)
-        assert len(shown) == 14
+        assert len(shown) == 15
         logprobs = {name: float(logprob) for name, logprob, _ in shown}
         lengths = {name: int(length) for name, _, length in shown}
         greedy = "greedy (temperature 0)"
@@ -242,10 +198,6 @@ def test_demo_shows_texts_with_their_logprobs():
         assert lengths[greedy] == len(best[prompt][0].tokens)
         [searched] = [name for name in logprobs if name.startswith("beam search")]
         assert logprobs[searched] >= logprobs[greedy]
-
-
-def held_out_prompts():
-    return (MODEL / "held_out_prompts.txt").read_text(encoding="ascii").splitlines()
 
 
 def test_demo_compares_greedy_with_beams():
