@@ -15,6 +15,7 @@ trap 'rm -rf -- "$work"' EXIT
 tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
     test_uniforms test_repeat test_dtypes test_fuzz)
 beam_tests=(test_beam test_beam_stale test_beam_fuzz)
+contrastive_tests=(test_contrastive test_contrastive_fuzz)
 survivors=0
 tried=0
 
@@ -38,7 +39,7 @@ find_failure() {
     for name in "$@"; do
         code=0
         {
-            timeout -k 5 150 stdbuf -oL "$work/build/tests/$name" >"$log" 2>&1 || code=$?
+            timeout -k 5 300 stdbuf -oL "$work/build/tests/$name" >"$log" 2>&1 || code=$?
         } 2>/dev/null # the shell would tell of the abort
         ((code)) || continue
         caught="$name, $(sed -n 's/^\[ RUN *\] //p' "$log" | tail -n 1)"
@@ -47,11 +48,13 @@ find_failure() {
     done
 }
 
-# mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE. The tests take the shared
-# library, so they stay. TEST is where it should show; the others are tried after it.
+# mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE, or in FILE if that begins
+# with host/. The tests take the shared library, so they stay. TEST is where it should show; the
+# others are tried after it.
 mutant() {
     local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-${tests[0]}} rest=() test
     [[ $name == *"$only"* ]] || return 0
+    [[ $2 != host/* ]] || file=$work/$2
     tried=$((tried + 1))
     cp "$file" "$work/original"
     sed -i "$edit" "$file"
@@ -77,7 +80,8 @@ mutant() {
 cp -r "$root"/{CMakeLists.txt,LICENSE,README.md,cli,cmake,docs,examples,host,include,kernels} \
     "$root"/{python,tests} "$work"
 cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF >/dev/null
-build lmsample "${tests[@]}" "${beam_tests[@]}" test_distribution
+build lmsample "${tests[@]}" "${beam_tests[@]}" "${contrastive_tests[@]}" \
+    test_distribution
 
 # The order of tokens, and what takes part in it
 mutant 'a tie at the cut goes to nobody' lib/order.cl \
@@ -326,6 +330,64 @@ mutant 'an interval without its ties' lib/choose.cl 's/within++ >= a->quota/with
 mutant 'live beams never compete' beam_results.cl 's/const bool competes = .*/const bool competes = false;/'
 mutant 'live beams of early groups compete' beam_results.cl 's/ \&\& now.done != LMS_GROUP_EARLY;/;/'
 mutant 'a parent too early' beam_results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
+
+# --- Contrastive search --------------------------------------------------------------------------
+tests=("${contrastive_tests[@]}")
+
+# Candidates
+mutant 'equal logits by the higher token' lib/propose.cl 's/p.token < own.token/p.token > own.token/'
+mutant 'ties with the k-th are candidates too' lib/propose.cl 's/^    t->p.flags = 0;$//'
+mutant 'candidates that the filters cut' lib/propose.cl 's/lms_tighter(o->kept, t->cut) : t->cut/t->cut : t->cut/'
+mutant 'probabilities among the whole row' lib/propose.cl \
+    's/if (!(t->outcome.filtered & LMS_FILTERED)) return/if (true) return/'
+mutant 'probabilities that rise' contrastive_rows.cl 's/prob = fmin(prob, o.ranked\[i\].prob)/prob = o.ranked[i].prob/'
+mutant 'no candidate is token 0' contrastive_rows.cl 's/: (lms_token)LMS_NO_TOKEN;/: 0;/'
+
+# States as they are kept
+mutant 'a power of two less is kept' lib/state.cl 's/LMS_FIELD_RANGE 40/LMS_FIELD_RANGE 39/'
+mutant 'subnormals are kept' lib/state.cl 's/(field > 0) & (field >=/(field >=/'
+mutant 'subnormals are kept by big teams' lib/state.cl 's/field == 0 || field < largest/field < largest/'
+mutant 'a state beyond its width' lib/state.cl 's/e + i < width ? lms_load(x, e + i) : 0.0f/lms_load(x, e + i)/'
+mutant 'neighbouring lanes are summed first' lib/state.cl 's/v.lo + v.hi/v.even + v.odd/'
+mutant 'a norm in two rounds' lib/state.cl 's/uint i = 0; i < 3; ++i) y = y/uint i = 0; i < 2; ++i) y = y/'
+mutant 'the first state of a run, again and again' contrastive_append.cl 's/(here ? (ulong)row + i : 0)/(here ? (ulong)row : 0)/'
+mutant 'no choice is a state of zeros' contrastive_append.cl 's/= here ? run.serial : 0/= run.serial/'
+mutant 'a fork fills what was empty' contrastive_append.cl 's/mark.serial == from_serial ? to_serial : 0/to_serial/'
+mutant 'a fork lacks the last elements' contrastive_append.cl 's/i < padded; i += LMS_TEAM) {/i < padded - 1; i += LMS_TEAM) {/'
+
+# Penalties
+mutant 'products lack the last block' lib/dots.cl 's/e < d->padded; e += LMS_BLOCK/e + LMS_BLOCK < d->padded; e += LMS_BLOCK/'
+mutant 'elements of a lane in another order' lib/dots.cl \
+    's/fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))/fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))))/'
+mutant 'empty positions take part' lib/best.cl 's/if (mark.serial != serial)/if (false)/'
+mutant 'norms of other positions' lib/best.cl 's/shared->inverses\[q % positions\]/shared->inverses[q % positions \/ 2]/'
+mutant 'big teams forget earlier positions' lib/best.cl 's/float best = shared->best\[first + c\]/float best = -INFINITY/'
+mutant 'no cosine is below 0' contrastive_scan.cl 's/shared.best\[c\] = -INFINITY/shared.best[c] = 0.0f/'
+mutant 'a piece begins with its page' contrastive_scan.cl 's/LMS_CONTEXT_PAGE + piece.first/LMS_CONTEXT_PAGE/'
+mutant 'a piece goes on behind its last position' contrastive_scan.cl 's/piece.count - 1)/LMS_CONTEXT_PAGE - 1)/'
+mutant 'all blocks have the first candidates' contrastive_scan.cl 's/ + c \* LMS_BLOCK;/;/'
+mutant "another request's candidates" contrastive_scan.cl 's/d.v = candidates + (ulong)turn.first_state/d.v = candidates + (ulong)0/'
+mutant 'big teams report nothing' contrastive_scan.cl '/if (own_seen) atomic_or/d'
+mutant 'penalties above 1' contrastive_choose.cl 's/return penalty > 1.0f ? 1.0f :/return/'
+mutant 'penalties of next to nothing' contrastive_choose.cl '/if (fabs(penalty) < LMS_PENALTY_LEAST)/d'
+mutant "the first lane's pieces" contrastive_choose.cl 's/if (shared->best\[lane + i\] > m) m =/if (false) m =/'
+mutant 'what later pieces report' contrastive_choose.cl 's/p = lane; p < turn.pieces; p +=/p = lane; p < min(turn.pieces, 1u); p +=/'
+
+# The choice
+mutant 'an alpha of next to nothing' contrastive_choose.cl 's/alpha < LMS_ALPHA_LEAST ? 0.0f : alpha/alpha/'
+mutant 'the last of equal scores' contrastive_choose.cl 's/choice < 0 || score > top/choice < 0 || score >= top/'
+mutant 'probabilities below 0' contrastive_choose.cl 's/prob >= 0.0f && prob/prob/'
+mutant 'no candidate is a bad one' contrastive_choose.cl 's/if (there && !good) own_seen/if (!good) own_seen/'
+mutant 'bad candidates have penalties' contrastive_choose.cl 's/there && good ? penalty : NAN/there ? penalty : NAN/'
+mutant "the first candidate's state is appended" contrastive_choose.cl \
+    's/chosen\[r\] = row;/chosen[r] = choice < 0 ? row : (int)turn.first_row;/'
+
+# Pages
+mutant 'pages are not shared' host/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
+mutant 'all pages in the first buffer' host/contrastive_slots.c 's/return page % c->pages_per_buffer;/return 0;/'
+mutant 'windows of one more' host/contrastive_context.c 's/? length - window : 0/? length - window - 1 : 0/'
+mutant 'a window and no begin' host/contrastive_context.c 's/s->params.context_begin > latest ? s->params.context_begin : latest/window ? latest : s->params.context_begin/'
+mutant 'states of the first run' host/contrastive_context.c 's/{g.source + (at - g.from), /{g.source, /'
 
 printf '%d mutants, %d survived\n' "$tried" "$survivors"
 ((tried > 0 && survivors == 0))

@@ -1,5 +1,5 @@
 /* contrastive.h - what a call of a contrastive search tells its kernels: one layout on the
- * host, which writes it, and in the kernels. Included by host/contrastive.h and the programs. */
+ * host, which writes it, and in the kernels. Included by host/contrastive.h and by programs. */
 #ifndef LMS_CONTRASTIVE_H
 #define LMS_CONTRASTIVE_H
 

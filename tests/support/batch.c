@@ -7,8 +7,10 @@
 #include "batch.h"
 
 #include "device.h"
+#include "memory.h"
 #include "oracle.h"
 #include "oracle_rows.h"
+#include "stored.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,28 +20,20 @@ static uint64_t compared;
 
 uint64_t batch_compared(void) { return compared; }
 
-static void *allocate(size_t count, size_t size)
-{
-    void *const p = calloc(count ? count : 1, size);
-    assert_non_null(p);
-    return p;
-}
-
-static size_t stored_size(lms_dtype dtype) { return dtype == LMS_FLOAT32 ? 4 : 2; }
-
 batch *batch_new(uint32_t vocab, uint32_t rows, uint32_t logits_rows, lms_dtype dtype)
 {
-    batch *const b = allocate(1, sizeof *b);
+    batch *const b = memory_zeroed(1, sizeof *b);
     const size_t tokens = (size_t)logits_rows * vocab;
     b->vocab = vocab;
     b->rows = rows;
     b->logits_rows = logits_rows;
     b->dtype = dtype;
-    b->names = allocate(logits_rows, sizeof *b->names);
-    b->logits = allocate(tokens, sizeof *b->logits);
-    b->stored = dtype == LMS_FLOAT32 ? (void *)b->logits : allocate(tokens, stored_size(dtype));
-    b->params = allocate(rows, sizeof *b->params);
-    b->index = allocate(rows, sizeof *b->index);
+    b->names = memory_zeroed(logits_rows, sizeof *b->names);
+    b->logits = memory_zeroed(tokens, sizeof *b->logits);
+    b->stored =
+        dtype == LMS_FLOAT32 ? (void *)b->logits : memory_zeroed(tokens, stored_size(dtype));
+    b->params = memory_zeroed(rows, sizeof *b->params);
+    b->index = memory_zeroed(rows, sizeof *b->index);
     for (uint32_t r = 0; r < rows; ++r) {
         b->params[r] = (lms_row_params)LMS_ROW_PARAMS_INIT;
         b->index[r] = (int32_t)(r % logits_rows);
@@ -77,7 +71,7 @@ void batch_set_logits(batch *b, uint32_t logits_row, const float *x, const char 
         memcpy(b->logits + (size_t)logits_row * b->vocab, x, b->vocab * sizeof *x);
         return;
     }
-    uint16_t *const patterns = allocate(b->vocab, sizeof *patterns);
+    uint16_t *const patterns = memory_zeroed(b->vocab, sizeof *patterns);
     for (uint32_t i = 0; i < b->vocab; ++i) {
         patterns[i] = b->dtype == LMS_FLOAT16 ? gen_to_half(x[i]) : gen_to_bfloat16(x[i]);
     }
@@ -100,7 +94,7 @@ batch *batch_of_all_kinds(uint32_t vocab, uint32_t per_kind, lms_dtype dtype, ui
                           uint64_t *state)
 {
     batch *const b = batch_new(vocab, GEN_KINDS * per_kind, GEN_KINDS, dtype);
-    float *const x = allocate(vocab, sizeof *x);
+    float *const x = memory_zeroed(vocab, sizeof *x);
     for (uint32_t kind = 0; kind < GEN_KINDS; ++kind) {
         gen_row((gen_kind)kind, x, vocab, state);
         batch_set_logits(b, kind, x, gen_name((gen_kind)kind));
@@ -121,14 +115,14 @@ static uint32_t one_nan(uint32_t bits)
 
 static batch_out *out_new(const batch *b, uint32_t wanted)
 {
-    batch_out *const out = allocate(1, sizeof *out);
+    batch_out *const out = memory_zeroed(1, sizeof *out);
     const size_t row = sizeof(uint32_t), all = (size_t)b->rows * b->vocab;
-    out->token = allocate(b->rows, sizeof *out->token);
-    out->status = allocate(b->rows, row);
-    if (wanted & LMS_OUT_LOGPROB_RAW) out->logprob_raw = allocate(b->rows, row);
-    if (wanted & LMS_OUT_LOGPROB) out->logprob = allocate(b->rows, row);
-    if (wanted & LMS_OUT_KEPT) out->kept = allocate(b->rows, row);
-    if (wanted & LMS_OUT_PROBS) out->probs = allocate(all, row);
+    out->token = memory_zeroed(b->rows, sizeof *out->token);
+    out->status = memory_zeroed(b->rows, row);
+    if (wanted & LMS_OUT_LOGPROB_RAW) out->logprob_raw = memory_zeroed(b->rows, row);
+    if (wanted & LMS_OUT_LOGPROB) out->logprob = memory_zeroed(b->rows, row);
+    if (wanted & LMS_OUT_KEPT) out->kept = memory_zeroed(b->rows, row);
+    if (wanted & LMS_OUT_PROBS) out->probs = memory_zeroed(all, row);
     return out;
 }
 

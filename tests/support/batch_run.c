@@ -8,6 +8,7 @@
 #include "batch.h"
 
 #include "device.h"
+#include "stored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +22,6 @@ typedef struct array {
     size_t element, offset, rows, columns, stride, count;
 } array;
 
-/* NaN, a huge number and -inf in turn: whoever reads it is noticed. */
-static void poison(unsigned char *p, size_t count, size_t element)
-{
-    static const uint32_t singles[] = {0x7fc01234u, 0x7f7fffffu, 0xff800000u, 0x7f800000u};
-    static const uint16_t halves[] = {0x7fffu, 0x7bffu, 0xfc00u, 0x7c00u};
-    for (size_t i = 0; i < count; ++i) {
-        if (element == 4) {
-            memcpy(p + 4 * i, &singles[i % 4], 4);
-        } else {
-            memcpy(p + 2 * i, &halves[i % 4], 2);
-        }
-    }
-}
-
 static array array_new(lms_context *ctx, const void *data, size_t element, size_t offset,
                        size_t rows, size_t columns, size_t stride)
 {
@@ -44,7 +31,7 @@ static array array_new(lms_context *ctx, const void *data, size_t element, size_
     a.host = malloc(a.count * element);
     assert_non_null(a.host);
     memset(a.host, 0xa5, a.count * element);
-    if (data && (element == 2 || element == 4)) poison(a.host, a.count, element);
+    if (data && (element == 2 || element == 4)) stored_poison(a.host, a.count, element);
     for (size_t r = 0; data && r < rows; ++r) {
         memcpy(a.host + (offset + r * stride) * element,
                (const unsigned char *)data + r * columns * element, columns * element);

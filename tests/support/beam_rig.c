@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "gen.h"
+#include "memory.h"
 #include "oracle_rows.h"
 
 #include <stdio.h>
@@ -21,13 +22,6 @@ static uint64_t compared;
 uint64_t beam_compared(void) { return compared; }
 
 uint32_t beam_rig_below(beam_rig *r, uint32_t end) { return gen_below(end, &r->random); }
-
-void *beam_rig_allocate(size_t count, size_t size)
-{
-    void *const p = calloc(count ? count : 1, size);
-    assert_non_null(p);
-    return p;
-}
 
 static void begin(beam_rig *r, lms_context *ctx, const beam_case *c)
 {
@@ -46,7 +40,7 @@ static void begin(beam_rig *r, lms_context *ctx, const beam_case *c)
     desc.tokens = c->tokens;
     desc.work_items = c->work_items;
     device_require(lms_beam_create(ctx, &desc, &r->beam), "lms_beam_create");
-    r->slots = beam_rig_allocate(c->slots, sizeof *r->slots);
+    r->slots = memory_zeroed(c->slots, sizeof *r->slots);
     r->queue = clCreateCommandQueue(
         lms_context_cl_context(ctx), lms_context_device(ctx),
         beam_rig_below(r, 3) ? 0 : CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
@@ -60,7 +54,7 @@ static void open_slot(beam_rig *r, uint32_t slot)
     beam_slot *const s = &r->slots[slot];
     memset(s, 0, sizeof *s);
     s->open = true;
-    s->ends = beam_rig_allocate(c->end_tokens, sizeof *s->ends);
+    s->ends = memory_zeroed(c->end_tokens, sizeof *s->ends);
     beam_gen(&s->params, s->ends, &limits, &r->random);
     if (c->plain) {
         s->params.groups = s->params.width == c->width ? s->params.groups : 1;
@@ -140,7 +134,7 @@ static void tell_case(const beam_rig *r)
 
 static bool serve(beam_rig *r)
 {
-    uint32_t *const slots = beam_rig_allocate(r->c->slots, sizeof *slots);
+    uint32_t *const slots = memory_zeroed(r->c->slots, sizeof *slots);
     uint32_t left = r->c->serve;
     bool good = true;
     for (r->round = 0; good && (left || any_open(r)); ++r->round) {

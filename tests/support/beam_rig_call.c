@@ -9,100 +9,15 @@
 
 #include "device.h"
 #include "gen.h"
+#include "memory.h"
 #include "oracle.h"
+#include "out_array.h"
+#include "stored.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MARGIN 3u /* elements behind an array */
-#define UNTOUCHED 0xa5
-
-/* --- arrays --- */
-
-void beam_array_new(beam_rig *r, beam_array *a, const char *name, size_t element, size_t offset,
-                    size_t elements)
-{
-    cl_int code = CL_SUCCESS;
-    a->name = name;
-    a->element = element;
-    a->offset = offset;
-    a->count = offset + elements + MARGIN;
-    a->want = beam_rig_allocate(a->count, element);
-    memset(a->want, UNTOUCHED, a->count * element);
-    a->mem =
-        clCreateBuffer(lms_context_cl_context(r->ctx), CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
-                       a->count * element, a->want, &code);
-    device_require(code, "clCreateBuffer");
-}
-
-lms_view beam_array_view(const beam_array *a) { return (lms_view){a->mem, a->offset}; }
-
-void beam_array_i32(beam_array *a, size_t i, int32_t value)
-{
-    if (a->mem) memcpy(a->want + 4 * (a->offset + i), &value, sizeof value);
-}
-
-void beam_array_i64(beam_array *a, size_t i, int64_t value)
-{
-    if (a->mem) memcpy(a->want + 8 * (a->offset + i), &value, sizeof value);
-}
-
-void beam_array_f32(beam_array *a, size_t i, float value)
-{
-    beam_array_i32(a, i, (int32_t)oracle_bits(value));
-}
-
-void beam_array_token(beam_array *a, size_t i, int32_t value)
-{
-    if (a->element == 8) {
-        beam_array_i64(a, i, value);
-    } else {
-        beam_array_i32(a, i, value);
-    }
-}
-
-static long long element_at(const beam_array *a, const unsigned char *from, size_t i)
-{
-    int64_t wide;
-    int32_t narrow;
-    if (a->element == 8) {
-        memcpy(&wide, from + 8 * i, sizeof wide);
-        return wide;
-    }
-    memcpy(&narrow, from + 4 * i, sizeof narrow);
-    return narrow;
-}
-
-static void tell_difference(const beam_array *a, const unsigned char *got)
-{
-    uint32_t told = 0;
-    for (size_t i = 0; i < a->count && told < 4; ++i) {
-        if (memcmp(a->want + i * a->element, got + i * a->element, a->element) == 0) continue;
-        const long long want = element_at(a, a->want, i), have = element_at(a, got, i);
-        fprintf(stderr, "%s[%lld] is %lld (0x%llx), not %lld (0x%llx)\n", a->name,
-                (long long)i - (long long)a->offset, have, (unsigned long long)have, want,
-                (unsigned long long)want);
-        ++told;
-    }
-}
-
-bool beam_array_check(beam_rig *r, beam_array *a)
-{
-    if (!a->mem) return true;
-    unsigned char *const got = beam_rig_allocate(a->count, a->element);
-    device_require(clEnqueueReadBuffer(r->queue, a->mem, CL_TRUE, 0, a->count * a->element, got,
-                                       0, NULL, NULL),
-                   a->name);
-    const bool same = memcmp(got, a->want, a->count * a->element) == 0;
-    if (!same) tell_difference(a, got);
-    clReleaseMemObject(a->mem);
-    free(got);
-    free(a->want);
-    memset(a, 0, sizeof *a);
-    return same;
-}
 
 /* Waits, so that the arrays can be read on any kind of queue. */
 static void finish(cl_event event)
@@ -135,40 +50,8 @@ typedef struct step_call {
     unsigned char *stored; /* the logits' buffer */
     size_t stored_size;
     float **read; /* per request, its rows as the oracle reads them */
-    beam_array parents, tokens, scores, scores_fixed, done, status;
+    out_array parents, tokens, scores, scores_fixed, done, status;
 } step_call;
-
-static size_t logit_size(const beam_rig *r) { return r->c->dtype == LMS_FLOAT32 ? 4 : 2; }
-
-/* NaN, a huge number and infinities in turn: whoever reads it is noticed. */
-static void poison(unsigned char *p, size_t count, size_t element)
-{
-    static const uint32_t singles[] = {0x7fc01234u, 0x7f7fffffu, 0xff800000u, 0x7f800000u};
-    static const uint16_t halves[] = {0x7fffu, 0x7bffu, 0xfc00u, 0x7c00u};
-    for (size_t i = 0; i < count; ++i) {
-        if (element == 4) {
-            memcpy(p + 4 * i, &singles[i % 4], 4);
-        } else {
-            memcpy(p + 2 * i, &halves[i % 4], 2);
-        }
-    }
-}
-
-/* Stores a row in the case's type, and has x as it is read back. */
-static void store(const beam_rig *r, float *x, unsigned char *to)
-{
-    for (uint32_t i = 0; i < r->c->vocab; ++i) {
-        uint16_t pattern;
-        if (r->c->dtype == LMS_FLOAT32) {
-            memcpy(to + 4 * (size_t)i, &x[i], 4);
-            continue;
-        }
-        const bool half = r->c->dtype == LMS_FLOAT16;
-        pattern = half ? gen_to_half(x[i]) : gen_to_bfloat16(x[i]);
-        x[i] = half ? oracle_from_half(pattern) : oracle_from_bfloat16(pattern);
-        memcpy(to + 2 * (size_t)i, &pattern, 2);
-    }
-}
 
 /* Where the requests' rows are: gaps between some. */
 static void place_rows(beam_rig *r, step_call *c)
@@ -196,23 +79,23 @@ static uint32_t first_row(const beam_rig *r, const step_call *c, uint32_t i)
 
 static void make_logits(beam_rig *r, step_call *c)
 {
-    const size_t element = logit_size(r), vocab = r->c->vocab;
+    const size_t element = stored_size(r->c->dtype), vocab = r->c->vocab;
     c->stride = vocab + (beam_rig_below(r, 2) ? 0 : beam_rig_below(r, 40));
     c->logits_offset = beam_rig_below(r, 2) ? 0 : beam_rig_below(r, 40);
-    const size_t elements = c->logits_offset + c->rows * c->stride + MARGIN;
+    const size_t elements = c->logits_offset + c->rows * c->stride + OUT_ARRAY_MARGIN;
     c->stored_size = elements * element;
-    c->stored = beam_rig_allocate(elements, element);
-    poison(c->stored, elements, element);
+    c->stored = memory_zeroed(elements, element);
+    stored_poison(c->stored, elements, element);
     for (uint32_t i = 0; i < c->count; ++i) {
         const beam_slot *const s = &r->slots[c->slots[i]];
-        int32_t *const tokens = beam_rig_allocate(s->params.max_length, sizeof *tokens);
-        c->read[i] = beam_rig_allocate(s->params.width * vocab, sizeof **c->read);
+        int32_t *const tokens = memory_zeroed(s->params.max_length, sizeof *tokens);
+        c->read[i] = memory_zeroed(s->params.width * vocab, sizeof **c->read);
         for (uint32_t n = 0; n < s->params.width; ++n) {
             float *const x = c->read[i] + n * vocab;
             const size_t at = c->logits_offset + (first_row(r, c, i) + n) * c->stride;
             if (!oracle_beam_reads(s->oracle, n)) continue;
             beam_model_row(&s->model, tokens, oracle_beam_sequence(s->oracle, n, tokens), x);
-            store(r, x, c->stored + at * element);
+            stored_put(r->c->dtype, x, r->c->vocab, c->stored + at * element);
         }
         free(tokens);
     }
@@ -223,28 +106,28 @@ static void make_step_arrays(beam_rig *r, step_call *c)
     const size_t token = r->c->tokens == LMS_INT64 ? 8 : 4;
     const size_t o = beam_rig_below(r, 2) ? 0 : beam_rig_below(r, 20);
     const uint32_t wanted = beam_rig_below(r, 2) ? 7 : beam_rig_below(r, 8);
-    beam_array_new(r, &c->parents, "parents", 4, o, c->rows);
-    beam_array_new(r, &c->tokens, "tokens", token, o + 1, c->rows);
-    beam_array_new(r, &c->done, "done", 4, o + 2, c->count);
-    if (wanted & 1) beam_array_new(r, &c->scores, "scores", 4, o + 3, c->rows);
-    if (wanted & 2) beam_array_new(r, &c->scores_fixed, "scores_fixed", 8, o + 4, c->rows);
-    if (wanted & 4) beam_array_new(r, &c->status, "status", 4, o + 5, c->count);
+    out_array_new(r->ctx, &c->parents, "parents", 4, o, c->rows);
+    out_array_new(r->ctx, &c->tokens, "tokens", token, o + 1, c->rows);
+    out_array_new(r->ctx, &c->done, "done", 4, o + 2, c->count);
+    if (wanted & 1) out_array_new(r->ctx, &c->scores, "scores", 4, o + 3, c->rows);
+    if (wanted & 2) out_array_new(r->ctx, &c->scores_fixed, "scores_fixed", 8, o + 4, c->rows);
+    if (wanted & 4) out_array_new(r->ctx, &c->status, "status", 4, o + 5, c->count);
 }
 
 static void step_oracle(beam_rig *r, step_call *c, uint32_t i)
 {
     beam_slot *const s = &r->slots[c->slots[i]];
     const uint32_t width = s->params.width, base = first_row(r, c, i);
-    oracle_beam_move *const moves = beam_rig_allocate(width, sizeof *moves);
+    oracle_beam_move *const moves = memory_zeroed(width, sizeof *moves);
     const uint32_t status = oracle_beam_step(s->oracle, c->read[i], r->c->vocab, moves);
     for (uint32_t n = 0; n < width; ++n) {
-        beam_array_i32(&c->parents, base + n, (int32_t)base + moves[n].parent);
-        beam_array_token(&c->tokens, base + n, moves[n].token);
-        beam_array_f32(&c->scores, base + n, oracle_beam_float(moves[n].score));
-        beam_array_i64(&c->scores_fixed, base + n, moves[n].score);
+        out_array_i32(&c->parents, base + n, (int32_t)base + moves[n].parent);
+        out_array_token(&c->tokens, base + n, moves[n].token);
+        out_array_f32(&c->scores, base + n, oracle_beam_float(moves[n].score));
+        out_array_i64(&c->scores_fixed, base + n, moves[n].score);
     }
-    beam_array_i32(&c->done, i, status & LMS_BEAM_DONE ? 1 : 0);
-    beam_array_i32(&c->status, i, (int32_t)status);
+    out_array_i32(&c->done, i, status & LMS_BEAM_DONE ? 1 : 0);
+    out_array_i32(&c->status, i, (int32_t)status);
     r->compared += width;
     free(moves);
 }
@@ -264,12 +147,12 @@ static void step_device(beam_rig *r, const step_call *c)
     batch.logits = (lms_view){logits, c->logits_offset};
     batch.row_stride = c->stride == r->c->vocab && beam_rig_below(r, 2) ? 0 : c->stride;
     batch.logits_rows = beam_rig_below(r, 2) ? c->rows : 0;
-    batch.parents = beam_array_view(&c->parents);
-    batch.tokens = beam_array_view(&c->tokens);
-    batch.scores = beam_array_view(&c->scores);
-    batch.scores_fixed = beam_array_view(&c->scores_fixed);
-    batch.done = beam_array_view(&c->done);
-    batch.status = beam_array_view(&c->status);
+    batch.parents = out_array_view(&c->parents);
+    batch.tokens = out_array_view(&c->tokens);
+    batch.scores = out_array_view(&c->scores);
+    batch.scores_fixed = out_array_view(&c->scores_fixed);
+    batch.done = out_array_view(&c->done);
+    batch.status = out_array_view(&c->status);
     device_require(lms_beam_step(r->beam, r->queue, &batch, 0, NULL, &event), "lms_beam_step");
     finish(event);
     clReleaseMemObject(logits);
@@ -277,11 +160,11 @@ static void step_device(beam_rig *r, const step_call *c)
 
 static bool check_step(beam_rig *r, step_call *c)
 {
-    beam_array *const all[] = {&c->parents,      &c->tokens, &c->scores,
-                               &c->scores_fixed, &c->done,   &c->status};
+    out_array *const all[] = {&c->parents,      &c->tokens, &c->scores,
+                              &c->scores_fixed, &c->done,   &c->status};
     bool good = true;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-        good = beam_array_check(r, all[i]) && good;
+        good = out_array_check(r->queue, all[i]) && good;
     }
     for (uint32_t i = 0; i < c->count && !good; ++i) {
         fprintf(stderr, "request %u has rows from %u on\n", i, first_row(r, c, i));
@@ -293,8 +176,8 @@ static bool check_step(beam_rig *r, step_call *c)
 bool beam_rig_step(beam_rig *r, const uint32_t *slots, uint32_t count)
 {
     step_call c = {.slots = slots, .count = count};
-    c.first_rows = beam_rig_allocate(count, sizeof *c.first_rows);
-    c.read = beam_rig_allocate(count, sizeof *c.read);
+    c.first_rows = memory_zeroed(count, sizeof *c.first_rows);
+    c.read = memory_zeroed(count, sizeof *c.read);
     place_rows(r, &c);
     make_logits(r, &c);
     make_step_arrays(r, &c);
@@ -319,7 +202,7 @@ typedef struct results_call {
     uint32_t count;
     uint32_t max_results;
     size_t stride;
-    beam_array counts, lengths, tokens, scores, logprobs, token_logprobs, beams;
+    out_array counts, lengths, tokens, scores, logprobs, token_logprobs, beams;
 } results_call;
 
 /* The least that is allowed, or more. */
@@ -344,13 +227,13 @@ static void make_results_arrays(beam_rig *r, results_call *c)
     const size_t o = beam_rig_below(r, 2) ? 0 : beam_rig_below(r, 20);
     const size_t sequences = (size_t)c->count * c->max_results, all = sequences * c->stride;
     const uint32_t wanted = beam_rig_below(r, 2) ? 15 : beam_rig_below(r, 16);
-    beam_array_new(r, &c->counts, "counts", 4, o, c->count);
-    beam_array_new(r, &c->lengths, "lengths", 4, o + 1, sequences);
-    beam_array_new(r, &c->tokens, "result tokens", token, o + 2, all);
-    if (wanted & 1) beam_array_new(r, &c->scores, "result scores", 4, o + 3, sequences);
-    if (wanted & 2) beam_array_new(r, &c->logprobs, "logprobs", 4, o + 4, sequences);
-    if (wanted & 4) beam_array_new(r, &c->token_logprobs, "token_logprobs", 4, o + 5, all);
-    if (wanted & 8) beam_array_new(r, &c->beams, "beams", 4, o + 6, all);
+    out_array_new(r->ctx, &c->counts, "counts", 4, o, c->count);
+    out_array_new(r->ctx, &c->lengths, "lengths", 4, o + 1, sequences);
+    out_array_new(r->ctx, &c->tokens, "result tokens", token, o + 2, all);
+    if (wanted & 1) out_array_new(r->ctx, &c->scores, "result scores", 4, o + 3, sequences);
+    if (wanted & 2) out_array_new(r->ctx, &c->logprobs, "logprobs", 4, o + 4, sequences);
+    if (wanted & 4) out_array_new(r->ctx, &c->token_logprobs, "token_logprobs", 4, o + 5, all);
+    if (wanted & 8) out_array_new(r->ctx, &c->beams, "beams", 4, o + 6, all);
 }
 
 /* Sequence s; `result` NULL where there is none. */
@@ -358,16 +241,16 @@ static void expect_sequence(const beam_rig *r, results_call *c, size_t s,
                             const oracle_beam_result *result)
 {
     const uint32_t length = result ? result->length : 0;
-    beam_array_i32(&c->lengths, s, (int32_t)length);
-    beam_array_f32(&c->scores, s, result ? oracle_beam_float(result->rating) : -INFINITY);
-    beam_array_f32(&c->logprobs, s, result ? oracle_beam_float(result->score) : -INFINITY);
+    out_array_i32(&c->lengths, s, (int32_t)length);
+    out_array_f32(&c->scores, s, result ? oracle_beam_float(result->rating) : -INFINITY);
+    out_array_f32(&c->logprobs, s, result ? oracle_beam_float(result->score) : -INFINITY);
     for (size_t i = 0; i < c->stride && i < r->c->length; ++i) {
         const bool there = i < length;
         const size_t at = s * c->stride + i;
-        beam_array_token(&c->tokens, at, there ? result->tokens[i] : LMS_NO_TOKEN);
-        beam_array_f32(&c->token_logprobs, at,
-                       there ? oracle_beam_float(result->logprobs[i]) : 0.0f);
-        beam_array_i32(&c->beams, at, there ? result->beams[i] : -1);
+        out_array_token(&c->tokens, at, there ? result->tokens[i] : LMS_NO_TOKEN);
+        out_array_f32(&c->token_logprobs, at,
+                      there ? oracle_beam_float(result->logprobs[i]) : 0.0f);
+        out_array_i32(&c->beams, at, there ? result->beams[i] : -1);
     }
 }
 
@@ -375,7 +258,7 @@ static void expect_results(beam_rig *r, results_call *c, uint32_t i)
 {
     const oracle_beam_result *results;
     const uint32_t count = oracle_beam_results(r->slots[c->slots[i]].oracle, &results);
-    beam_array_i32(&c->counts, i, (int32_t)count);
+    out_array_i32(&c->counts, i, (int32_t)count);
     for (uint32_t k = 0; k < c->max_results; ++k) {
         expect_sequence(r, c, (size_t)i * c->max_results + k, k < count ? &results[k] : NULL);
     }
@@ -390,13 +273,13 @@ static void results_device(beam_rig *r, const results_call *c)
     output.slots = c->slots;
     output.max_results = c->max_results;
     output.token_stride = c->stride == r->c->length && beam_rig_below(r, 2) ? 0 : c->stride;
-    output.counts = beam_array_view(&c->counts);
-    output.lengths = beam_array_view(&c->lengths);
-    output.tokens = beam_array_view(&c->tokens);
-    output.scores = beam_array_view(&c->scores);
-    output.logprobs = beam_array_view(&c->logprobs);
-    output.token_logprobs = beam_array_view(&c->token_logprobs);
-    output.beams = beam_array_view(&c->beams);
+    output.counts = out_array_view(&c->counts);
+    output.lengths = out_array_view(&c->lengths);
+    output.tokens = out_array_view(&c->tokens);
+    output.scores = out_array_view(&c->scores);
+    output.logprobs = out_array_view(&c->logprobs);
+    output.token_logprobs = out_array_view(&c->token_logprobs);
+    output.beams = out_array_view(&c->beams);
     device_require(lms_beam_results(r->beam, r->queue, &output, 0, NULL, &event),
                    "lms_beam_results");
     finish(event);
@@ -409,11 +292,11 @@ bool beam_rig_results(beam_rig *r, const uint32_t *slots, uint32_t count)
     make_results_arrays(r, &c);
     results_device(r, &c);
     for (uint32_t i = 0; i < count; ++i) expect_results(r, &c, i);
-    beam_array *const all[] = {&c.counts,   &c.lengths,        &c.tokens, &c.scores,
-                               &c.logprobs, &c.token_logprobs, &c.beams};
+    out_array *const all[] = {&c.counts,   &c.lengths,        &c.tokens, &c.scores,
+                              &c.logprobs, &c.token_logprobs, &c.beams};
     bool good = true;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-        good = beam_array_check(r, all[i]) && good;
+        good = out_array_check(r->queue, all[i]) && good;
     }
     if (!good) {
         fprintf(stderr, "%u results of stride %zu\n", c.max_results, c.stride);
