@@ -2,39 +2,26 @@
 
 #include <stdlib.h>
 
-#define POISON 0xa5
+#include "gen.h"
+#include "trace.h"
 
-/* The buffers of a search, and where a trace has what is in them. */
-static const struct {
-    const char *name;
-    size_t buffer, trace, bytes;
-    bool is_token;
-} outputs[] = {
-#define OUTPUT(name, is_token)                                                                 \
-    {                                                                                          \
-#name, offsetof(beam_rig, name), offsetof(beam_trace, name),                           \
-            sizeof(((beam_trace *)NULL)->name), is_token                                       \
-    }
-    OUTPUT(tokens, true),   OUTPUT(fixed, false),    OUTPUT(parents, false),
-    OUTPUT(scores, false),  OUTPUT(done, false),     OUTPUT(status, false),
-    OUTPUT(counts, false),  OUTPUT(lengths, false),  OUTPUT(sequences, true),
-    OUTPUT(ratings, false), OUTPUT(logprobs, false), OUTPUT(token_logprobs, false),
-    OUTPUT(beams, false),
-#undef OUTPUT
+#define FIELD(name, is_token) TRACE_FIELD(beam_rig, beam_trace, name, is_token)
+static const trace_field fields[] = {
+    FIELD(tokens, true),   FIELD(fixed, false),    FIELD(parents, false),
+    FIELD(scores, false),  FIELD(done, false),     FIELD(status, false),
+    FIELD(counts, false),  FIELD(lengths, false),  FIELD(sequences, true),
+    FIELD(ratings, false), FIELD(logprobs, false), FIELD(token_logprobs, false),
+    FIELD(beams, false),
 };
 enum {
-    OUTPUTS = sizeof outputs / sizeof outputs[0]
+    FIELDS = sizeof fields / sizeof fields[0]
 };
 
-static cl_mem *buffer_of(const beam_rig *r, size_t i)
+static trace trace_of(const beam_rig *r)
 {
-    return (cl_mem *)(void *)((char *)r + outputs[i].buffer);
-}
-
-static size_t bytes_of(const beam_rig *r, size_t i)
-{
-    const bool is_narrow = outputs[i].is_token && r->desc.tokens != LMS_INT64;
-    return is_narrow ? outputs[i].bytes / 2 : outputs[i].bytes;
+    const trace t = {fields, FIELDS,   sizeof(beam_trace),
+                     r,      r->queue, r->desc.tokens != LMS_INT64};
+    return t;
 }
 
 /* --- Requests ---------------------------------------------------------------------------- */
@@ -116,19 +103,6 @@ static int eighths(unsigned step, unsigned row, unsigned token)
     return (int)(noise >> 16 & 127) - 64;
 }
 
-/* Of a multiple of 1/8 that is less than 16 in size. */
-static uint16_t half_of(int n, bool is_bfloat)
-{
-    const unsigned sign = n < 0 ? 0x8000u : 0;
-    const unsigned size = (unsigned)(n < 0 ? -n : n);
-    unsigned top = 0;
-    if (size == 0) return 0;
-    while (size >> (top + 1) != 0) ++top;
-    const unsigned exponent = top + (is_bfloat ? 127 - 3 : 15 - 3);
-    const unsigned bits = is_bfloat ? 7 : 10;
-    return (uint16_t)(sign | exponent << bits | ((size << bits >> top) & ((1u << bits) - 1)));
-}
-
 static void make_logits(beam_rig *r)
 {
     const bool is_float = r->desc.logits == LMS_FLOAT32;
@@ -142,7 +116,8 @@ static void make_logits(beam_rig *r)
         const int n = eighths((unsigned)(row / BEAM_ROWS), (unsigned)(row % BEAM_ROWS),
                               (unsigned)(i % BEAM_VOCAB));
         values[i] = (float)n / 8.0f;
-        halves[i] = half_of(n, r->desc.logits == LMS_BFLOAT16);
+        halves[i] = r->desc.logits == LMS_BFLOAT16 ? gen_to_bfloat16(values[i])
+                                                   : gen_to_half(values[i]);
     }
     r->logits = clCreateBuffer(r->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                                count * (is_float ? sizeof *values : sizeof *halves),
@@ -187,9 +162,8 @@ void beam_rig_open(beam_rig *r, lms_context *ctx, const lms_beam_desc *desc)
         r->first_rows[i] = i * BEAM_WIDTH;
     }
     make_logits(r);
-    for (size_t i = 0; i < OUTPUTS; ++i) {
-        *buffer_of(r, i) = rig_buffer(r->context, CL_MEM_READ_WRITE, bytes_of(r, i));
-    }
+    const trace t = trace_of(r);
+    trace_make(&t, r, r->context);
     RIG_OK(lms_beam_create(r->ctx, &r->desc, &r->beam));
     assert_int_equal(beam_poison(r), CL_SUCCESS);
     RIG_OK(beam_calls(r, r->beam, 0, BEAM_CALLS));
@@ -200,8 +174,9 @@ void beam_rig_open(beam_rig *r, lms_context *ctx, const lms_beam_desc *desc)
 
 void beam_rig_close(beam_rig *r)
 {
+    const trace t = trace_of(r);
     lms_beam_destroy(r->beam);
-    for (size_t i = 0; i < OUTPUTS; ++i) clReleaseMemObject(*buffer_of(r, i));
+    trace_release(&t);
     clReleaseMemObject(r->logits);
     if (r->owns_context) lms_context_destroy(r->ctx);
 }
@@ -305,52 +280,19 @@ lms_status beam_close_all(const beam_rig *r, lms_beam *beam)
 
 cl_int beam_poison(const beam_rig *r)
 {
-    static const beam_trace zeros;
-    cl_int code = CL_SUCCESS;
-    unsigned char *const poison = malloc(sizeof zeros);
-    if (poison == NULL) return CL_OUT_OF_HOST_MEMORY;
-    memset(poison, POISON, sizeof zeros);
-    for (size_t i = 0; i < OUTPUTS && code == CL_SUCCESS; ++i) {
-        code = clEnqueueWriteBuffer(r->queue, *buffer_of(r, i), CL_TRUE, 0, bytes_of(r, i),
-                                    poison, 0, NULL, NULL);
-    }
-    free(poison);
-    return code;
-}
-
-/* Narrow tokens, read to the begin of where wide ones belong. */
-static void widen(unsigned char *tokens, size_t bytes)
-{
-    for (size_t i = bytes / sizeof(int64_t); i-- > 0;) {
-        int32_t narrow;
-        memcpy(&narrow, tokens + i * sizeof narrow, sizeof narrow);
-        const int64_t wide = narrow;
-        memcpy(tokens + i * sizeof wide, &wide, sizeof wide);
-    }
+    const trace t = trace_of(r);
+    return trace_poison(&t);
 }
 
 cl_int beam_read(const beam_rig *r, beam_trace *out)
 {
-    cl_int code = clFinish(r->queue);
-    memset(out, 0, sizeof *out);
-    for (size_t i = 0; i < OUTPUTS && code == CL_SUCCESS; ++i) {
-        unsigned char *const to = (unsigned char *)out + outputs[i].trace;
-        code = clEnqueueReadBuffer(r->queue, *buffer_of(r, i), CL_TRUE, 0, bytes_of(r, i), to,
-                                   0, NULL, NULL);
-        if (bytes_of(r, i) < outputs[i].bytes) widen(to, outputs[i].bytes);
-    }
-    return code;
+    const trace t = trace_of(r);
+    return trace_read(&t, out);
 }
 
 const char *beam_difference(const beam_trace *a, const beam_trace *b)
 {
-    for (size_t i = 0; i < OUTPUTS; ++i) {
-        const size_t at = outputs[i].trace;
-        if (memcmp((const char *)a + at, (const char *)b + at, outputs[i].bytes) != 0) {
-            return outputs[i].name;
-        }
-    }
-    return NULL;
+    return trace_difference(fields, FIELDS, a, b);
 }
 
 void beam_assert_same(const beam_trace *a, const beam_trace *b)
@@ -368,13 +310,8 @@ void beam_assert_expected(const beam_rig *r)
 
 void beam_assert_poisoned(const beam_rig *r)
 {
-    unsigned char found[sizeof(beam_trace)];
-    for (size_t i = 0; i < OUTPUTS; ++i) {
-        assert_int_equal(clEnqueueReadBuffer(r->queue, *buffer_of(r, i), CL_TRUE, 0,
-                                             bytes_of(r, i), found, 0, NULL, NULL),
-                         CL_SUCCESS);
-        for (size_t k = 0; k < bytes_of(r, i); ++k) assert_int_equal(found[k], POISON);
-    }
+    const trace t = trace_of(r);
+    trace_assert_poisoned(&t);
 }
 
 void beam_assert_good(const beam_rig *r, lms_beam *beam)

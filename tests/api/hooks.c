@@ -13,7 +13,7 @@ static struct {
 static const char *fail_name;
 static unsigned fail_countdown, corrupt_read, blocking;
 static cl_int fail_code;
-static int fail_done, break_source, terminate_event;
+static int fail_done, break_source, terminate_event, drop_kernels;
 static long live;
 static size_t small_limit;
 static struct {
@@ -40,6 +40,7 @@ void hook_reset(void)
     corrupt_read = 0;
     break_source = 0;
     terminate_event = 0;
+    drop_kernels = 0;
     small_limit = 0;
     answer.size = 0;
     answer.code = CL_SUCCESS;
@@ -89,6 +90,7 @@ void hook_no_platforms(cl_int code) { platforms_code = code; }
 void hook_corrupt_read(unsigned nth) { corrupt_read = nth; }
 void hook_break_source(void) { break_source = 1; }
 void hook_terminate_event(void) { terminate_event = 1; }
+void hook_drop_kernels(void) { drop_kernels = 1; }
 
 static size_t slot_of(const char *function)
 {
@@ -187,13 +189,13 @@ HOOK_CODE(clBuildProgram, 0,
 HOOK_EVENT(clEnqueueMarkerWithWaitList,
            (cl_command_queue a, cl_uint b, const cl_event *c, cl_event *event),
            (a, b, c, event))
-HOOK_EVENT(clEnqueueNDRangeKernel,
-           (cl_command_queue a, cl_kernel b, cl_uint c, const size_t *d, const size_t *e,
-            const size_t *f, cl_uint g, const cl_event *h, cl_event *event),
-           (a, b, c, d, e, f, g, h, event))
 HOOK_EVENT(clEnqueueCopyBuffer,
            (cl_command_queue a, cl_mem b, cl_mem c, size_t d, size_t e, size_t f, cl_uint g,
             const cl_event *h, cl_event *event),
+           (a, b, c, d, e, f, g, h, event))
+HOOK_EVENT(clEnqueueFillBuffer,
+           (cl_command_queue a, cl_mem b, const void *c, size_t d, size_t e, size_t f,
+            cl_uint g, const cl_event *h, cl_event *event),
            (a, b, c, d, e, f, g, h, event))
 HOOK_EVENT(clEnqueueReadBufferRect,
            (cl_command_queue a, cl_mem b, cl_bool c, const size_t *d, const size_t *e,
@@ -213,6 +215,23 @@ HOOK_NEW(clCreateProgramWithBinary, cl_program,
          (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d,
           const unsigned char **e, cl_int *f, cl_int *code),
          (a, b, c, d, e, f, code))
+
+#define LAUNCH                                                                                 \
+    (cl_command_queue a, cl_kernel b, cl_uint c, const size_t *d, const size_t *e,             \
+     const size_t *f, cl_uint g, const cl_event *h, cl_event *event)
+cl_int __real_clEnqueueNDRangeKernel LAUNCH;
+cl_int __wrap_clEnqueueNDRangeKernel LAUNCH;
+cl_int __wrap_clEnqueueNDRangeKernel LAUNCH
+{
+    cl_int code = enter("clEnqueueNDRangeKernel");
+    if (code == CL_SUCCESS && drop_kernels) {
+        code = __real_clEnqueueMarkerWithWaitList(a, g, h, event);
+    } else if (code == CL_SUCCESS) {
+        code = __real_clEnqueueNDRangeKernel(a, b, c, d, e, f, g, h, event);
+    }
+    live += code == CL_SUCCESS && event != NULL;
+    return code;
+}
 
 cl_program __real_clCreateProgramWithSource(cl_context, cl_uint, const char **, const size_t *,
                                             cl_int *);

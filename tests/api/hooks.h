@@ -52,4 +52,8 @@ void hook_no_platforms(cl_int code);
 /* The next question about an event is answered: terminated with an error. */
 void hook_terminate_event(void);
 
+/* Until the next reset, kernels are enqueued but do nothing, as those of a call that was
+ * terminated by its wait list. */
+void hook_drop_kernels(void);
+
 #endif
