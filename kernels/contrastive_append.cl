@@ -5,7 +5,7 @@
  *        lms_context_run[..] and, where the states are choices, chosen int[turns], their rows;
  *        of lms_context_candidates, turns lms_context_turn[..]
  *   out  states [pages][LMS_CONTEXT_PAGE][padded], marks lms_context_mark[pages][..]; or
- *        candidates float[..][padded], those of a turn interleaved, and inverses float[..]
+ *        candidates float[..][padded], those of a block interleaved, and inverses float[..]
  *   run  lms_context_append, lms_context_copy: a work-group of LMS_TEAM for each run, for each
  *        position; lms_context_candidates: 2-D, (crews for the largest k, turns)
  */
@@ -88,7 +88,7 @@ void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulon
     lms_own sum = (lms_own)(0.0f);
     for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
         const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
-        lms_put_own_float(out + lms_place_of(e, i, turn.k), v);
+        lms_put_own_float(out + lms_candidate_place(e, i, turn.k, padded), v);
         sum = fma(v, v, sum);
     }
     const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));

@@ -17,16 +17,14 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     __local lms_best_shared shared;
     const lms_context_piece piece = pieces[first_piece + get_group_id(0)];
     const lms_context_turn turn = turns[piece.turn];
-    const uint blocks = (turn.k + LMS_BLOCK_MOST - 1) / LMS_BLOCK_MOST;
-    const uint each = (turn.k + blocks - 1) / blocks;
+    const uint each = lms_candidates_each(turn.k);
     const ulong page = (ulong)piece.page * LMS_CONTEXT_PAGE + piece.first;
     const uint lane = (uint)get_local_id(0);
     lms_dots d;
     float inverses[LMS_TILE_POSITIONS];
     uint own_seen = 0;
     d.padded = padded;
-    d.k = turn.k;
-    for (uint c = lane; c < turn.k; c += LMS_TEAM) shared.best[c] = -INFINITY;
+    for (uint c = lane; c < turn.k * LMS_BEST_EACH; c += LMS_TEAM) shared.best[c] = -INFINITY;
 #if LMS_TEAM > 1
     if (lane == 0) shared.seen = 0;
 #endif
@@ -40,7 +38,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
         }
         for (uint c = 0; c < turn.k; c += each) {
             const uint count = min(each, turn.k - c);
-            d.v = candidates + (ulong)turn.first_state * padded + c * LMS_BLOCK;
+            d.v = candidates + (ulong)(turn.first_state + c) * padded;
             lms_dots_block(&d, count);
             lms_best_add(&d, inverses, c, count, &shared);
         }
@@ -51,7 +49,8 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     own_seen = shared.seen;
 #endif
     for (uint c = lane; c < turn.k; c += LMS_TEAM) {
-        best[(ulong)(turn.first_state + c) * max_pieces + piece.piece] = shared.best[c];
+        best[(ulong)(turn.first_state + c) * max_pieces + piece.piece] =
+            lms_best_of(&shared, c);
     }
     if (lane == 0) seen[turn.first_piece + piece.piece] = own_seen;
 }

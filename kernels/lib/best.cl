@@ -1,6 +1,13 @@
 /* best.cl - from the sums of a tile's lanes to the largest cosine of each candidate with the
  * positions of a piece, but for the candidate's own norm. */
 
+/* A tile of four keeps the largest of every fourth position, until its piece is done. */
+#if LMS_TEAM == 1 && LMS_TILE_POSITIONS == 4
+#define LMS_BEST_EACH 4u
+#else
+#define LMS_BEST_EACH 1u
+#endif
+
 /* What a team has found so far in its piece; all crews meet in lms_best_add(). */
 typedef struct lms_best_shared {
 #if LMS_TEAM > 1
@@ -9,7 +16,7 @@ typedef struct lms_best_shared {
     float inverses[LMS_TILE_POSITIONS * LMS_CREWS]; /* NaN: does not take part */
     uint seen;
 #endif
-    float best[LMS_MAX_CONTRASTIVE_K];
+    float best[LMS_MAX_CONTRASTIVE_K * LMS_BEST_EACH];
 } lms_best_shared;
 
 bool lms_is_nan(float x) { return (as_uint(x) & 0x7fffffffu) > 0x7f800000u; }
@@ -25,7 +32,34 @@ float lms_inverse_of_mark(lms_context_mark mark, uint serial, uint *seen)
     return mark.inverse;
 }
 
-#if LMS_TEAM == 1
+#if LMS_TEAM == 1 && LMS_TILE_POSITIONS == 4
+
+/* The products of four positions with a candidate, in the order of lms_sum8(). */
+float4 lms_dots4(const lms_own *sums)
+{
+    const float8 a = sums[0].lo + sums[0].hi;
+    const float8 b = sums[LMS_BLOCK_MOST].lo + sums[LMS_BLOCK_MOST].hi;
+    const float8 c = sums[2 * LMS_BLOCK_MOST].lo + sums[2 * LMS_BLOCK_MOST].hi;
+    const float8 d = sums[3 * LMS_BLOCK_MOST].lo + sums[3 * LMS_BLOCK_MOST].hi;
+    const float8 ab = (float8)(a.lo, b.lo) + (float8)(a.hi, b.hi);
+    const float8 cd = (float8)(c.lo, d.lo) + (float8)(c.hi, d.hi);
+    const float8 all = (float8)(ab.s01, ab.s45, cd.s01, cd.s45) +
+                       (float8)(ab.s23, ab.s67, cd.s23, cd.s67);
+    return all.even + all.odd;
+}
+
+void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
+                  __local lms_best_shared *shared)
+{
+    const float4 inverse = vload4(0, inverses);
+    for (uint c = 0; c < count; ++c) {
+        __local float *const best = shared->best + LMS_BEST_EACH * (first + c);
+        const float4 cosines = lms_dots4(d->sums + c) * inverse, before = vload4(0, best);
+        vstore4(select(before, cosines, cosines > before), 0, best); /* NaN is not above */
+    }
+}
+
+#elif LMS_TEAM == 1
 
 void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
                   __local lms_best_shared *shared)
@@ -73,3 +107,11 @@ void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint cou
 }
 
 #endif
+
+float lms_best_of(__local const lms_best_shared *shared, uint candidate)
+{
+    __local const float *const found = shared->best + candidate * LMS_BEST_EACH;
+    float best = found[0];
+    for (uint i = 1; i < LMS_BEST_EACH; ++i) best = found[i] > best ? found[i] : best;
+    return best;
+}

@@ -4,21 +4,17 @@
 
 #if LMS_TEAM > 1
 #define LMS_TILE_POSITIONS 2u /* of a crew */
-#define LMS_BLOCK_MOST 8u     /* candidates */
 #elif LMS_LANES == 16
 #define LMS_TILE_POSITIONS 4u
-#define LMS_BLOCK_MOST 6u
 #else
 #define LMS_TILE_POSITIONS 1u
-#define LMS_BLOCK_MOST 5u
 #endif
 
 /* The positions of a tile, and the candidates of a block. */
 typedef struct lms_dots {
     __global const lms_logit *x[LMS_TILE_POSITIONS];
-    __global const float *v; /* of the block's first candidate; k of them are interleaved */
+    __global const float *v; /* the block's candidates, interleaved */
     uint padded;
-    uint k;
     lms_own sums[LMS_TILE_POSITIONS * LMS_BLOCK_MOST]; /* [position][candidate] */
 } lms_dots;
 
@@ -55,7 +51,7 @@ static LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
     for (uint i = 0; i < LMS_TILE_POSITIONS * count; ++i) sums[i] = (lms_own)(0.0f);
     for (uint e = 0; e < d->padded; e += LMS_BLOCK) {
         lms_own_run x[LMS_TILE_POSITIONS];
-        __global const float *const v = d->v + (ulong)e * d->k + own;
+        __global const float *const v = d->v + (ulong)e * count + own;
 #pragma unroll
         for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) x[i] = LMS_OWN_RUN(d->x[i], e + own);
 #pragma unroll

@@ -47,11 +47,36 @@ uint lms_crew(void) { return (uint)get_local_id(0) / LMS_CHAINS; }
 void lms_crews_meet(void) { barrier(CLK_LOCAL_MEM_FENCE); }
 #endif
 
+/* Candidates that are held against the context side by side, at most: as many as there are
+ * registers for (dots.cl). */
+#if LMS_TEAM > 1
+#define LMS_BLOCK_MOST 8u
+#elif LMS_LANES == 16
+#define LMS_BLOCK_MOST 6u
+#else
+#define LMS_BLOCK_MOST 5u
+#endif
+
+/* Of k candidates, in blocks that are as even as can be: all but the last have so many. */
+uint lms_candidates_each(uint k)
+{
+    const uint blocks = (k + LMS_BLOCK_MOST - 1) / LMS_BLOCK_MOST;
+    return (k + blocks - 1) / blocks;
+}
+
 /* Where element e of state `state` is among `states` that are interleaved. */
 ulong lms_place_of(uint e, uint state, uint states)
 {
     const ulong block = (ulong)(e / LMS_BLOCK) * states + state;
     return block * LMS_BLOCK + e % LMS_CHAINS * LMS_RUN + e / LMS_CHAINS % LMS_RUN;
+}
+
+/* Where element e of candidate i is: those of a block are interleaved, so that they are read in
+ * the order in which they lie; blocks follow each other. */
+ulong lms_candidate_place(uint e, uint i, uint k, uint padded)
+{
+    const uint each = lms_candidates_each(k), first = i / each * each;
+    return (ulong)first * padded + lms_place_of(e, i - first, min(each, k - first));
 }
 
 #if LMS_TEAM == 1
