@@ -1,10 +1,11 @@
-/* bench.c - how fast batches are sampled, or beams searched, beside the time that one read of
- * their logits takes.
+/* bench.c - how fast batches are sampled, beams searched, or contexts held against candidates,
+ * beside the time that one read of their logits, or states, takes.
  *
  * Every case is timed in alternation with a read of as many logits; the figure that counts is
  * the median of the paired ratios read / step. Results are checked against the oracle before
  * they are timed. bench/README.md says what is measured, and how. */
 #include "beam_measure.h"
+#include "contrastive_measure.h"
 #include "lines.h"
 #include "machine.h"
 #include "measure.h"
@@ -42,7 +43,8 @@ typedef struct run {
     stage on;
     plan what;
     beam_plan beams;
-    pool logits;
+    contrastive_plan contrasts;
+    pool logits; /* or hidden states */
     size_t memory_most;
     results all;
 } run;
@@ -76,6 +78,16 @@ static void list_beams(const beam_plan *p)
             if (s->modes >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", beam_mode_name(k));
         }
         printf("\n");
+    }
+}
+
+static void list_contrasts(const contrastive_plan *p)
+{
+    printf("settings: requests x context x width, candidates\n");
+    for (size_t i = 0; i < p->count; ++i) {
+        const contrastive_size *const s = &p->settings[i].size;
+        printf("  %3u x %5u x %5u, k %2u, %s\n", s->requests, s->context, s->width, s->k,
+               dtype_name(p->settings[i].dtype));
     }
 }
 
@@ -199,6 +211,71 @@ static void measure_few_beams(run *r, const effort *e)
         measure_beam_parts(&r->on, &r->logits, &tempo, &r->all);
 }
 
+/* Hidden states: rows of `width` normal numbers. The contexts, which are made of them, take as
+ * much memory again, so that both together are CACHES times the last-level cache. */
+static bool make_states(run *r, const contrastive_setting *s)
+{
+    const size_t rows = (size_t)s->size.requests * s->size.context;
+    const size_t bytes = CACHES / 2 * r->on.cache_bytes;
+    pool_wish wish = {SHAPE_FLAT, s->size.width, s->dtype, 0, 0, r->memory_most, false, NULL};
+    if (BATCHES_NEEDED * contrastive_bytes(s) > r->memory_most) {
+        progress_clear();
+        printf("  %u x %u x %u %s: left out, two sets of contexts are more than %zu MiB\n",
+               s->size.requests, s->size.context, s->size.width, dtype_name(s->dtype),
+               r->memory_most >> 20);
+        return false;
+    }
+    wish.bytes = r->o.rotate_mib > 0 ? r->o.rotate_mib << 20 : bytes;
+    wish.least_rows = BATCHES_NEEDED * rows;
+    wish.huge_pages = r->o.huge_pages;
+    pool_fill(&r->logits, r->on.all, &wish);
+    return true;
+}
+
+static void measure_contrast(run *r, const contrastive_setting *s, contrastive_call call,
+                             const pace *tempo)
+{
+    const size_t from = r->all.contrast_count;
+    char label[64];
+    if (!make_states(r, s)) return;
+    snprintf(label, sizeof label, "%s %u x %u x %u, k %u, %s", contrastive_call_name(call),
+             s->size.requests, s->size.context, s->size.width, s->size.k, dtype_name(s->dtype));
+    measure_contrasts(&r->on, &r->logits, s, call, tempo, label, &r->all);
+    progress_clear();
+    table_contrasts(&r->all, from);
+}
+
+/* Of the target's size: append and propose. */
+static void measure_contrastive_extras(run *r, const pace *tempo)
+{
+    static const lms_dtype dtypes[] = {LMS_FLOAT32, LMS_FLOAT16};
+    contrastive_setting s = {contrastive_target, LMS_FLOAT32};
+    for (unsigned i = 0; i < 2 && !is_stopped(); ++i) {
+        s.dtype = dtypes[i];
+        measure_contrast(r, &s, CALL_APPEND, tempo);
+    }
+    const size_t from = r->all.contrast_count;
+    if (is_stopped() || !make_logits(r, SHAPE_PEAKED, LINE_VOCAB, LMS_FLOAT32, s.size.requests))
+        return;
+    s.dtype = LMS_FLOAT32;
+    measure_propose(&r->on, &r->logits, &s, tempo, &r->all);
+    table_contrasts(&r->all, from);
+}
+
+static void measure_all_contrasts(run *r)
+{
+    const effort *const e = r->o.selected.full ? &full : &quick;
+    const bool has_extras = r->o.extras || !is_contrastive_selected(&r->o.selected);
+    const pace tempo = pace_of(r, e);
+    r->all.cold_s = r->all.warm_s = NAN;
+    r->memory_most = machine_available_bytes() / MEMORY_SHARE;
+    for (size_t i = 0; i < r->contrasts.count && !is_stopped(); ++i)
+        measure_contrast(r, &r->contrasts.settings[i], CALL_SELECT, &tempo);
+    if (has_extras && !is_stopped()) measure_contrastive_extras(r, &tempo);
+    r->all.is_interrupted = is_stopped();
+    progress_clear();
+}
+
 static void measure_all_beams(run *r)
 {
     const effort *const e = r->o.selected.full ? &full : &quick;
@@ -228,6 +305,8 @@ static void make_plans(run *r)
 {
     if (r->o.selected.beam) {
         r->beams = make_beam_plan(&r->o.selected);
+    } else if (r->o.selected.contrastive) {
+        r->contrasts = make_contrastive_plan(&r->o.selected);
     } else {
         r->what = make_plan(&r->o.selected);
     }
@@ -236,6 +315,7 @@ static void make_plans(run *r)
 static void free_plans(run *r)
 {
     beam_plan_free(&r->beams);
+    contrastive_plan_free(&r->contrasts);
     plan_free(&r->what);
 }
 
@@ -248,6 +328,8 @@ int main(int argc, char **argv)
     if (r.o.list) {
         if (r.o.selected.beam) {
             list_beams(&r.beams);
+        } else if (r.o.selected.contrastive) {
+            list_contrasts(&r.contrasts);
         } else {
             list(&r.what);
         }
@@ -262,6 +344,8 @@ int main(int argc, char **argv)
     table_begin(&h);
     if (r.o.selected.beam) {
         measure_all_beams(&r);
+    } else if (r.o.selected.contrastive) {
+        measure_all_contrasts(&r);
     } else {
         measure_all(&r);
     }

@@ -52,6 +52,20 @@ typedef struct choice {
     unsigned count; /* 0: none chosen */
 } choice;
 
+/* Of a contrastive search: requests, positions of each context, elements of a state, candidates
+ * of a request. */
+typedef struct contrastive_size {
+    uint32_t requests;
+    uint32_t context;
+    uint32_t width;
+    uint32_t k;
+} contrastive_size;
+
+typedef struct contrastive_sizes {
+    contrastive_size sizes[LIST_MOST];
+    unsigned count; /* 0: none chosen */
+} contrastive_sizes;
+
 typedef struct selection {
     choice rows;
     choice vocabs;
@@ -63,6 +77,8 @@ typedef struct selection {
     bool beam;  /* beam search instead, beam_cases.h */
     choice beams;
     uint32_t beam_modes; /* 0: none chosen */
+    bool contrastive;    /* contrastive search instead, contrastive_cases.h */
+    contrastive_sizes contrasts;
 } selection;
 
 /* The values that the full matrix has. */

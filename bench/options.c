@@ -25,6 +25,7 @@ enum {
     KEY_FRESH,
     KEY_BEAM,
     KEY_MODE,
+    KEY_CONTRASTIVE,
     KEY_REPEATS,
     KEY_SECONDS,
     KEY_DEVICE,
@@ -58,6 +59,10 @@ static const struct argp_option known[] = {
      "all sizes, or of these, REQUESTSxBEAMS, such as 16x4; --vocab, --dtype and --shape "
      "choose too", 0},
     {"mode", KEY_MODE, "LIST", 0, "Ways to search: search, diverse, stochastic", 0},
+    {NULL, 0, NULL, 0, "Contrastive search:", 0},
+    {"contrastive", KEY_CONTRASTIVE, "LIST", OPTION_ARG_OPTIONAL, "Measure contrastive search "
+     "instead: of all sizes, or of these, REQUESTSxCONTEXTxWIDTHxCANDIDATES, such as "
+     "8x2048x4096x5; --dtype chooses too", 0},
     {NULL, 0, NULL, 0, "Measuring:", 0},
     {"repeats", KEY_REPEATS, "N", 0, "Times that a case is measured at most", 0},
     {"case-seconds", KEY_SECONDS, "S", 0, "Seconds after which it gets no further repeat", 0},
@@ -69,7 +74,8 @@ static const struct argp_option known[] = {
      "as on GPUs", 0},
     {"huge-pages", KEY_HUGE_PAGES, NULL, 0, "Ask for huge pages for the logits", 0},
     {"extras", KEY_EXTRAS, NULL, 0, "With a subset too: cold and warm start, time "
-     "against size; of beams: requests that are done, and narrow ones", 0},
+     "against size; of beams: requests that are done, and narrow ones; of contrastive search: "
+     "append and propose", 0},
     {"model", KEY_MODEL, "FOLDER", 0, "The example model", 0},
     {NULL, 0, NULL, 0, "Results:", 0},
     {"json", KEY_JSON, "FILE", 0, "Write them as JSON", 0},
@@ -207,6 +213,45 @@ static void parse_beams(const char *text, choice *out)
     free(copy);
 }
 
+static uint32_t part_of_size(char **text, const char *word, unsigned long most)
+{
+    char *const part = strsep(text, "x");
+    if (part == NULL)
+        refuse("--contrastive: \"%s\" is not REQUESTSxCONTEXTxWIDTHxCANDIDATES, such as "
+               "8x2048x4096x5",
+               word);
+    return (uint32_t)whole_number("contrastive", part, 1, most);
+}
+
+static void add_contrast(const char *word, contrastive_sizes *out)
+{
+    char *const copy = strdup(word), *rest = copy;
+    contrastive_size s;
+    if (copy == NULL) fail("out of memory for options");
+    s.requests = part_of_size(&rest, word, 4096);
+    s.context = part_of_size(&rest, word, LMS_MAX_CONTEXT_LENGTH / 2);
+    s.width = part_of_size(&rest, word, LMS_MAX_HIDDEN_WIDTH);
+    s.k = part_of_size(&rest, word, LMS_MAX_CONTRASTIVE_K);
+    if (rest != NULL) refuse("--contrastive: \"%s\" has more than four parts", word);
+    if (s.k > s.context)
+        refuse("--contrastive: \"%s\" has more candidates than positions", word);
+    if (out->count == LIST_MOST) refuse("--contrastive: more than %d values", LIST_MOST);
+    out->sizes[out->count++] = s;
+    free(copy);
+}
+
+static void parse_contrasts(const char *text, contrastive_sizes *out)
+{
+    char *const copy = strdup(text);
+    char *rest = NULL;
+    if (copy == NULL) fail("out of memory for options");
+    for (char *word = strtok_r(copy, ",", &rest); word != NULL;
+         word = strtok_r(NULL, ",", &rest))
+        add_contrast(word, out);
+    if (out->count == 0) refuse("--contrastive: the list is empty");
+    free(copy);
+}
+
 static double seconds(const char *text)
 {
     char *end = NULL;
@@ -225,6 +270,10 @@ static error_t parse_selection(int key, char *text, selection *s)
     case KEY_BEAM:
         s->beam = true;
         if (text != NULL) parse_beams(text, &s->beams);
+        return 0;
+    case KEY_CONTRASTIVE:
+        s->contrastive = true;
+        if (text != NULL) parse_contrasts(text, &s->contrasts);
         return 0;
     case KEY_MODE:
         parse_list("mode", &modes, text, 0, NULL, &chosen);
@@ -270,13 +319,18 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     }
 }
 
-/* What is for samplers alone, or for beams alone. */
+/* What is for some of the subjects alone. */
 static void check_subject(const selection *s)
 {
     if (!s->beam && s->beam_modes != 0) refuse("--mode: is for --beam");
     if (s->beam && s->rows.count > 0) refuse("--rows: is not for --beam, which has its own");
     if (s->beam && s->subjects != 0) refuse("--strategy: is not for --beam, which has --mode");
     if (s->beam && s->fresh) refuse("--fresh: is not for --beam");
+    if (!s->contrastive) return;
+    if (s->beam) refuse("--beam: is not for --contrastive");
+    if (s->rows.count > 0 || s->vocabs.count > 0 || s->shapes.count > 0 || s->subjects != 0 ||
+        s->fresh)
+        refuse("--rows, --vocab, --shape, --strategy, --fresh: are not for --contrastive");
 }
 
 void parse_options(int argc, char **argv, options *out)

@@ -4,7 +4,7 @@
 Each peer is first held against the definitions of the filters: the tokens it keeps, and the
 frequencies of its draws. Then it is timed in turns with lmsample, under the preset that has the
 peer's rules. What is not installed is listed, with the command that installs it. Steps of beam
-search (--beam) are compared with PyTorch's.
+search (--beam) and of contrastive search (--contrastive) are compared with PyTorch's.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ except ImportError:
 
 import peers_common as common
 import peers_reference as reference
+import peers_contrastive as contrastive
 from peers_beam import SIZES, OursBeams, TorchBeams, check_beams, steps_of
 from peers_common import Absent, Floats, Peer, Step
 from peers_flashinfer import FlashInfer
@@ -119,6 +120,21 @@ def _sizes(text: str) -> List[Tuple[int, int]]:
     return list(dict.fromkeys(found))
 
 
+def _contrasts(text: str) -> List[contrastive.Size]:
+    """REQUESTSxCONTEXTxWIDTHxCANDIDATES, a list with commas."""
+    most = (4096, 1 << 19, 1 << 14, 64)
+    found = []
+    for word in text.split(","):
+        parts = word.strip().split("x")
+        if len(parts) != 4:
+            raise argparse.ArgumentTypeError(
+                f"has {word.strip()!r}, must be REQUESTSxCONTEXTxWIDTHxCANDIDATES, such as "
+                "8x2048x4096x5"
+            )
+        found.append(contrastive.Size(*(_whole(1, m)(part) for m, part in zip(most, parts))))
+    return list(dict.fromkeys(found))
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="peers.py", description=(__doc__ or "").split("\n\n", 1)[0],
                     epilog="A LIST has commas between its values; \"all\" is all of the names.")
@@ -135,6 +151,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--beam", type=_sizes, nargs="?", const=list(SIZES), metavar="LIST",
         help="compares steps of beam search instead, with torch: of all sizes, or of these, "
         "REQUESTSxBEAMS, such as 16x4")
+    add("--contrastive", type=_contrasts, nargs="?", const=list(contrastive.SIZES),
+        metavar="LIST", help="compares steps of contrastive search instead, with torch: of these "
+        f"sizes ({','.join(map(str, contrastive.SIZES))}), REQUESTSxCONTEXTxWIDTHxCANDIDATES")
+    add("--dtype", type=_names(contrastive.DTYPES), default=list(contrastive.DTYPES),
+        metavar="LIST", help="of the hidden states of --contrastive (all)")
     add("--peer", type=_names(tuple(PEERS)), default=list(PEERS), metavar="LIST",
         help=f"peers (all that are here), of: {', '.join(PEERS)}")
     add("--repeats", type=_whole(1, 100000), default=31, metavar="N",
@@ -156,6 +177,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         name = word.split("=")[0]
         if name in ("--rows", "--strategy", "--peer"):
             parser.error(f"argument {name}: is not for --beam")
+    for word in arguments if options.contrastive else ():
+        name = word.split("=")[0]
+        if name in ("--rows", "--vocab", "--shape", "--strategy", "--peer", "--beam"):
+            parser.error(f"argument {name}: is not for --contrastive")
     return options
 
 
@@ -169,8 +194,8 @@ def batch_count(rows: int, vocab: int, rotate_mib: int) -> int:
     fitting = min(rotate_mib << 20, common.memory_bytes() // 4 or 1 << 30) // size
     if fitting < 1:
         raise Failure(
-            f"--rows {rows} x --vocab {vocab}: a batch has {size >> 20} MiB, more than --rotate "
-            f"{rotate_mib} or a quarter of the machine's memory"
+            f"{rows} rows of {vocab} have {size >> 20} MiB, more than --rotate {rotate_mib} or a "
+            "quarter of the machine's memory"
         )
     return max(1, min(max(wanted, 4), fitting))
 
@@ -271,32 +296,38 @@ def _at(values: Sequence[float], share: float) -> float:
     return float(np.percentile(values, 100 * share))
 
 
+def fields_of_times(peer: Peer, t: Timings) -> Dict[str, Any]:
+    ratios = [peer_s / ours_s for peer_s, ours_s in zip(t.peer, t.ours)]
+    return {
+        "who": peer.name,
+        "threads": peer.threads,
+        "repeats": len(t.peer),
+        "median_s": _at(t.peer, 0.5),
+        "p95_s": _at(t.peer, 0.95),
+        "p99_s": _at(t.peer, 0.99),
+        "lmsample_median_s": _at(t.ours, 0.5),
+        "speedup": _at(ratios, 0.5),
+        "speedup_p5": _at(ratios, 0.05),
+        "speedup_p95": _at(ratios, 0.95),
+    }
+
+
 def make_case(name: str, shape: str, peer: Peer, batches: Sequence[Floats], t: Timings,
               checked: int) -> Dict[str, Any]:
     rows, vocab = batches[0].shape
-    ratios = [peer_s / ours_s for peer_s, ours_s in zip(t.peer, t.ours)]
-    median = _at(t.peer, 0.5)
+    times = fields_of_times(peer, t)
     case: Dict[str, Any] = {
         "strategy": name,
         "shape": shape,
         "rows": rows,
         "vocab": vocab,
         "dtype": "float32",
-        "who": peer.name,
-        "repeats": len(t.peer),
+        **times,
         "batches": len(batches),
-        "median_s": median,
-        "p95_s": _at(t.peer, 0.95),
-        "p99_s": _at(t.peer, 0.99),
-        "rows_per_s": rows / median,
-        "gb_per_s": 1e-9 * batches[0].nbytes / median,
+        "rows_per_s": rows / times["median_s"],
+        "gb_per_s": 1e-9 * batches[0].nbytes / times["median_s"],
         "device_s": None,
         "checked_rows": checked,
-        "threads": peer.threads,
-        "lmsample_median_s": _at(t.ours, 0.5),
-        "speedup": _at(ratios, 0.5),
-        "speedup_p5": _at(ratios, 0.05),
-        "speedup_p95": _at(ratios, 0.95),
         "preset": peer.preset,
     }
     case.update({more: _at(values, 0.5) for more, values in t.more.items()})
@@ -435,6 +466,47 @@ class BeamComparison(Comparison):
         return {**super().results(), "cases": [], "beams": self.cases}
 
 
+class ContrastiveComparison(Comparison):
+    """Steps of contrastive search beside PyTorch's."""
+
+    def run(self) -> None:
+        try:
+            self._peers = [contrastive.TorchContrastive(), contrastive.TorchCached()]
+        except Absent as reason:
+            self.absent.append({"who": contrastive.TorchContrastive.name, "why": str(reason)})
+            return
+        self._ours = contrastive.OursContrastive(self.lmsample, self.context)
+        for size, dtype in product(self.options.contrastive, self.options.dtype):
+            self._contrasts(size, dtype)
+        self._ours.close()
+
+    def _contrasts(self, size: contrastive.Size, dtype: str) -> None:
+        o = self.options
+        rows, width = size.requests * size.context, size.width
+        # Of contexts as wide as these in float32, of which there are two copies.
+        count = 1 if o.check else max(1, batch_count(rows, width, o.rotate) // 2)
+        states = contrastive.States(self._peers[0].torch, size, dtype, count)
+        for one in (self._ours, *self._peers):
+            one.begin(states)
+        checked = contrastive.check_contrastive(self._ours, self._peers, states)
+        say(f"{size} {dtype}: {checked} candidates agree")
+        for peer in () if o.check else self._peers:
+            steps = contrastive.steps_of(self._ours, peer)
+            timings = time_pair(steps, count, o.repeats, o.case_seconds)
+            times = fields_of_times(peer, timings)
+            size_in_bytes = contrastive.context_bytes(size, dtype)
+            case = {
+                "strategy": "contrastive search", "call": "select", **size._asdict(),
+                "dtype": dtype, **times, "batches": count, "batch_bytes": size_in_bytes,
+                "gb_per_s": 1e-9 * size_in_bytes / times["median_s"], "checked_rows": checked,
+            }
+            self.cases.append(case)
+            show({**case, "shape": dtype, "strategy": str(size)}, False)
+
+    def results(self) -> Dict[str, Any]:
+        return {**super().results(), "cases": [], "contrastive": self.cases}
+
+
 def one_core(options: argparse.Namespace) -> List[Dict[str, Any]]:
     """The cases of the peers that have one thread, beside lmsample on one core. OpenCL runtimes
     take their number of threads from the environment when they start: so in another process."""
@@ -519,11 +591,17 @@ def write_csv(file: str, cases: Sequence[Dict[str, Any]]) -> None:
         writer.writerows(cases)
 
 
+def comparison_of(options: argparse.Namespace) -> Comparison:
+    if options.contrastive:
+        return ContrastiveComparison(options)
+    return BeamComparison(options) if options.beam else Comparison(options)
+
+
 def compare(options: argparse.Namespace) -> None:
     for file in (options.json, options.csv):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise Failure(f"{file}: the folder is not there, or not to be written to")
-    comparison = BeamComparison(options) if options.beam else Comparison(options)
+    comparison = comparison_of(options)
     show_header(comparison)
     comparison.run()
     here = {case["who"] for case in comparison.cases}

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from peers_common import Floats, Ints, Peer, Step, cores
-from peers_ours import OpenCL, View
+from peers_ours import Calls, View
 from peers_reference import Wrong
 from peers_torch import import_torch
 
@@ -145,58 +145,37 @@ class BeamBatch(ctypes.Structure):
 
 
 _FLOAT32 = 1
-_CL_MEM_READ_WRITE, _CL_MEM_READ_ONLY, _CL_MEM_USE_HOST_PTR, _CL_MEM_COPY_HOST_PTR = 1, 4, 8, 32
 
 
-class OursBeams(Peer):
-    """lms_beam with its logits in buffers: on a device that shares the host's memory, the arrays
-    themselves. A step ends when its moves are on the host."""
+class OursBeams(Calls, Peer):
+    """lms_beam with its logits in buffers. A step ends when its moves are on the host."""
 
     name = "lmsample"
 
     def __init__(self, lmsample: Any, context: Any) -> None:
-        self._check = lmsample._library.check
-        self._lib = lmsample._library.lib
-        self._context = context
-        self._cl = OpenCL()
+        super().__init__(lmsample, context)
         self._beam: Optional[ctypes.c_void_p] = None
         self._buffers: List[ctypes.c_void_p] = []
-        for name in ("lms_context_cl_context", "lms_context_queue"):
-            getattr(self._lib, name).restype = _POINTER
-            getattr(self._lib, name).argtypes = [_POINTER]
-        for name in ("lms_beam_create", "lms_beam_open", "lms_beam_close", "lms_beam_step"):
-            getattr(self._lib, name).restype = ctypes.c_int32
+        self.results_of([f"lms_beam_{name}" for name in ("create", "open", "close", "step")])
         self._lib.lms_beam_destroy.restype = None
-        self._cl_context = ctypes.c_void_p(self._lib.lms_context_cl_context(context._handle))
-        self._queue = ctypes.c_void_p(self._lib.lms_context_queue(context._handle))
 
     def load(self, batches: Sequence[Floats]) -> None:
         self.close()
         self._batches = batches
-        shared = self._context.device.unified
-        flags = _CL_MEM_READ_ONLY | (_CL_MEM_USE_HOST_PTR if shared else _CL_MEM_COPY_HOST_PTR)
-        self._buffers = [
-            self._buffer(flags, batch.nbytes, ctypes.c_void_p(batch.ctypes.data))
-            for batch in batches
-        ]
-
-    def _buffer(self, flags: int, size: int, host: Optional[ctypes.c_void_p]) -> ctypes.c_void_p:
-        return self._cl.make(
-            "clCreateBuffer", self._cl_context, ctypes.c_uint64(flags), ctypes.c_size_t(size), host
-        )
+        self._buffers = [self.buffer_of(batch.ctypes.data, batch.nbytes) for batch in batches]
 
     def close(self) -> None:
         """Gives back what load() and begin() took."""
         self._end()
         for buffer in self._buffers:
-            self._cl.call("clReleaseMemObject", buffer)
+            self.release(buffer)
         self._buffers = []
 
     def _end(self) -> None:
         if self._beam is None:
             return
         self._lib.lms_beam_destroy(self._beam)
-        self._cl.call("clReleaseMemObject", self._moved)
+        self.release(self._moved)
         self._beam = None
 
     def begin(self, requests: int, width: int) -> None:
@@ -206,13 +185,13 @@ class OursBeams(Peer):
         desc = BeamDesc(vocab=vocab, max_requests=requests, max_width=width, max_length=LENGTH,
                         logits=_FLOAT32)
         beam = ctypes.c_void_p()
-        self._check(self._lib.lms_beam_create(
+        self.check(self._lib.lms_beam_create(
             self._context._handle, ctypes.byref(desc), ctypes.byref(beam)))
         self._beam = beam
         self._slots = np.arange(requests, dtype=np.uint32)
         rows = requests * width
         self._moves = np.zeros(3 * rows + requests, np.int32)  # parents, tokens, scores, done
-        self._moved = self._buffer(_CL_MEM_READ_WRITE, self._moves.nbytes, None)
+        self._moved = self.buffer(self._moves.nbytes)
         self._batch = BeamBatch(requests=requests, slots=self._slots.ctypes.data)
         for place, name in enumerate(("parents", "tokens", "scores", "done")):
             setattr(self._batch, name, View(self._moved, place * rows))
@@ -223,15 +202,15 @@ class OursBeams(Peer):
 
     def _open(self) -> None:
         for slot in self._slots.tolist():
-            self._check(self._lib.lms_beam_open(
+            self.check(self._lib.lms_beam_open(
                 self._beam, self._queue, _UINT(slot), ctypes.byref(self._params), None, _UINT(0),
                 None, None))
-            self._cl.call("clFinish", self._queue)
+            self.finish()
         self._length = 0
 
     def _reopen(self) -> None:
         for slot in self._slots.tolist():
-            self._check(self._lib.lms_beam_close(self._beam, _UINT(slot)))
+            self.check(self._lib.lms_beam_close(self._beam, _UINT(slot)))
         self._open()
 
     def step(self, batch: int) -> Moves:
@@ -239,12 +218,9 @@ class OursBeams(Peer):
             self._reopen()
         self._length += 1
         self._batch.logits = View(self._buffers[batch], 0)
-        self._check(self._lib.lms_beam_step(
+        self.check(self._lib.lms_beam_step(
             self._beam, self._queue, ctypes.byref(self._batch), _UINT(0), None, None))
-        self._cl.call(
-            "clEnqueueReadBuffer", self._queue, self._moved, _UINT(1), ctypes.c_size_t(0),
-            ctypes.c_size_t(self._moves.nbytes), ctypes.c_void_p(self._moves.ctypes.data), 0, None,
-            None)
+        self.read(self._moved, self._moves)
         requests, width = self._shape
         parents, tokens, scores = self._moves[: 3 * requests * width].reshape(3, requests, width)
         return Moves(parents - self._slots[:, None].astype(np.int32) * width, tokens,

@@ -131,7 +131,7 @@ class Batch(ctypes.Structure):
     ]
 
 
-_CL_MEM_READ_WRITE = 1
+_CL_MEM_READ_WRITE, _CL_MEM_READ_ONLY, _CL_MEM_USE_HOST_PTR, _CL_MEM_COPY_HOST_PTR = 1, 4, 8, 32
 _CL_TRUE = 1
 _CL_QUEUE_PROFILING_ENABLE = 2
 _CL_PROFILING_COMMAND_END = 0x1283
@@ -176,6 +176,53 @@ class OpenCL:
         )
         self.call("clReleaseEvent", event)
         return value.value
+
+
+class Calls:
+    """What a search needs that is made by the C calls, and has its inputs in buffers: on a device
+    that shares the host's memory, the arrays themselves."""
+
+    def __init__(self, lmsample: Any, context: Any) -> None:
+        self.check = lmsample._library.check
+        self._lib = lmsample._library.lib
+        self._context = context
+        self._cl = OpenCL()
+        for name in ("lms_context_cl_context", "lms_context_queue"):
+            getattr(self._lib, name).restype = _POINTER
+            getattr(self._lib, name).argtypes = [_POINTER]
+        self._cl_context = ctypes.c_void_p(self._lib.lms_context_cl_context(context._handle))
+        self._queue = ctypes.c_void_p(self._lib.lms_context_queue(context._handle))
+
+    def results_of(self, names: Sequence[str]) -> None:
+        """Calls that return a status."""
+        for name in names:
+            getattr(self._lib, name).restype = ctypes.c_int32
+
+    def _make(self, flags: int, size: int, host: Optional[ctypes.c_void_p]) -> ctypes.c_void_p:
+        return self._cl.make(
+            "clCreateBuffer", self._cl_context, ctypes.c_uint64(flags), ctypes.c_size_t(size), host
+        )
+
+    def buffer(self, size: int) -> ctypes.c_void_p:
+        return self._make(_CL_MEM_READ_WRITE, size, None)
+
+    def buffer_of(self, address: int, size: int) -> ctypes.c_void_p:
+        """Of memory that stays as it is."""
+        shared = self._context.device.unified
+        how = _CL_MEM_USE_HOST_PTR if shared else _CL_MEM_COPY_HOST_PTR
+        return self._make(_CL_MEM_READ_ONLY | how, size, ctypes.c_void_p(address))
+
+    def release(self, buffer: ctypes.c_void_p) -> None:
+        self._cl.call("clReleaseMemObject", buffer)
+
+    def finish(self) -> None:
+        self._cl.call("clFinish", self._queue)
+
+    def read(self, buffer: ctypes.c_void_p, into: Ints) -> None:
+        self._cl.call(
+            "clEnqueueReadBuffer", self._queue, buffer, _UINT(_CL_TRUE), ctypes.c_size_t(0),
+            ctypes.c_size_t(into.nbytes), ctypes.c_void_p(into.ctypes.data), 0, None, None,
+        )
 
 
 class OursOnDevice(Ours):

@@ -15,8 +15,8 @@ import report_tables
 from report_data import COLUMNS, ReportError, Results, Run, read_runs
 from report_targets import read_targets
 
-LISTS = ("cases", "beams", "beam_parts")
-PLOT_NAMES = ("share.svg", "mixed.svg", "batch.svg", "cost.svg", "peers.svg")
+LISTS = ("cases", "beams", "beam_parts", "contrastive")
+PLOT_NAMES = ("share.svg", "mixed.svg", "batch.svg", "cost.svg", "peers.svg", "contrastive.svg")
 
 
 def arguments() -> argparse.Namespace:
@@ -61,7 +61,7 @@ def json_text(runs: list[Run]) -> str:
 
 
 def csv_text(runs: list[Run]) -> str:
-    cases = [case for run in runs for case in (*run.cases, *run.beams)]
+    cases = [case for run in runs for case in (*run.cases, *run.beams, *run.contrasts)]
     used = {name for case in cases for name in case.fields}
     names = [name for name in COLUMNS if name in used] + sorted(used - set(COLUMNS))
     stream = io.StringIO()

@@ -82,10 +82,16 @@ NUMBERS = (
     "over_top_k_p5",
     "over_top_k_p95",
     "top_k_median_s",
+    "context",
+    "k",
+    "batch_bytes",
 )
 PART_COUNTS = ("vocab", "requests", "live", "width", "max_width")
 PART_NUMBERS = ("over_alone", "over_alone_p5", "over_alone_p95", "median_s", "alone_median_s")
-COLUMNS = (*TEXTS[:2], *COUNTS, *TEXTS[2:], "rotated", "limit", *NUMBERS)
+CONTRASTIVE_SIZES = ("context", "k", "requests", "width")
+USUAL_REQUESTS = 8  # of a contrastive search
+LINEAR_FROM = 512  # positions: below, what a call costs by itself is more than a tenth
+COLUMNS = (*TEXTS[:2], "call", *COUNTS, *TEXTS[2:], "rotated", "limit", *NUMBERS)
 
 
 class ReportError(Exception):
@@ -107,14 +113,9 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Case:
-    strategy: str
-    shape: str
-    rows: int
-    vocab: int
+class Measured:
     dtype: str
     who: str
-    rotated: bool  # over more logits than the caches hold; else they have just been written
     device: Device
     fields: dict[str, Any]
 
@@ -133,6 +134,15 @@ class Case:
     def reads(self) -> float:
         """The step's time in reads of its logits, by the reads it was timed beside."""
         return 1 / self.fields["ratio"]
+
+
+@dataclass(frozen=True)
+class Case(Measured):
+    strategy: str
+    shape: str
+    rows: int
+    vocab: int
+    rotated: bool  # over more logits than the caches hold; else they have just been written
 
     @property
     def size(self) -> tuple[int, int, str]:
@@ -156,6 +166,40 @@ class BeamCase(Case):
 
 
 @dataclass(frozen=True)
+class ContrastiveCase(Measured):
+    """A call of contrastive search."""
+
+    call: str
+    requests: int
+    k: int
+    context: int | None  # None: of propose
+    width: int | None
+    vocab: int | None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        sizes = (self.requests, self.context, self.width, self.k, self.vocab)
+        return self.call, *sizes, self.dtype, self.who, self.device
+
+    @property
+    def size_text(self) -> str:
+        if self.vocab is not None:
+            return f"{self.requests} x {self.vocab} logits, {self.k}"
+        return f"{self.requests} x {self.context} x {self.width}, {self.k}"
+
+    def others_text(self, along: str) -> str:
+        """All sizes but the one."""
+        texts = {
+            "requests": f"{self.requests} requests",
+            "context": f"{self.context} positions",
+            "width": f"{self.width} wide",
+            "k": f"{self.k} candidates",
+        }
+        left_out = (along, "requests") if along == "width" else (along,)
+        return ", ".join(text for name, text in texts.items() if name not in left_out)
+
+
+@dataclass(frozen=True)
 class Run:
     """One object of results: what one call of a benchmark wrote."""
 
@@ -163,6 +207,7 @@ class Run:
     device: Device
     cases: tuple[Case, ...]
     beams: tuple[BeamCase, ...]
+    contrasts: tuple[ContrastiveCase, ...]
 
     def text(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -323,6 +368,28 @@ def read_beam(fields: Fields, device: Device) -> BeamCase:
     return BeamCase(**vars(case), requests=fields.count("requests"), width=fields.count("width"))
 
 
+def read_contrast(fields: Fields, device: Device) -> ContrastiveCase:
+    for name in NUMBERS:
+        fields.number(name, required=False)
+    who, call = fields.name("who"), fields.one_of("call", ("select", "append", "propose"))
+    for name in ("ratio",) if who == LIBRARY else ("lmsample_median_s", "speedup"):
+        fields.positive(name)
+    fields.positive("median_s")
+    of_logits = call == "propose"
+    return ContrastiveCase(
+        dtype=fields.one_of("dtype", tuple(DTYPES)),
+        who=who,
+        device=device,
+        fields=fields.value,
+        call=call,
+        requests=fields.count("requests"),
+        k=fields.count("k"),
+        context=None if of_logits else fields.count("context"),
+        width=None if of_logits else fields.count("width"),
+        vocab=fields.count("vocab") if of_logits else None,
+    )
+
+
 def check_part(fields: Fields) -> None:
     fields.one_of("shape", SHAPES)
     fields.one_of("dtype", tuple(DTYPES))
@@ -367,9 +434,11 @@ def read_run(value: Any, file: str, place: str) -> Run:
     beams = [read_beam(item, device) for item in fields.items("beams", False)]
     refuse_repeats(cases, file, place + "cases")
     refuse_repeats(beams, file, place + "beams")
+    contrasts = [read_contrast(item, device) for item in fields.items("contrastive", False)]
+    refuse_repeats(contrasts, file, place + "contrastive")
     for item in fields.items("beam_parts", False):
         check_part(item)
-    return Run(fields.value, device, tuple(cases), tuple(beams))
+    return Run(fields.value, device, tuple(cases), tuple(beams), tuple(contrasts))
 
 
 def refuse_repeats(cases: list[Any], file: str, where: str) -> None:
@@ -447,6 +516,13 @@ class Results:
             found.update((case.key, case) for case in run.beams)
         return [case for case in found.values() if case.device == self.device]
 
+    def contrasts(self) -> list[ContrastiveCase]:
+        """Of the main device."""
+        found: dict[tuple[Any, ...], ContrastiveCase] = {}
+        for run in self.runs:
+            found.update((case.key, case) for case in run.contrasts)
+        return [case for case in found.values() if case.device == self.device]
+
     def beam_parts(self) -> list[dict[str, Any]]:
         runs = [run for run in self.runs if run.device == self.device]
         return [part for run in runs for part in run.fields.get("beam_parts") or []]
@@ -475,6 +551,22 @@ def strategies_of(cases: list[Case]) -> list[str]:
 
 def shapes_of(cases: list[Case]) -> list[str]:
     return ordered({case.shape for case in cases}, SHAPES)
+
+
+def contrastive_groups(cases: list[ContrastiveCase], along: str) -> list[list[ContrastiveCase]]:
+    """Cases of three or more values of one size, by the others. Where states are wide there may be
+    fewer requests: by width, the most for each."""
+    others = [name for name in CONTRASTIVE_SIZES if name != along]
+    if along == "width":
+        most: dict[tuple[Any, ...], ContrastiveCase] = {}
+        for case in sorted(cases, key=lambda case: case.requests):
+            if case.requests <= USUAL_REQUESTS:
+                most[case.context, case.width, case.k, case.dtype] = case
+        cases, others = list(most.values()), ["context", "k"]
+    groups: dict[tuple[Any, ...], list[ContrastiveCase]] = {}
+    for case in cases:
+        groups.setdefault(tuple(getattr(case, name) for name in others), []).append(case)
+    return [g for g in groups.values() if len({getattr(case, along) for case in g}) > 2]
 
 
 # --- Figures that are computed from several cases --------------------------------------------

@@ -462,12 +462,63 @@ def peers_panel(axes: Axes, cases: list[Case], strategies: list[str], names: lis
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}x"))
 
 
+# --- Contrastive search ----------------------------------------------------------------------
+
+
+def contrastive_plot(results: Results, targets: Targets) -> Figure | None:
+    """Times against context and candidates, with those of the reads beside which they were
+    measured."""
+    selects = [case for case in results.contrasts() if case.call == "select"]
+    selects = [case for case in selects if case.who == data.LIBRARY]
+    found = [
+        (along, max(groups, key=len))
+        for along in ("context", "k")
+        for groups in [data.contrastive_groups(selects, along)]
+        if groups
+    ]
+    if not found:
+        return None
+    figure = new_figure(4.0)
+    dtypes = data.ordered({case.dtype for _, group in found for case in group}, tuple(data.DTYPES))
+    series = dict(zip(dtypes, SERIES))
+    for axes, (along, group) in zip(figure.subplots(1, len(found), squeeze=False)[0], found):
+        contrastive_panel(axes, along, group, series)
+    handles = [
+        sample(dtype, color=colour, marker=marker) for dtype, (colour, marker) in series.items()
+    ]
+    read = sample("the read of the same contexts", linestyle="--")
+    legend_above(figure, [*handles, read])
+    return figure
+
+
+def contrastive_panel(
+    axes: Axes, along: str, cases: list[data.ContrastiveCase], series: dict[str, tuple[str, str]]
+) -> None:
+    axes.grid(axis="both")
+    for dtype in dict.fromkeys(case.dtype for case in cases):
+        colour, marker = series[dtype]
+        of_type = sorted((c for c in cases if c.dtype == dtype), key=lambda c: getattr(c, along))
+        xs = [getattr(case, along) for case in of_type]
+        axes.plot(xs, [case.seconds for case in of_type], color=colour, marker=marker)
+        reads = [case.number("read_median_s") for case in of_type]
+        if None not in reads:
+            axes.plot(xs, reads, color=colour, linestyle="--", linewidth=1)
+    counts_axis(axes, sorted({getattr(case, along) for case in cases}))
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(time_tick))
+    axes.set_title(cases[0].others_text(along))
+    axes.set_xlabel({"context": "positions of the context", "k": "candidates"}[along])
+    axes.set_ylabel("time of a select")
+
+
 PLOTS = {
     "share.svg": share_plot,
     "mixed.svg": mixed_plot,
     "batch.svg": batch_plot,
     "cost.svg": cost_plot,
     "peers.svg": peers_plot,
+    "contrastive.svg": contrastive_plot,
 }
 
 

@@ -5,6 +5,7 @@ from statistics import median
 
 import report_data as data
 from report_beams import beam_section
+from report_contrastive import contrastive_section
 from report_data import Case, Device, Results
 from report_targets import NOT_REACHED, VERDICTS, Limit, Targets
 from report_text import (
@@ -571,6 +572,7 @@ def page_text(page: Page, folder: str) -> str:
         c_section,
         peers_section,
         beam_section,
+        contrastive_section,
     )
     parts = [section(page) for section in sections]
     lines = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report_data import Case, Device, family_of
+from report_data import Device, Measured, family_of
 
 FILE = Path(__file__).with_name("targets.json")
 
@@ -44,7 +44,7 @@ class Targets:
     def __init__(self, rules: list[dict[str, Any]]) -> None:
         self.rules = rules
 
-    def limit(self, figure: str, case: Case) -> Limit | None:
+    def limit(self, figure: str, case: Measured) -> Limit | None:
         """None where there is none, or where the rule that fits has no bounds."""
         limit = next((limit_of(r) for r in self.rules if fits(r, figure, case)), None)
         return limit if limit and limit.bounds else None
@@ -61,22 +61,17 @@ def limit_of(rule: dict[str, Any]) -> Limit:
     return Limit(floor, rule.get("aim"), rule.get("at_most"))
 
 
-def fits(rule: dict[str, Any], figure: str, case: Case) -> bool:
-    is_one_of = {
-        "strategies": case.strategy,
-        "dtypes": case.dtype,
-        "who": case.who,
-    }
-    is_equal = {
-        "figure": figure,
-        "device": case.device.kind,
-        "rows": case.rows,
-        "vocab": case.vocab,
-        "family": family_of(case.shape),
-    }
+LISTS = {"strategies": "strategy", "dtypes": "dtype", "who": "who"}
+SIZES = ("rows", "vocab", "requests", "context", "width", "k")
+
+
+def fits(rule: dict[str, Any], figure: str, case: Measured) -> bool:
     return (
-        all(value in rule[name] for name, value in is_one_of.items() if name in rule)
-        and all(value == rule[name] for name, value in is_equal.items() if name in rule)
+        rule["figure"] == figure
+        and rule.get("device", case.device.kind) == case.device.kind
+        and all(getattr(case, one) in rule[many] for many, one in LISTS.items() if many in rule)
+        and all(getattr(case, name) == rule[name] for name in SIZES if name in rule)
+        and ("family" not in rule or rule["family"] == family_of(case.shape))
         and any(case.device.name.startswith(driver) for driver in rule.get("drivers", [""]))
     )
 

@@ -62,6 +62,14 @@ void results_add_beam_part(results *all, const beam_part *one)
     all->beam_parts[all->beam_part_count++] = *one;
 }
 
+void results_add_contrastive(results *all, const contrastive_result *one)
+{
+    all->contrasts =
+        realloc(all->contrasts, (all->contrast_count + 1) * sizeof *all->contrasts);
+    if (all->contrasts == NULL) fail("out of memory for results");
+    all->contrasts[all->contrast_count++] = *one;
+}
+
 void fit_line(const double *logits, const double *seconds, unsigned count, linear *out)
 {
     double w = 0, x = 0, y = 0, xx = 0, xy = 0;
@@ -91,5 +99,6 @@ void results_free(results *all)
     free(all->linear);
     free(all->beams);
     free(all->beam_parts);
+    free(all->contrasts);
     memset(all, 0, sizeof *all);
 }

@@ -4,6 +4,7 @@
 
 #include "beam_cases.h"
 #include "cases.h"
+#include "contrastive_cases.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,6 +85,27 @@ typedef struct beam_part {
     double alone_median_s;
 } beam_part;
 
+/* A call of contrastive search, beside reads of the contexts, or of propose's logits. */
+typedef struct contrastive_result {
+    contrastive_setting what;
+    contrastive_call call;
+    uint32_t vocab; /* of propose alone */
+    unsigned repeats;
+    size_t batches; /* that are rotated over: sets of contexts, or batches of logits */
+    size_t bytes;   /* of one, as stored */
+    bool reads_on_device;
+    double ratio; /* median of the paired ratios read / call */
+    double ratio_p5;
+    double ratio_p95;
+    double median_s;
+    double p95_s;
+    double p99_s;
+    double read_median_s;
+    double device_s;
+    unsigned launches;
+    unsigned checked_rows;
+} contrastive_result;
+
 typedef struct results {
     result *cases;
     size_t count;
@@ -96,6 +118,8 @@ typedef struct results {
     size_t beam_count;
     beam_part *beam_parts;
     size_t beam_part_count;
+    contrastive_result *contrasts;
+    size_t contrast_count;
     double cold_s; /* NAN: not measured */
     double warm_s;
     bool is_interrupted;
@@ -106,6 +130,7 @@ void results_add_mixed(results *all, const setting *what, double over_mean);
 void results_add_line(results *all, const linear *line);
 void results_add_beam(results *all, const beam_result *one);
 void results_add_beam_part(results *all, const beam_part *one);
+void results_add_contrastive(results *all, const contrastive_result *one);
 void results_free(results *all);
 
 /* Least squares of the relative residuals, so that small batches count as much as large. Fills

@@ -19,8 +19,9 @@ typedef struct heading {
 void table_begin(const heading *h);
 /* The cases from `from` on, which are of one setting. */
 void table_setting(const results *all, size_t from);
-/* The same of beam search. */
+/* The same of beam search, and of contrastive search. */
 void table_beams(const results *all, size_t from);
+void table_contrasts(const results *all, size_t from);
 void table_end(const results *all);
 
 /* Both close the file. */

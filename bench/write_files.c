@@ -64,6 +64,16 @@ static void add_real(fields *f, const char *name, double value)
     f->list[f->count++] = (field){name, FIELD_REAL, NULL, value};
 }
 
+/* 0 where there is none. */
+static void add_count(fields *f, const char *name, size_t value)
+{
+    if (value > 0) {
+        add_whole(f, name, value);
+    } else {
+        add_real(f, name, NAN);
+    }
+}
+
 static void fields_of_case(fields *f, const result *r)
 {
     const double bytes = (double)r->batch_bytes;
@@ -92,11 +102,7 @@ static void fields_of_case(fields *f, const result *r)
     add_real(f, "device_s", r->device_s);
     add_real(f, "read_device_s", r->read_device_s);
     add_real(f, "device_ratio", r->read_device_s / r->device_s);
-    if (r->launches > 0) {
-        add_whole(f, "launches", r->launches);
-    } else {
-        add_real(f, "launches", NAN);
-    }
+    add_count(f, "launches", r->launches);
     add_whole(f, "checked_rows", r->checked_rows);
 }
 
@@ -130,6 +136,38 @@ static void fields_of_beam(fields *f, const beam_result *r)
     add_real(f, "rows_per_s", (double)rows / r->median_s);
     add_real(f, "gb_per_s", 1e-9 * bytes / r->median_s);
     add_real(f, "top_k_median_s", r->top_k_median_s);
+    add_real(f, "read_median_s", r->read_median_s);
+    add_real(f, "read_gb_per_s", 1e-9 * bytes / r->read_median_s);
+    add_real(f, "device_s", r->device_s);
+    add_whole(f, "launches", r->launches);
+    add_whole(f, "checked_rows", r->checked_rows);
+}
+
+static void fields_of_contrast(fields *f, const contrastive_result *r)
+{
+    const double bytes = (double)r->bytes;
+    const bool of_logits = r->call == CALL_PROPOSE;
+    f->count = 0;
+    add_text(f, "strategy", "contrastive search");
+    add_text(f, "call", contrastive_call_name(r->call));
+    add_whole(f, "requests", r->what.size.requests);
+    add_count(f, "context", of_logits ? 0 : r->what.size.context);
+    add_count(f, "width", of_logits ? 0 : r->what.size.width);
+    add_whole(f, "k", r->what.size.k);
+    add_count(f, "vocab", r->vocab);
+    add_text(f, "dtype", dtype_name(r->what.dtype));
+    add_text(f, "who", "lmsample");
+    add_whole(f, "repeats", r->repeats);
+    add_whole(f, "batches", r->batches);
+    add_whole(f, "batch_bytes", r->bytes);
+    add_text(f, "limit", r->reads_on_device ? "device read" : "plain C read");
+    add_real(f, "ratio", r->ratio);
+    add_real(f, "ratio_p5", r->ratio_p5);
+    add_real(f, "ratio_p95", r->ratio_p95);
+    add_real(f, "median_s", r->median_s);
+    add_real(f, "p95_s", r->p95_s);
+    add_real(f, "p99_s", r->p99_s);
+    add_real(f, "gb_per_s", 1e-9 * bytes / r->median_s);
     add_real(f, "read_median_s", r->read_median_s);
     add_real(f, "read_gb_per_s", 1e-9 * bytes / r->read_median_s);
     add_real(f, "device_s", r->device_s);
@@ -257,6 +295,17 @@ static void set_beams(json_object *root, const results *all)
     set(root, "beam_parts", parts);
 }
 
+static json_object *json_of_contrasts(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    fields f;
+    for (size_t i = 0; i < all->contrast_count; ++i) {
+        fields_of_contrast(&f, &all->contrasts[i]);
+        json_object_array_add(array, json_of_fields(&f));
+    }
+    return array;
+}
+
 static json_object *json_of_mixed(const results *all)
 {
     json_object *const array = json_object_new_array();
@@ -324,6 +373,7 @@ void write_json(FILE *file, const heading *h, const results *all)
     set(root, "mixed", json_of_mixed(all));
     set(root, "linear", json_of_lines(all));
     if (h->o->selected.beam) set_beams(root, all);
+    if (h->o->selected.contrastive) set(root, "contrastive", json_of_contrasts(all));
     set(root, "absent", json_object_new_array());
     fputs(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
                                                    JSON_C_TO_STRING_NOSLASHESCAPE),
@@ -360,19 +410,28 @@ static void print_fields(FILE *file, const fields *f, bool names)
     fputc('\n', file);
 }
 
-void write_csv(FILE *file, const heading *h, const results *all)
+/* The names of what was measured, also where nothing was. */
+static void fields_of_heading(fields *f, const selection *s)
 {
-    const bool of_beams = h->o->selected.beam;
-    fields f;
     result none;
     beam_result no_beam;
+    contrastive_result no_contrast;
     memset(&none, 0, sizeof none);
     memset(&no_beam, 0, sizeof no_beam);
-    if (of_beams) {
-        fields_of_beam(&f, &no_beam);
+    memset(&no_contrast, 0, sizeof no_contrast);
+    if (s->beam) {
+        fields_of_beam(f, &no_beam);
+    } else if (s->contrastive) {
+        fields_of_contrast(f, &no_contrast);
     } else {
-        fields_of_case(&f, &none);
+        fields_of_case(f, &none);
     }
+}
+
+void write_csv(FILE *file, const heading *h, const results *all)
+{
+    fields f;
+    fields_of_heading(&f, &h->o->selected);
     print_fields(file, &f, true);
     for (size_t i = 0; i < all->count; ++i) {
         fields_of_case(&f, &all->cases[i]);
@@ -380,6 +439,10 @@ void write_csv(FILE *file, const heading *h, const results *all)
     }
     for (size_t i = 0; i < all->beam_count; ++i) {
         fields_of_beam(&f, &all->beams[i]);
+        print_fields(file, &f, false);
+    }
+    for (size_t i = 0; i < all->contrast_count; ++i) {
+        fields_of_contrast(&f, &all->contrasts[i]);
         print_fields(file, &f, false);
     }
     close_written(file, "CSV");

@@ -17,6 +17,9 @@ void table_begin(const heading *h)
         printf(
             "/top-k: median of (time of the step / time of a top-k step of the same rows that "
             "returns\nlog-probabilities too, k = 2 x beams)\n");
+    if (h->o->selected.contrastive)
+        printf("the read is of the contexts, as they are stored; of propose, of the logits: "
+               "width is the vocabulary\n");
     fflush(stdout);
 }
 
@@ -111,6 +114,30 @@ static void print_beam_parts(const results *all)
         print_seconds(p->alone_median_s);
         printf("\n");
     }
+}
+
+void table_contrasts(const results *all, size_t from)
+{
+    if (from == 0 && all->contrast_count > 0)
+        printf("\n  %-7s %8s %7s %6s %3s %-8s %6s  %-11s %9s %9s %9s %9s %8s %8s %8s\n", "",
+               "requests", "context", "width", "k", "type", "ratio", "p5-p95", "median ms",
+               "p95 ms", "p99 ms", "device ms", "GB/s", "read", "launches");
+    for (size_t i = from; i < all->contrast_count; ++i) {
+        const contrastive_result *const r = &all->contrasts[i];
+        const contrastive_size *const s = &r->what.size;
+        const bool of_logits = r->call == CALL_PROPOSE;
+        printf("  %-7s %8u %7u %6u %3u %-8s %6.3f  %5.2f-%-5.2f",
+               contrastive_call_name(r->call), s->requests, of_logits ? 1 : s->context,
+               of_logits ? r->vocab : s->width, s->k, dtype_name(r->what.dtype), r->ratio,
+               r->ratio_p5, r->ratio_p95);
+        print_seconds(r->median_s);
+        print_seconds(r->p95_s);
+        print_seconds(r->p99_s);
+        print_seconds(r->device_s);
+        printf(" %8.2f %8.2f %8u\n", 1e-9 * (double)r->bytes / r->median_s,
+               1e-9 * (double)r->bytes / r->read_median_s, r->launches);
+    }
+    fflush(stdout);
 }
 
 static void print_mixed(const results *all)

@@ -230,6 +230,87 @@ def test_list_names_the_beams(bench):
                           "  zipf        3 x 8    beams of 128256 float16  : diverse, stochastic"]
 
 
+# --- Contrastive search ----------------------------------------------------------------------
+
+
+def check_contrast(case):
+    size = {"float32": 4, "float16": 2, "bfloat16": 2}[case["dtype"]]
+    elements = case["vocab"] if case["call"] == "propose" else case["context"] * case["width"]
+    bytes_read = case["requests"] * elements * size
+    assert case["strategy"] == "contrastive search" and case["who"] == "lmsample"
+    assert case["batch_bytes"] == bytes_read and case["batches"] >= 2
+    assert case["gb_per_s"] == pytest.approx(1e-9 * bytes_read / case["median_s"], rel=1e-4)
+    assert case["read_gb_per_s"] == pytest.approx(1e-9 * bytes_read / case["read_median_s"],
+                                                  rel=1e-4)
+    assert 0 < case["median_s"] <= case["p95_s"] <= case["p99_s"]
+    assert 0 < case["ratio_p5"] <= case["ratio"] <= case["ratio_p95"]
+    assert case["repeats"] == 5
+    assert 1 <= case["launches"] <= (2 if case["call"] == "propose" else 6)
+
+
+def test_selects_of_every_type(measure):
+    sizes = [(1, 7, 5, 3), (3, 40, 64, 5), (2, 129, 100, 64), (5, 32, 33, 1)]
+    words = ",".join("x".join(map(str, size)) for size in sizes)
+    got = measure(f"--contrastive={words}")
+    assert got["format"] == "lmsample-bench 1" and got["cases"] == []
+    found = [(tuple(case[name] for name in ("requests", "context", "width", "k")), case["dtype"])
+             for case in got["contrastive"]]
+    assert found == [(size, dtype) for dtype in ("float32", "float16", "bfloat16")
+                     for size in sizes]
+    for case in got["contrastive"]:
+        assert case["call"] == "select" and case["vocab"] is None
+        # Two steps of the first and of the last request.
+        assert case["checked_rows"] == 2 * min(case["requests"], 2) * case["k"]
+        check_contrast(case)
+
+
+def test_append_and_propose(measure):
+    got = measure("--contrastive=1x8x16x2", "--dtype", "float16", "--extras")
+    found = [(case["call"], case["dtype"]) for case in got["contrastive"]]
+    assert found == [("select", "float16"), ("append", "float32"), ("append", "float16"),
+                     ("propose", "float32")]
+    for case in got["contrastive"]:
+        check_contrast(case)
+    propose = got["contrastive"][-1]
+    assert propose["context"] is None and propose["width"] is None and propose["vocab"] == 128256
+    assert propose["checked_rows"] == 8 * 5
+
+
+def test_contexts_that_become_full_begin_anew(bench, tmp_path):
+    bench("--rotate", 1, "--repeats", 700, "--case-seconds", 60, "--contrastive=1x2000x64x2",
+          "--dtype", "float32", "--json", "out.json")
+    (case,) = json.loads((tmp_path / "out.json").read_text())["contrastive"]
+    assert case["repeats"] == 700 and case["batches"] < 10  # of 64 steps each
+
+
+def test_csv_of_contrastive_search_has_what_json_has(bench, tmp_path):
+    bench(*SMALL, "--contrastive=2x50x70x3", "--json", "a.json", "--csv", "a.csv")
+    cases = json.loads((tmp_path / "a.json").read_text())["contrastive"]
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(cases) == len(lines) == 3
+    for case, line in zip(cases, lines):
+        assert list(case) == list(line)
+        for name, value in case.items():
+            if isinstance(value, str):
+                assert line[name] == value
+            else:
+                assert line[name] == "" if value is None else float(line[name]) == value
+
+
+def test_list_names_the_contexts(bench):
+    lines = bench("--list", "--contrastive").stdout.splitlines()
+    assert lines[0] == "settings: requests x context x width, candidates"
+    assert "    8 x  2048 x  4096, k  5, bfloat16" in lines
+    for context in (128, 16384):
+        assert f"    8 x {context:5} x  1024, k  5, float16" in lines
+    full = bench("--list", "--contrastive", "--full").stdout.splitlines()
+    assert len(full) > len(lines) and (len(full) - 1) % 3 == 0
+    alone = bench("--list", "--contrastive=1x2x3x2,4x5x6x1", "--dtype", "bfloat16").stdout
+    assert alone.splitlines()[1:] == ["    1 x     2 x     3, k  2, bfloat16",
+                                      "    4 x     5 x     6, k  1, bfloat16"]
+
+
 def preload(tmp_path, source):
     """A library that comes before OpenCL's loader."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
@@ -281,6 +362,16 @@ def test_a_wrong_beam_ends_it(bench, tmp_path):
     assert "the oracle has 0, " in line
 
 
+def test_a_wrong_choice_ends_it(bench, tmp_path):
+    # Tokens and rows of 3 requests.
+    done = bench(*SMALL, "--contrastive=3x40x64x4", "--dtype", "float32", status=1,
+                 env=preload(tmp_path, wrong_tokens(6, 5)))
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("bench: contrastive search, 3 x 40 x 64 float32, k 4, position 41: "
+                           "request 2 has chosen row ")
+    assert ", it should be " in line
+
+
 def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
     words = [PROGRAM, "--rows", "1,2,3,5,6,7,9,10", "--vocab", "30000", "--shape", "peaked",
              "--rotate", "1", "--repeats", "2000", "--case-seconds", "3", "--json", "i.json"]
@@ -318,6 +409,16 @@ def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
     (["--rows", "--beam"], ["--beam", "--rows", "4"]),
     (["--strategy", "--beam"], ["--beam", "--strategy", "greedy"]),
     (["--fresh", "--beam"], ["--beam", "--fresh"]),
+    (["--contrastive", '"8x2048"', "8x2048x4096x5"], ["--contrastive=8x2048"]),
+    (["--contrastive", '"0"', "from 1"], ["--contrastive=0x4x4x4"]),
+    (["--contrastive", '"16385"', "16384"], ["--contrastive=1x8x4x4,1x8x16385x4"]),
+    (["--contrastive", '"65"', "64"], ["--contrastive=1x80x4x65"]),
+    (["--contrastive", "more candidates than positions"], ["--contrastive=1x4x4x5"]),
+    (["--contrastive", "four parts"], ["--contrastive=1x4x4x4x4"]),
+    (["--contrastive", "list is empty"], ["--contrastive="]),
+    (["--beam", "--contrastive"], ["--beam", "--contrastive"]),
+    (["--vocab", "--contrastive"], ["--contrastive", "--vocab", "100"]),
+    (["--mode", "--beam"], ["--contrastive", "--mode", "search"]),
     (['"p"'], ["p"]),
 ])
 def test_a_wrong_option_is_one_line(bench, parts, words):
