@@ -39,6 +39,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
         for (uint c = 0; c < turn.k; c += each) {
             const uint count = min(each, turn.k - c);
             d.v = candidates + (ulong)(turn.first_state + c) * padded;
+            d.ahead = c == 0 ? LMS_TILE_POSITIONS * padded : 0;
             lms_dots_block(&d, count);
             lms_best_add(&d, inverses, c, count, &shared);
         }

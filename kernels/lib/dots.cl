@@ -15,6 +15,7 @@ typedef struct lms_dots {
     __global const lms_logit *x[LMS_TILE_POSITIONS];
     __global const float *v; /* the block's candidates, interleaved */
     uint padded;
+    uint ahead; /* so far behind is the next tile; 0: it has been asked for */
     lms_own sums[LMS_TILE_POSITIONS * LMS_BLOCK_MOST]; /* [position][candidate] */
 } lms_dots;
 
@@ -53,7 +54,10 @@ static LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
         lms_own_run x[LMS_TILE_POSITIONS];
         __global const float *const v = d->v + (ulong)e * count + own;
 #pragma unroll
-        for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) x[i] = LMS_OWN_RUN(d->x[i], e + own);
+        for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
+            if (d->ahead > 0) LMS_PREFETCH(d->x[i] + d->ahead + e + own);
+            x[i] = LMS_OWN_RUN(d->x[i], e + own);
+        }
 #pragma unroll
         for (uint c = 0; c < count; ++c) {
             const lms_own_run y = LMS_OWN_FLOATS(v, c * LMS_BLOCK);
