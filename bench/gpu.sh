@@ -351,6 +351,16 @@ run_bench() {
     result "bench, $2 rows" "$(ended $status "bench_$1.json")"
 }
 
+# run_search NAME SECONDS OPTION ...
+run_search() {
+    local status=0 name=$1 seconds=$2
+    shift 2
+    within "$seconds" "$work/build/bench/bench" --device "$device" "$@" --case-seconds 1 \
+        --json "$out/$name.json" >>"$out/bench.log" 2>&1 || status=$?
+    ((status == 0)) || bad=1
+    result "bench, $name" "$(ended $status "$name.json")"
+}
+
 # run_peers NAME ROWS SECONDS
 run_peers() {
     local status=0
@@ -375,10 +385,12 @@ measure() {
     warm_flashinfer
     run_tests 200
     compare_bits 40
-    run_bench batch "$rows" 110 peaked,model,flat,zipf
+    run_bench batch "$rows" 100 peaked,model,flat,zipf
     run_bench row 1 40 all
+    run_search contrastive 40 --dtype float32,float16 \
+        --contrastive=8x2048x4096x5,8x2048x4096x64,8x16384x1024x5
     wait "$warming" || true
-    run_peers batch "$rows" 100
+    run_peers batch "$rows" 80
     run_peers row 1 50
     result "in all" "$SECONDS s"
     return $bad
