@@ -126,8 +126,9 @@ typedef struct lms_contrastive_batch {
 /* clang-format on */
 
 /* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
- * up to 64 elements) and 8 more, 4 * width bytes for each of max_rows, and a workspace for
- * rows. */
+ * up to 64 elements) and 8 more, about 4 * width + max_length / 8 bytes for each of max_rows,
+ * max_length for each of max_requests, and a workspace for rows of logits; on the host, about
+ * max_length bytes for each of max_requests and of max_in_flight. */
 LMS_API lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
                                           lms_contrastive **out);
 
