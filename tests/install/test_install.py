@@ -18,7 +18,7 @@ CMAKE, CC, CXX, NM, STRIP, READELF, PKG_CONFIG, LIBDIR = (
     for name in ("CMAKE", "CC", "CXX", "NM", "STRIP", "READELF", "PKG_CONFIG", "LIBDIR"))
 SCRATCH = BUILD / "install-test"
 TOKENS = (ROOT / "tests/api/minimal.txt").read_text()
-HEADER = (ROOT / "include/lmsample.h").read_text()
+HEADER = "\n".join(path.read_text() for path in sorted((ROOT / "include").iterdir()))
 VERSION = ".".join(re.findall(r"#define LMS_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", HEADER))
 
 
@@ -145,7 +145,7 @@ def test_versions_agree(prefix, libdir, tmp_path):
 
 
 def test_symbols(libdir):
-    """The shared library shows what the header declares; the archive takes no other names."""
+    """The shared library shows what the headers declare; the archive takes no other names."""
     shared = libdir / "liblmsample.so"
     declared = set(re.findall(r"LMS_API [^;(]*?\b(lms_\w+)\(", HEADER))
     assert len(declared) >= 10

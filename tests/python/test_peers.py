@@ -181,7 +181,7 @@ def test_batches_differ_and_are_bounded():
     cache = max(common.llc_bytes(), 64 << 20)
     if common.memory_bytes() > 16 * cache:
         assert peers.batch_count(1, 1024, 1 << 20) * 4096 >= 4 * cache
-    with pytest.raises(peers.Failure, match="--rows 512 x --vocab 128256: .* more than --rotate 1"):
+    with pytest.raises(peers.Failure, match="512 rows of 128256 have .* more than --rotate 1"):
         peers.batch_count(512, 128256, 1)
 
 
