@@ -97,7 +97,7 @@ static void cut(const search *s, const float *x, double *logprobs)
     for (uint32_t i = 0; i < vocab; i++) {
         int32_t before = 0;
         for (uint32_t j = 0; j < vocab; j++) {
-            before += !is_suppressed(s, j) && (x[j] > x[i] || (x[j] == x[i] && j < i));
+            before += !is_suppressed(s, j) && (x[j] > x[i] || (j < i && x[j] == x[i]));
         }
         if (is_suppressed(s, i) || (k > 0 && before >= k)) {
             logprobs[i] = -INFINITY;
@@ -221,7 +221,7 @@ static void step(search *s, group *g)
     sort(s, list, all, any_rank ? all : most);
     for (uint32_t i = 0; i < all; i++) {
         const bool near_top = any_rank && of_beam[list[i].parent]++ < most;
-        finished[i] = is_final(s, &list[i]) && i < s->per_group;
+        finished[i] = i < s->per_group && is_final(s, &list[i]);
         finished[i] = finished[i] || (near_top && is_end(s, list[i].token));
         if (!is_final(s, &list[i]) && i < most && live_count < s->per_group) {
             live[live_count++] = extend(&g->live[list[i].parent], &list[i]);

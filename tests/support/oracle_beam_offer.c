@@ -220,7 +220,7 @@ uint32_t oracle_offers_draw(const oracle_offers *offers, const oracle_draw_place
     if (offers->count == 0) {
         return 0;
     }
-    urn u = {offers, place, malloc(vocab * sizeof *u.left),
+    urn u = {offers, place, calloc(vocab, sizeof *u.left),
              calloc(offers->row->tile_count, sizeof *u.sums)};
     if (!u.left || !u.sums) {
         abort();
