@@ -101,6 +101,7 @@ void lms_beam_destroy(lms_beam *b)
     for (size_t i = 0; i < BUFFERS; ++i) {
         if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
     }
+    free(b->open.states);
     free(b->slots);
     free(b);
 }
@@ -171,6 +172,7 @@ fail:
 static lms_status make_stages(lms_beam *b)
 {
     lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_slots_make(&b->open, b->desc.max_requests));
     b->slots = calloc(b->desc.max_requests, sizeof *b->slots);
     b->stages = calloc(b->desc.max_in_flight, sizeof *b->stages);
     LMSI_FAIL_IF(b->slots == NULL || b->stages == NULL, LMS_E_MEMORY,
@@ -282,16 +284,6 @@ fail:
     return status;
 }
 
-/* Teams of one that do whole rows, one after the other, have a few places in the workspace for
- * each core; all others one for each row. */
-static uint32_t row_slots_of(const lms_beam *b)
-{
-    const uint64_t runs = 8 * (uint64_t)b->ctx->device.units;
-    const uint64_t apart = b->shape.fuse_from > 0 ? b->shape.fuse_from - 1 : 0;
-    const uint64_t most = runs > apart ? runs : apart;
-    return b->shape.team == 1 && most < b->desc.max_rows ? (uint32_t)most : b->desc.max_rows;
-}
-
 lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out)
 {
     lms_status status = LMS_OK;
@@ -313,7 +305,7 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
     b->max_choices = choices_of(desc);
     LMSI_TRY(make_fitting_kernels(b));
-    b->row_slots = row_slots_of(b);
+    b->row_slots = lmsi_shape_places(&b->shape, ctx->device.units, b->desc.max_rows);
     LMSI_TRY(make_workspace(b));
     LMSI_TRY(dry_run(b));
     *out = b;

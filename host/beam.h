@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "shape.h"
+#include "slots.h"
 
 #include "../kernels/lib/beam.h"
 
@@ -17,12 +18,10 @@ typedef struct lmsi_beam_stage {
 
 /* What the host knows of a slot. */
 typedef struct lmsi_beam_slot {
-    int is_open;
     uint32_t width;
     uint32_t results;
     uint32_t longest; /* tokens that a sequence of it can have so far */
     uint32_t max_length;
-    uint64_t seen; /* the last check that came across it */
 } lmsi_beam_slot;
 
 struct lms_beam {
@@ -59,8 +58,8 @@ struct lms_beam {
     cl_mem merged;
     cl_mem entrants;
     size_t workspace;
-    lmsi_beam_slot *slots;
-    uint64_t checks;
+    lmsi_slots open;
+    lmsi_beam_slot *slots;   /* [desc.max_requests] */
     lmsi_beam_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
     cl_event last; /* of the latest call */

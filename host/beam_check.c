@@ -6,7 +6,6 @@
 #include "status.h"
 
 #include <math.h>
-#include <stdio.h>
 
 /* --- Opening ---------------------------------------------------------------------------- */
 
@@ -86,25 +85,13 @@ fail:
     return status;
 }
 
-static lms_status slot_check(const lms_beam *b, const char *what, uint32_t slot, int is_open)
-{
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(slot >= b->desc.max_requests, LMS_E_SLOT,
-                 "%s: %u is not below max_requests (%u)", what, (unsigned)slot,
-                 (unsigned)b->desc.max_requests);
-    LMSI_FAIL_IF(b->slots[slot].is_open != is_open, LMS_E_SLOT, "%s: %u is %s", what,
-                 (unsigned)slot, is_open ? "not open" : "open already");
-fail:
-    return status;
-}
-
 lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint32_t slot,
                                 const lms_beam_params *p, const int32_t *ends, cl_uint num_wait,
                                 const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));
-    LMSI_TRY(slot_check(b, "slot", slot, 0));
+    LMSI_TRY(lmsi_slot_check(&b->open, "slot", slot, 0));
     LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "params: is NULL");
     LMSI_TRY(filters_check(p));
     LMSI_TRY(width_check(b, p));
@@ -119,30 +106,8 @@ lms_status lms_beam_close(lms_beam *b, uint32_t slot)
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(b == NULL, LMS_E_ARGUMENT, "beam: is NULL");
-    LMSI_TRY(slot_check(b, "slot", slot, 1));
-    b->slots[slot].is_open = 0;
-fail:
-    return status;
-}
-
-/* --- Slots of a call -------------------------------------------------------------------- */
-
-static lms_status slots_check(lms_beam *b, const uint32_t *slots, uint32_t requests)
-{
-    lms_status status = LMS_OK;
-    char what[32];
-    LMSI_FAIL_IF(requests > b->desc.max_requests, LMS_E_ARGUMENT,
-                 "requests: %u is above max_requests (%u)", (unsigned)requests,
-                 (unsigned)b->desc.max_requests);
-    LMSI_FAIL_IF(requests > 0 && slots == NULL, LMS_E_ARGUMENT, "slots: is NULL");
-    const uint64_t check = ++b->checks;
-    for (uint32_t r = 0; r < requests; ++r) {
-        snprintf(what, sizeof what, "slots[%u]", (unsigned)r);
-        LMSI_TRY(slot_check(b, what, slots[r], 1));
-        LMSI_FAIL_IF(b->slots[slots[r]].seen == check, LMS_E_SLOT, "%s: %u is there twice",
-                     what, (unsigned)slots[r]);
-        b->slots[slots[r]].seen = check;
-    }
+    LMSI_TRY(lmsi_slot_check(&b->open, "slot", slot, 1));
+    b->open.states[slot].is_open = 0;
 fail:
     return status;
 }
@@ -219,7 +184,7 @@ lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));
     LMSI_FAIL_IF(batch == NULL, LMS_E_ARGUMENT, "batch: is NULL");
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
-    LMSI_TRY(slots_check(b, batch->slots, batch->requests));
+    LMSI_TRY(lmsi_slots_check(&b->open, batch->slots, batch->requests));
     if (batch->requests == 0) return LMS_OK;
     LMSI_TRY(rows_check(b, batch));
     LMSI_TRY(batch_views_check(b, batch));
@@ -275,7 +240,7 @@ lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));
     LMSI_FAIL_IF(o == NULL, LMS_E_ARGUMENT, "output: is NULL");
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
-    LMSI_TRY(slots_check(b, o->slots, o->requests));
+    LMSI_TRY(lmsi_slots_check(&b->open, o->slots, o->requests));
     if (o->requests == 0) return LMS_OK;
     LMSI_TRY(results_check(b, o));
     LMSI_TRY(output_views_check(b, o));

@@ -47,8 +47,8 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
     }
     LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
     lmsi_chain_end(&b->last, &chain);
-    b->slots[slot] = (lmsi_beam_slot){1, params->width,      params->results,
-                                      0, params->max_length, b->slots[slot].seen};
+    b->slots[slot] = (lmsi_beam_slot){params->width, params->results, 0, params->max_length};
+    b->open.states[slot].is_open = 1;
     return LMS_OK;
 
 fail:
@@ -99,11 +99,6 @@ static uint32_t count_beams(const lms_beam *b, const lms_beam_batch *batch)
     return beams;
 }
 
-static int is_fused(const lms_beam *b, uint32_t beams)
-{
-    return b->shape.team == 1 && beams >= b->shape.fuse_from;
-}
-
 static void set_logits(const lms_beam *b, lmsi_arguments *a, const lms_beam_batch *batch)
 {
     lmsi_set_view(a, batch->logits, NULL);
@@ -147,7 +142,7 @@ static cl_int set_rows(const lms_beam *b, const lms_beam_batch *batch, uint32_t 
     lmsi_set_mem(&a, b->tile_keys, NULL);
     lmsi_set_mem(&a, b->seen, NULL);
     lmsi_set_uint(&a, b->chunks);
-    lmsi_set_uint(&a, is_fused(b, beams) ? 1 : 0);
+    lmsi_set_uint(&a, lmsi_shape_fuses(&b->shape, beams) ? 1 : 0);
     lmsi_set_mem(&a, b->list, NULL);
     lmsi_set_mem(&a, b->sums, NULL);
     lmsi_set_mem(&a, b->candidates, NULL);
@@ -189,13 +184,13 @@ static lms_status launch_step(const lms_beam *b, cl_command_queue queue, uint32_
                               uint32_t beams, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    const size_t team = b->shape.team, runs = 8 * (size_t)b->ctx->device.units;
-    const size_t teams = is_fused(b, beams) && runs < beams ? runs : beams;
+    const size_t team = b->shape.team;
+    const size_t teams = lmsi_shape_teams(&b->shape, b->ctx->device.units, beams);
     const size_t local[2] = {team, 1};
     const size_t tiles[2] = {b->chunks * team, beams};
     const size_t rows[1] = {teams * team};
     const size_t all[1] = {requests * team};
-    if (!is_fused(b, beams)) {
+    if (!lmsi_shape_fuses(&b->shape, beams)) {
         LMSI_TRY(lmsi_launch(queue, b->tile_kernel, 2, tiles, local, chain));
     }
     LMSI_TRY(lmsi_launch(queue, b->rows_kernel, 1, rows, local, chain));

@@ -128,6 +128,7 @@ void lms_contrastive_destroy(lms_contrastive *c)
     release_pages(c);
     if (c->slots != NULL) free(c->slots[0].pages);
     free(c->slots);
+    free(c->open.states);
     free(c->growths);
     free(c);
 }
@@ -260,6 +261,7 @@ static lms_status make_slots(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
     const size_t requests = c->desc.max_requests;
+    LMSI_TRY(lmsi_slots_make(&c->open, c->desc.max_requests));
     c->slots = calloc(requests, sizeof *c->slots);
     c->growths = calloc(requests, sizeof *c->growths);
     LMSI_FAIL_IF(c->slots == NULL || c->growths == NULL, LMS_E_MEMORY,
@@ -421,17 +423,6 @@ fail:
     return status;
 }
 
-/* Teams of one that do whole rows, one after the other, have a few places in the workspace for
- * each core; all others one for each row. */
-static uint32_t row_slots_of(const lms_contrastive *c)
-{
-    const uint64_t runs = 8 * (uint64_t)c->ctx->device.units;
-    const uint64_t apart = c->shape.fuse_from > 0 ? c->shape.fuse_from - 1 : 0;
-    const uint64_t most = runs > apart ? runs : apart;
-    return c->shape.team == 1 && most < c->desc.max_requests ? (uint32_t)most
-                                                             : c->desc.max_requests;
-}
-
 static lms_status make(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
@@ -447,7 +438,7 @@ static lms_status make(lms_contrastive *c)
     LMSI_TRY(count_pages(c));
     LMSI_TRY(make_fitting_kernels(c, LMSI_PROPOSE, &c->shape));
     LMSI_TRY(make_fitting_kernels(c, LMSI_CONTEXT, &c->context_shape));
-    c->row_slots = row_slots_of(c);
+    c->row_slots = lmsi_shape_places(&c->shape, c->ctx->device.units, d->max_requests);
     LMSI_TRY(make_workspace(c));
     LMSI_TRY(dry_run(c));
 fail:

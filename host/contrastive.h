@@ -10,6 +10,7 @@
 #include "enqueue.h"
 #include "pages.h"
 #include "shape.h"
+#include "slots.h"
 
 #include "../kernels/lib/contrastive.h"
 
@@ -25,11 +26,9 @@ typedef struct lmsi_contrastive_stage {
 /* A context. Its pages are shared with others up to, but never including, one that is not
  * full. */
 typedef struct lmsi_contrastive_slot {
-    int is_open;
     lms_contrastive_params params;
     uint32_t length;
     uint32_t *pages; /* [pages_each], those in use first */
-    uint64_t seen;   /* the last check that came across it */
 } lmsi_contrastive_slot;
 
 /* New positions of a context in a call: [from, length). */
@@ -90,16 +89,14 @@ struct lms_contrastive {
         *firsts; /* [buffer_count + 1]: the first piece, or run, of each buffer in a call */
     lmsi_growth *growths; /* [max_requests]: of a call */
     lmsi_pages pages;
-    lmsi_contrastive_slot *slots;
-    uint64_t checks;
+    lmsi_slots open;
+    lmsi_contrastive_slot *slots;   /* [desc.max_requests] */
     lmsi_contrastive_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
     cl_event last; /* of the latest call */
 };
 
 /* Everything that can be wrong with a call, before anything is enqueued. */
-lms_status lmsi_contrastive_slot_check(const lms_contrastive *c, const char *what,
-                                       uint32_t slot, int is_open);
 lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                                          const lms_contrastive_params *p);
 lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue queue,

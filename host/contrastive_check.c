@@ -5,21 +5,6 @@
 #include "filters.h"
 #include "status.h"
 
-#include <stdio.h>
-
-lms_status lmsi_contrastive_slot_check(const lms_contrastive *c, const char *what,
-                                       uint32_t slot, int is_open)
-{
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(slot >= c->desc.max_requests, LMS_E_SLOT,
-                 "%s: %u is not below max_requests (%u)", what, (unsigned)slot,
-                 (unsigned)c->desc.max_requests);
-    LMSI_FAIL_IF(c->slots[slot].is_open != is_open, LMS_E_SLOT, "%s: %u is %s", what,
-                 (unsigned)slot, is_open ? "not open" : "open already");
-fail:
-    return status;
-}
-
 lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                                          const lms_contrastive_params *p)
 {
@@ -36,26 +21,6 @@ lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
     for (size_t i = 0; i < sizeof p->reserved / sizeof p->reserved[0]; ++i) {
         LMSI_FAIL_IF(p->reserved[i] != 0, LMS_E_CONTRASTIVE_PARAMS,
                      "params.reserved: is not 0");
-    }
-fail:
-    return status;
-}
-
-static lms_status slots_check(lms_contrastive *c, const uint32_t *slots, uint32_t requests)
-{
-    lms_status status = LMS_OK;
-    char what[32];
-    LMSI_FAIL_IF(requests > c->desc.max_requests, LMS_E_ARGUMENT,
-                 "requests: %u is above max_requests (%u)", (unsigned)requests,
-                 (unsigned)c->desc.max_requests);
-    LMSI_FAIL_IF(requests > 0 && slots == NULL, LMS_E_ARGUMENT, "slots: is NULL");
-    const uint64_t check = ++c->checks;
-    for (uint32_t r = 0; r < requests; ++r) {
-        snprintf(what, sizeof what, "slots[%u]", (unsigned)r);
-        LMSI_TRY(lmsi_contrastive_slot_check(c, what, slots[r], 1));
-        LMSI_FAIL_IF(c->slots[slots[r]].seen == check, LMS_E_SLOT, "%s: %u is there twice",
-                     what, (unsigned)slots[r]);
-        c->slots[slots[r]].seen = check;
     }
 fail:
     return status;
@@ -110,7 +75,7 @@ lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue qu
     LMSI_TRY(lmsi_queue_check(c->ctx, queue));
     LMSI_FAIL_IF(s == NULL, LMS_E_ARGUMENT, "states: is NULL");
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
-    LMSI_TRY(slots_check(c, s->slots, s->requests));
+    LMSI_TRY(lmsi_slots_check(&c->open, s->slots, s->requests));
     if (s->requests == 0) return LMS_OK;
     const uint64_t needed = states_rows(s), rows = s->hidden_rows ? s->hidden_rows : needed;
     const uint64_t width = c->desc.width, stride = s->row_stride ? s->row_stride : width;
@@ -196,7 +161,7 @@ lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue 
     LMSI_TRY(lmsi_queue_check(c->ctx, queue));
     LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "proposal: is NULL");
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
-    LMSI_TRY(slots_check(c, p->slots, p->requests));
+    LMSI_TRY(lmsi_slots_check(&c->open, p->slots, p->requests));
     if (p->requests == 0) return LMS_OK;
     const uint64_t requests = p->requests, v = c->desc.vocab;
     const uint64_t stride = p->row_stride ? p->row_stride : v;
@@ -228,7 +193,7 @@ lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue que
     LMSI_TRY(lmsi_queue_check(c->ctx, queue));
     LMSI_FAIL_IF(b == NULL, LMS_E_ARGUMENT, "batch: is NULL");
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
-    LMSI_TRY(slots_check(c, b->slots, b->requests));
+    LMSI_TRY(lmsi_slots_check(&c->open, b->slots, b->requests));
     if (b->requests == 0) return LMS_OK;
     const uint64_t requests = b->requests, width = c->desc.width;
     const uint64_t stride = b->row_stride ? b->row_stride : width;

@@ -47,25 +47,41 @@ static uint32_t count_all(const lms_contrastive *c) { return c->firsts[c->buffer
 
 /* --- Appending -------------------------------------------------------------------------- */
 
-static void count_runs(lms_contrastive *c, lmsi_growth g)
+/* Neighbouring positions of a context that are in one page. */
+typedef struct lmsi_span {
+    uint32_t page;
+    uint32_t first;
+    uint32_t count;
+} lmsi_span;
+
+/* Those from `at` on. */
+static lmsi_span span_at(const lmsi_contrastive_slot *s, uint32_t at)
 {
-    const lmsi_contrastive_slot *const s = &c->slots[g.slot];
-    for (uint32_t at = g.from; at < s->length; at += LMS_CONTEXT_PAGE - at % LMS_CONTEXT_PAGE) {
-        count_one(c, s->pages[at / LMS_CONTEXT_PAGE]);
+    const uint32_t first = at % LMS_CONTEXT_PAGE, room = LMS_CONTEXT_PAGE - first;
+    const uint32_t left = s->length - at;
+    const lmsi_span span = {s->pages[at / LMS_CONTEXT_PAGE], first, left < room ? left : room};
+    return span;
+}
+
+static void count_spans(lms_contrastive *c, uint32_t slot, uint32_t from)
+{
+    const lmsi_contrastive_slot *const s = &c->slots[slot];
+    lmsi_span span;
+    for (uint32_t at = from; at < s->length; at += span.count) {
+        span = span_at(s, at);
+        count_one(c, span.page);
     }
 }
 
 static void place_runs(lms_contrastive *c, lmsi_growth g, lms_context_run *runs)
 {
     const lmsi_contrastive_slot *const s = &c->slots[g.slot];
-    uint32_t count = 0;
-    for (uint32_t at = g.from; at < s->length; at += count) {
-        const uint32_t page = s->pages[at / LMS_CONTEXT_PAGE], first = at % LMS_CONTEXT_PAGE;
-        count = LMS_CONTEXT_PAGE - first;
-        if (count > s->length - at) count = s->length - at;
-        runs[place_one(c, page)] =
-            (lms_context_run){g.source + (at - g.from), lmsi_page_in_buffer(c, page), first,
-                              count, c->pages.serials[page]};
+    lmsi_span span;
+    for (uint32_t at = g.from; at < s->length; at += span.count) {
+        span = span_at(s, at);
+        runs[place_one(c, span.page)] =
+            (lms_context_run){g.source + (at - g.from), lmsi_page_in_buffer(c, span.page),
+                              span.first, span.count, c->pages.serials[span.page]};
     }
 }
 
@@ -73,7 +89,9 @@ static void place_runs(lms_contrastive *c, lmsi_growth g, lms_context_run *runs)
 static void list_runs(lms_contrastive *c, uint32_t requests, lms_context_run *runs)
 {
     count_none(c);
-    for (uint32_t r = 0; r < requests; ++r) count_runs(c, c->growths[r]);
+    for (uint32_t r = 0; r < requests; ++r) {
+        count_spans(c, c->growths[r].slot, c->growths[r].from);
+    }
     places_begin(c);
     for (uint32_t r = 0; r < requests; ++r) place_runs(c, c->growths[r], runs);
     places_end(c);
@@ -174,8 +192,8 @@ static lms_status fork_check(const lms_contrastive *c, cl_command_queue queue, u
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(c->ctx, queue));
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "from", from, 1));
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "to", to, 0));
+    LMSI_TRY(lmsi_slot_check(&c->open, "from", from, 1));
+    LMSI_TRY(lmsi_slot_check(&c->open, "to", to, 0));
     if (params != NULL) LMSI_TRY(lmsi_contrastive_params_check(c, params));
     LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
     LMSI_FAIL_IF(c->slots[from].length % LMS_CONTEXT_PAGE != 0 && c->pages.free_count == 0,
@@ -235,7 +253,7 @@ lms_status lms_contrastive_fork(lms_contrastive *c, cl_command_queue queue, uint
         lmsi_chain_deliver(&c->last, queue, &chain, event);
     }
     target->params = params != NULL ? *params : source->params;
-    target->is_open = 1;
+    c->open.states[to].is_open = 1;
     return LMS_OK;
 
 fail:
@@ -248,21 +266,11 @@ fail:
 /* --- Select ----------------------------------------------------------------------------- */
 
 /* The first position that takes part for a context. */
-static uint32_t range_begin(const lmsi_contrastive_slot *s, uint32_t length)
+static uint32_t range_begin(const lmsi_contrastive_slot *s)
 {
     const uint32_t window = s->params.context_window;
-    const uint32_t latest = window > 0 && window < length ? length - window : 0;
-    const uint32_t begin = s->params.context_begin > latest ? s->params.context_begin : latest;
-    return begin < length ? begin : length;
-}
-
-static void count_pieces(lms_contrastive *c, uint32_t slot)
-{
-    const lmsi_contrastive_slot *const s = &c->slots[slot];
-    const uint32_t begin = range_begin(s, s->length);
-    for (uint32_t at = begin; at < s->length; at += LMS_CONTEXT_PAGE - at % LMS_CONTEXT_PAGE) {
-        count_one(c, s->pages[at / LMS_CONTEXT_PAGE]);
-    }
+    const uint32_t latest = window > 0 && window < s->length ? s->length - window : 0;
+    return s->params.context_begin > latest ? s->params.context_begin : latest;
 }
 
 /* Returns how many the turn has. */
@@ -270,13 +278,13 @@ static uint32_t place_pieces(lms_contrastive *c, uint32_t slot, uint32_t turn,
                              lms_context_piece *pieces)
 {
     const lmsi_contrastive_slot *const s = &c->slots[slot];
-    uint32_t piece = 0, count = 0;
-    for (uint32_t at = range_begin(s, s->length); at < s->length; at += count) {
-        const uint32_t page = s->pages[at / LMS_CONTEXT_PAGE], first = at % LMS_CONTEXT_PAGE;
-        count = LMS_CONTEXT_PAGE - first;
-        if (count > s->length - at) count = s->length - at;
-        pieces[place_one(c, page)] = (lms_context_piece){
-            turn, piece++, lmsi_page_in_buffer(c, page), first, count, c->pages.serials[page]};
+    uint32_t piece = 0;
+    lmsi_span span;
+    for (uint32_t at = range_begin(s); at < s->length; at += span.count) {
+        span = span_at(s, at);
+        pieces[place_one(c, span.page)] =
+            (lms_context_piece){turn,       piece++,    lmsi_page_in_buffer(c, span.page),
+                                span.first, span.count, c->pages.serials[span.page]};
     }
     return piece;
 }
@@ -287,7 +295,9 @@ static uint32_t list_turns(lms_contrastive *c, const lms_contrastive_batch *b,
 {
     uint32_t state = 0, piece = 0, largest = 0;
     count_none(c);
-    for (uint32_t r = 0; r < b->requests; ++r) count_pieces(c, b->slots[r]);
+    for (uint32_t r = 0; r < b->requests; ++r) {
+        count_spans(c, b->slots[r], range_begin(&c->slots[b->slots[r]]));
+    }
     places_begin(c);
     for (uint32_t r = 0; r < b->requests; ++r) {
         const lms_contrastive_params *const own = &c->slots[b->slots[r]].params;

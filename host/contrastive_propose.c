@@ -37,11 +37,6 @@ static void list_entries(const lms_contrastive *c, const lms_contrastive_proposa
     }
 }
 
-static int is_fused(const lms_contrastive *c, uint32_t rows)
-{
-    return c->shape.team == 1 && rows >= c->shape.fuse_from;
-}
-
 static void set_logits(const lms_contrastive *c, lmsi_arguments *a,
                        const lms_contrastive_proposal *p)
 {
@@ -81,7 +76,7 @@ static cl_int set_rows(const lms_contrastive *c, const lms_contrastive_proposal 
     lmsi_set_mem(&a, c->tile_keys, NULL);
     lmsi_set_mem(&a, c->flags, NULL);
     lmsi_set_uint(&a, c->chunks);
-    lmsi_set_uint(&a, is_fused(c, p->requests) ? 1 : 0);
+    lmsi_set_uint(&a, lmsi_shape_fuses(&c->shape, p->requests) ? 1 : 0);
     lmsi_set_mem(&a, c->list, NULL);
     lmsi_set_mem(&a, c->sums, NULL);
     lmsi_set_mem(&a, c->picks, NULL);
@@ -96,12 +91,12 @@ static lms_status launch(const lms_contrastive *c, cl_command_queue queue, uint3
                          lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    const size_t team = c->shape.team, runs = 8 * (size_t)c->ctx->device.units;
-    const size_t teams = is_fused(c, requests) && runs < requests ? runs : requests;
+    const size_t team = c->shape.team;
+    const size_t teams = lmsi_shape_teams(&c->shape, c->ctx->device.units, requests);
     const size_t local[2] = {team, 1};
     const size_t tiles[2] = {c->chunks * team, requests};
     const size_t rows[1] = {teams * team};
-    if (!is_fused(c, requests)) {
+    if (!lmsi_shape_fuses(&c->shape, requests)) {
         LMSI_TRY(lmsi_launch(queue, c->tile_kernel, 2, tiles, local, chain));
     }
     LMSI_TRY(lmsi_launch(queue, c->rows_kernel, 1, rows, local, chain));

@@ -36,9 +36,9 @@ lms_status lms_contrastive_open(lms_contrastive *c, uint32_t slot,
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 0));
+    LMSI_TRY(lmsi_slot_check(&c->open, "slot", slot, 0));
     LMSI_TRY(lmsi_contrastive_params_check(c, params));
-    c->slots[slot].is_open = 1;
+    c->open.states[slot].is_open = 1;
     c->slots[slot].params = *params;
     c->slots[slot].length = 0;
 fail:
@@ -50,7 +50,7 @@ lms_status lms_contrastive_update(lms_contrastive *c, uint32_t slot,
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
+    LMSI_TRY(lmsi_slot_check(&c->open, "slot", slot, 1));
     LMSI_TRY(lmsi_contrastive_params_check(c, params));
     c->slots[slot].params = *params;
 fail:
@@ -61,9 +61,9 @@ lms_status lms_contrastive_close(lms_contrastive *c, uint32_t slot)
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
+    LMSI_TRY(lmsi_slot_check(&c->open, "slot", slot, 1));
     lmsi_context_trim(c, slot, 0);
-    c->slots[slot].is_open = 0;
+    c->open.states[slot].is_open = 0;
 fail:
     return status;
 }
@@ -73,7 +73,7 @@ lms_status lms_contrastive_length(const lms_contrastive *c, uint32_t slot, uint3
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(c == NULL, LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_FAIL_IF(length == NULL, LMS_E_ARGUMENT, "length: is NULL");
-    LMSI_TRY(lmsi_contrastive_slot_check(c, "slot", slot, 1));
+    LMSI_TRY(lmsi_slot_check(&c->open, "slot", slot, 1));
     *length = c->slots[slot].length;
 fail:
     return status;

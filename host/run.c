@@ -37,12 +37,6 @@ static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
     return a.code;
 }
 
-/* With enough rows for every core, a row's tiles and the rest of it are one launch. */
-static int is_fused(const lms_sampler *s, const lms_batch *b)
-{
-    return s->shape.team == 1 && b->rows >= s->shape.fuse_from;
-}
-
 static cl_uint wanted_outputs(const lms_batch *b)
 {
     return (b->logprob_raw.buffer != NULL ? LMS_OUT_LOGPROB_RAW : 0) |
@@ -51,13 +45,12 @@ static cl_uint wanted_outputs(const lms_batch *b)
            (b->probs.buffer != NULL ? LMS_OUT_PROBS : 0);
 }
 
-/* How many teams sample the batch. Work-items that do whole rows share them out in runs: each
- * keeps its workspace in its core's cache. What is reported on needs a team, and so a place in
- * the workspace, for each row. */
+/* How many teams sample the batch. What is reported on needs a team, and so a place in the
+ * workspace, for each row. */
 static size_t teams_of(const lms_sampler *s, const lms_batch *b)
 {
-    const size_t most = 8 * (size_t)s->ctx->device.units;
-    return is_fused(s, b) && wanted_outputs(b) == 0 && most < b->rows ? most : b->rows;
+    return wanted_outputs(b) != 0 ? b->rows
+                                  : lmsi_shape_teams(&s->shape, s->ctx->device.units, b->rows);
 }
 
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
@@ -73,7 +66,7 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     lmsi_set_mem(&a, s->tile_keys, NULL);
     lmsi_set_mem(&a, s->seen, NULL);
     lmsi_set_uint(&a, s->chunks);
-    lmsi_set_uint(&a, is_fused(s, b) ? 1 : 0);
+    lmsi_set_uint(&a, lmsi_shape_fuses(&s->shape, b->rows) ? 1 : 0);
     lmsi_set_mem(&a, s->list, NULL);
     lmsi_set_mem(&a, s->sums, NULL);
     lmsi_set_mem(&a, s->outcomes, NULL);
@@ -131,7 +124,7 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
     const size_t tile_global[2] = {(size_t)s->chunks * s->shape.team, b->rows};
     const size_t row_global[1] = {(size_t)b->rows * s->shape.team};
     const size_t sample_global[1] = {teams_of(s, b) * s->shape.team};
-    if (!is_fused(s, b))
+    if (!lmsi_shape_fuses(&s->shape, b->rows))
         LMSI_TRY(lmsi_launch(queue, s->tile_kernel, 2, tile_global, local, chain));
     LMSI_TRY(lmsi_launch(queue, s->sample_kernel, 1, sample_global, local, chain));
     if (wanted_outputs(b) != 0) {

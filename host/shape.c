@@ -189,3 +189,23 @@ lms_status lmsi_shape_for(const lms_context *ctx, lms_dtype logits, uint32_t voc
 fail:
     return status;
 }
+
+int lmsi_shape_fuses(const lmsi_shape *shape, uint32_t rows)
+{
+    return shape->team == 1 && rows >= shape->fuse_from;
+}
+
+static uint64_t runs_of(cl_uint units) { return 8 * (uint64_t)units; }
+
+uint32_t lmsi_shape_teams(const lmsi_shape *shape, cl_uint units, uint32_t rows)
+{
+    return lmsi_shape_fuses(shape, rows) && runs_of(units) < rows ? (uint32_t)runs_of(units)
+                                                                  : rows;
+}
+
+uint32_t lmsi_shape_places(const lmsi_shape *shape, cl_uint units, uint32_t max_rows)
+{
+    const uint64_t apart = shape->fuse_from > 0 ? shape->fuse_from - 1 : 0;
+    const uint64_t most = runs_of(units) > apart ? runs_of(units) : apart;
+    return shape->team == 1 && most < max_rows ? (uint32_t)most : max_rows;
+}

@@ -35,6 +35,16 @@ typedef struct lmsi_shape {
 lms_status lmsi_shape_for(const lms_context *ctx, lms_dtype logits, uint32_t vocab,
                           uint32_t work_items, lmsi_shape *out, const char **origin);
 
+/* With enough rows for every core, a row's tiles and the rest of it are one launch. */
+int lmsi_shape_fuses(const lmsi_shape *shape, uint32_t rows);
+
+/* How many teams do the rows of a call. Work-items that do whole rows share them out in runs:
+ * each keeps its workspace in its core's cache. All others have a row each. */
+uint32_t lmsi_shape_teams(const lmsi_shape *shape, cl_uint units, uint32_t rows);
+
+/* Places in the workspace, so that each team of any call has one. */
+uint32_t lmsi_shape_places(const lmsi_shape *shape, cl_uint units, uint32_t max_rows);
+
 /* "team=1,lanes=16,chunk=32,fuse_from=8" */
 void lmsi_shape_print(const lmsi_shape *shape, char text[LMSI_SHAPE_BYTES]);
 

@@ -387,7 +387,7 @@ mutant "the first candidate's state is appended" contrastive_choose.cl \
 # Pages
 mutant 'pages are not shared' host/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
 mutant 'all pages in the first buffer' host/contrastive_slots.c 's/return page % c->pages_per_buffer;/return 0;/'
-mutant 'windows of one more' host/contrastive_context.c 's/? length - window : 0/? length - window - 1 : 0/'
+mutant 'windows of one more' host/contrastive_context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
 mutant 'a window and no begin' host/contrastive_context.c 's/s->params.context_begin > latest ? s->params.context_begin : latest/window ? latest : s->params.context_begin/'
 mutant 'states of the first run' host/contrastive_context.c 's/{g.source + (at - g.from), /{g.source, /'
 

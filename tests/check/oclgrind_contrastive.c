@@ -220,8 +220,9 @@ int main(int argc, char **argv)
     s.queue = lms_context_queue(s.context);
     for (size_t i = 0; i < COUNT(types); ++i) {
         for (size_t t = 0; t < COUNT(teams); ++t) {
-            /* A team of one does a row's tiles in a launch of their own, or not. */
-            setenv("LMS_SHAPE", i % 2 == 0 ? "fuse_from=1000000" : "fuse_from=1", 1);
+            /* A team of one does a row's tiles in a launch of their own, or not; and float16 in
+             * vectors of 16, which a device without AVX-512 loads in two halves. */
+            setenv("LMS_SHAPE", i % 2 == 0 ? "fuse_from=1000000" : "fuse_from=1,lanes=16", 1);
             s.hidden = types[i];
             s.vocab = vocabs[i];
             s.width = widths[i];
