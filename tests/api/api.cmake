@@ -8,7 +8,7 @@ target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
 # The library's objects once more, for programs that hook the calls it makes.
 file(GLOB LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
-add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c)
+add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c ${LMS_API_DIR}/faults.c)
 target_include_directories(lms_hooked PRIVATE ${PROJECT_SOURCE_DIR}/include
                            ${PROJECT_SOURCE_DIR}/host)
 # Sanitizers' libraries call the wrapped allocations too, and must find them.

@@ -1,26 +1,8 @@
 /* Every OpenCL call and every allocation of a beam search fails once. Nothing is lost by it:
  * the call that failed is made again, and all goes on as if it had not. */
 #include "beam_rig.h"
+#include "faults.h"
 #include "hooks.h"
-
-#define INJECTED CL_OUT_OF_HOST_MEMORY
-
-static bool is_release(const char *name) { return strncmp(name, "clRelease", 9) == 0; }
-
-static bool is_allocation(const char *name)
-{
-    return strcmp(name, "malloc") == 0 || strcmp(name, "calloc") == 0 ||
-           strcmp(name, "realloc") == 0;
-}
-
-/* A call may go without these: it can wait instead of keeping a reference for later calls, and
- * what is not submitted by it is so by those that wait. */
-static bool is_dispensable(const char *name)
-{
-    return strcmp(name, "clRetainEvent") == 0 || strcmp(name, "clFlush") == 0;
-}
-
-static bool says(const char *part) { return strstr(lms_error_message(), part) != NULL; }
 
 /* --- Creating ---------------------------------------------------------------------------- */
 
@@ -39,20 +21,6 @@ static lms_status make_one(lms_context *ctx, const char *name, unsigned nth)
     lms_beam_destroy(beam);
     lms_context_destroy(fresh);
     return status;
-}
-
-static void count_calls(unsigned *calls)
-{
-    for (unsigned f = 0; hook_name(f) != NULL; ++f) calls[f] = hook_count(hook_name(f));
-}
-
-/* What a creation may return when a call of `name` failed. */
-static bool is_right(const char *name, lms_status status)
-{
-    if (is_release(name) || strcmp(name, "clWaitForEvents") == 0) return status == LMS_OK;
-    if (is_dispensable(name) && status == LMS_OK) return true;
-    if (is_allocation(name)) return status == LMS_E_MEMORY && says("out of memory");
-    return status == INJECTED && says(name);
 }
 
 /* Returns whether something was wrong. */

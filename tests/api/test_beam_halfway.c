@@ -1,8 +1,7 @@
 /* Calls of a beam search that fail when a part of them is enqueued already, and held. */
 #include "beam_rig.h"
+#include "faults.h"
 #include "hooks.h"
-
-#define INJECTED CL_OUT_OF_HOST_MEMORY
 
 /* The parts that a call may end before, and where in a search. */
 typedef struct part {

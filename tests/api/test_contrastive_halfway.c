@@ -1,8 +1,7 @@
 /* Calls of a contrastive search that fail when a part of them is enqueued already, and held. */
 #include "contrastive_api_rig.h"
+#include "faults.h"
 #include "hooks.h"
-
-#define INJECTED CL_OUT_OF_HOST_MEMORY
 
 enum {
     PROPOSE = CONTRASTIVE_FIRST_STEP,

@@ -1,12 +1,11 @@
 /* Every OpenCL call and every allocation of the library fails once, and nothing is lost by
  * it. */
+#include "faults.h"
 #include "hooks.h"
 #include "rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define INJECTED CL_OUT_OF_HOST_MEMORY
 
 /* The scenario opens a context, makes a sampler, and stops where something fails. */
 static lms_status make_all(void)
@@ -26,18 +25,8 @@ static lms_status make_all(void)
     return status;
 }
 
-static bool is_release(const char *name) { return strncmp(name, "clRelease", 9) == 0; }
-
-static bool is_allocation(const char *name)
-{
-    return strcmp(name, "malloc") == 0 || strcmp(name, "calloc") == 0 ||
-           strcmp(name, "realloc") == 0;
-}
-
-static bool says(const char *part) { return strstr(lms_error_message(), part) != NULL; }
-
 /* What make_all() may return when a call of `name` failed. */
-static bool is_right(const char *name, lms_status status)
+static bool is_right_of_all(const char *name, lms_status status)
 {
     if (is_release(name) || strcmp(name, "clWaitForEvents") == 0) return status == LMS_OK;
     if (is_allocation(name)) return status == LMS_E_MEMORY && says("out of memory");
@@ -68,7 +57,7 @@ static void test_every_call_of_create_fails_once(void **state)
             hook_reset();
             hook_fail(name, nth, INJECTED);
             const lms_status status = make_all();
-            if (!hook_failed() || !is_right(name, status) || hook_live() != live) {
+            if (!hook_failed() || !is_right_of_all(name, status) || hook_live() != live) {
                 fail_msg("%s, call %u: status %d (%s), %ld more alive than before", name, nth,
                          (int)status, lms_error_message(), hook_live() - live);
             }
