@@ -6,6 +6,9 @@
 #ifndef LMS_ABI_H
 #define LMS_ABI_H
 
+/* The version of docs/specification.md that results follow, bit for bit. */
+#define LMS_SPECIFICATION 2u
+
 #ifdef __OPENCL_VERSION__
 typedef int lms_i32;
 typedef uint lms_u32;
