@@ -266,7 +266,7 @@ static lms_status dry_run(lms_beam *b)
     batch.parents = output.counts = (lms_view){results, 0};
     batch.done = output.lengths = (lms_view){results, 1};
     batch.tokens = output.tokens = (lms_view){results, 2};
-    /* A slot whose state never comes has one of width 0, which no call has. */
+    /* A slot whose state never comes has the serial 0, which no request has. */
     LMSI_CL(clEnqueueFillBuffer(b->ctx->queue, b->states, &zero, sizeof zero, 0,
                                 b->desc.max_requests * sizeof(lms_beam_state), 0, NULL, NULL));
     LMSI_CL(clFinish(b->ctx->queue));

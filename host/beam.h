@@ -11,13 +11,14 @@
 /* Data on its way to the device. It may be overwritten when `done` has completed. */
 typedef struct lmsi_beam_stage {
     cl_event done;
-    lms_beam_entry *entries; /* beams of a call, then its requests: the same size each */
+    lms_beam_entry *entries; /* beams of a call, then its requests, lms_beam_turn */
     lms_beam_state state;
     int32_t *ends; /* [max_end_tokens] */
 } lmsi_beam_stage;
 
 /* What the host knows of a slot. */
 typedef struct lmsi_beam_slot {
+    uint64_t serial; /* of the request in it */
     uint32_t width;
     uint32_t results;
     uint32_t longest; /* tokens that a sequence of it can have so far */
@@ -59,6 +60,7 @@ struct lms_beam {
     cl_mem entrants;
     size_t workspace;
     lmsi_slots open;
+    uint64_t serial;         /* of the latest request */
     lmsi_beam_slot *slots;   /* [desc.max_requests] */
     lmsi_beam_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;

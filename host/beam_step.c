@@ -34,20 +34,23 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
     lmsi_beam_stage *stage = NULL;
     const size_t size = params->end_tokens * sizeof *stage->ends;
     LMSI_TRY(take_stage(b, &stage));
-    stage->state = (lms_beam_state){*params, 0, beam_status, {0, 0}};
+    stage->state = (lms_beam_state){*params, ++b->serial, 0, beam_status};
     if (size > 0) memcpy(stage->ends, ends, size);
     LMSI_TRY(lmsi_chain_start(&b->last, queue, num_wait, wait_list, &chain));
     use_stage(b);
-    LMSI_TRY(lmsi_write(queue, b->states, slot * sizeof stage->state, sizeof stage->state,
-                        &stage->state, &stage->done, &chain));
     if (size > 0) {
         LMSI_TRY(lmsi_write(queue, b->ends,
                             (size_t)slot * b->desc.max_end_tokens * sizeof *stage->ends, size,
                             stage->ends, &stage->done, &chain));
     }
+    /* The state comes last: with its serial, all of the slot is the new request's. */
+    LMSI_TRY(lmsi_write(queue, b->states, slot * sizeof stage->state, sizeof stage->state,
+                        &stage->state, &stage->done, &chain));
+    /* What fails now leaves a state in a closed slot, of a serial that no request will have. */
     LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
     lmsi_chain_end(&b->last, &chain);
-    b->slots[slot] = (lmsi_beam_slot){params->width, params->results, 0, params->max_length};
+    b->slots[slot] =
+        (lmsi_beam_slot){b->serial, params->width, params->results, 0, params->max_length};
     b->open.states[slot].is_open = 1;
     return LMS_OK;
 
@@ -71,6 +74,16 @@ lms_status lms_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
 
 /* --- A step ----------------------------------------------------------------------------- */
 
+_Static_assert(sizeof(lms_beam_turn) == sizeof(lms_beam_entry), "they share a list");
+
+/* A request's place in a call. */
+static void put_turn(const lms_beam *b, uint32_t slot, uint32_t row, uint32_t entry,
+                     lms_beam_entry *to)
+{
+    const lms_beam_turn turn = {b->slots[slot].serial, slot, row, entry, b->slots[slot].width};
+    memcpy(to, &turn, sizeof turn);
+}
+
 /* Lists the beams of a call and, behind them, its requests. Returns the number of beams. */
 static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
                              lms_beam_entry *entries)
@@ -79,14 +92,14 @@ static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
     for (uint32_t r = 0; r < batch->requests; ++r) {
         const uint32_t slot = batch->slots[r], row = lmsi_beam_first_row(b, batch, r);
         for (uint32_t beam = 0; beam < b->slots[slot].width; ++beam) {
-            entries[beams++] = (lms_beam_entry){slot, beam, row + beam, b->slots[slot].width};
+            entries[beams++] =
+                (lms_beam_entry){b->slots[slot].serial, slot, beam, row + beam, 0};
         }
     }
     uint32_t first = 0;
     for (uint32_t r = 0; r < batch->requests; ++r) {
-        const uint32_t slot = batch->slots[r], row = lmsi_beam_first_row(b, batch, r);
-        const lms_beam_turn turn = {slot, row, first, b->slots[slot].width};
-        memcpy(&entries[beams + r], &turn, sizeof turn);
+        const uint32_t slot = batch->slots[r];
+        put_turn(b, slot, lmsi_beam_first_row(b, batch, r), first, &entries[beams + r]);
         first += b->slots[slot].width;
     }
     return beams;
@@ -285,8 +298,7 @@ lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_
     LMSI_CL_NAMED(set_results(b, o), "clSetKernelArg of lms_beam_results");
     LMSI_TRY(take_stage(b, &stage));
     for (uint32_t r = 0; r < o->requests; ++r) {
-        const lms_beam_turn turn = {o->slots[r], 0, 0, b->slots[o->slots[r]].width};
-        memcpy(&stage->entries[r], &turn, sizeof turn);
+        put_turn(b, o->slots[r], 0, 0, &stage->entries[r]);
     }
     const size_t local[1] = {b->shape.team};
     const size_t global[1] = {o->requests * (size_t)b->shape.team};
@@ -295,8 +307,7 @@ lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_
     LMSI_TRY(lmsi_write(queue, b->entries, 0, o->requests * sizeof *stage->entries,
                         stage->entries, &stage->done, &chain));
     LMSI_TRY(lmsi_launch(queue, b->results_kernel, 1, global, local, &chain));
-    LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
-    lmsi_chain_end(&b->last, &chain);
+    lmsi_chain_deliver(&b->last, queue, &chain, event);
     return LMS_OK;
 
 fail:

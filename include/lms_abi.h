@@ -137,6 +137,7 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_DONE 1u  /* the search is over: its results are final                       */
 #define LMS_BEAM_EARLY 2u /* ... by early_stopping                                           */
 #define LMS_BEAM_EMPTY 4u /* ... because no beam of some group had a candidate               */
+#define LMS_BEAM_NOT_OPENED 8u /* ... before it began: its open was terminated               */
 
 #define LMS_MAX_BEAM_WIDTH 1024u
 #define LMS_MAX_CANDIDATES                                                                     \

@@ -81,7 +81,8 @@ typedef struct lms_beam_output {
     size_t token_stride;        /* from sequence to sequence, >= the longest that there can
                                    be so far; 0 = max_length; what lies beyond max_length
                                    is not written                                           */
-    lms_view counts;            /* out: int32[requests], how many results there are         */
+    lms_view counts;            /* out: int32[requests], how many results there are: 0 only
+                                   where a step says LMS_BEAM_NOT_OPENED                    */
     lms_view lengths;           /* out: int32[sequences], tokens, an end token included     */
     lms_view tokens;            /* out: int32 or int64[sequences][token_stride], then
                                    LMS_NO_TOKEN                                             */
@@ -110,7 +111,9 @@ LMS_API size_t lms_beam_workspace(const lms_beam *beam);
 
 /* Opens a slot for a new request. Parameters and end tokens (params->end_tokens of them) are
  * checked and read before the call returns; that they reach the device is enqueued. Each such
- * call is one in flight: LMS_E_BUSY if more than max_in_flight are unfinished. */
+ * call is one in flight: LMS_E_BUSY if more than max_in_flight are unfinished. Where they never
+ * do, as an event of the wait list failed, steps say LMS_BEAM_NOT_OPENED, there are no results,
+ * and the slot must be closed and opened again. */
 LMS_API lms_status lms_beam_open(lms_beam *beam, cl_command_queue queue, uint32_t slot,
                                  const lms_beam_params *params, const int32_t *end_tokens,
                                  cl_uint num_wait, const cl_event *wait_list, cl_event *event);

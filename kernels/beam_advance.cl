@@ -166,8 +166,8 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
     out.scores_fixed = scores_fixed + scores_fixed_offset;
     out.has_scores = has_scores;
     out.has_scores_fixed = has_scores_fixed;
-    const bool is_known = states[slot].p.width == turn.width; /* as in lms_is_live() */
-    const uint before = is_known ? states[slot].status : LMS_BEAM_DONE;
+    const bool is_known = states[slot].serial == turn.serial; /* as in lms_is_live() */
+    const uint before = is_known ? states[slot].status : LMS_BEAM_DONE | LMS_BEAM_NOT_OPENED;
     if (before & LMS_BEAM_DONE) {
         if (is_known) {
             const lms_advance over = lms_advance_of(&beams, turn);

@@ -146,7 +146,7 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     lms_gather g;
     g.p = states[slot].p;
     g.step = states[slot].step;
-    if (g.p.width != turns[r].width) { /* as in lms_is_live(): no results */
+    if (states[slot].serial != turns[r].serial) { /* as in lms_is_live(): no results */
         g.p.width = 0;
         g.p.results = 0;
     }

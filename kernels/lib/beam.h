@@ -6,25 +6,27 @@
 /* A slot. The host writes it when a request is opened, the kernels from then on. */
 typedef struct lms_beam_state {
     lms_beam_params p;
+    lms_u64 serial; /* the request's: no two of a search have the same, and none has 0 */
     lms_u32 step;   /* steps taken */
     lms_u32 status; /* LMS_BEAM_DONE and the like, no LMS_ROW_ bits */
-    lms_u32 reserved[2];
 } lms_beam_state;
 
 /* A request of a call. */
 typedef struct lms_beam_turn {
+    lms_u64 serial; /* of the request that the call is for: the slot's state may be another's */
     lms_u32 slot;
     lms_u32 row;   /* of the call's numbering, of its first beam */
     lms_u32 entry; /* of its first beam in the list of the call's beams */
-    lms_u32 width; /* that the call was checked for */
+    lms_u32 width;
 } lms_beam_turn;
 
 /* A beam of a call. */
 typedef struct lms_beam_entry {
+    lms_u64 serial; /* as in lms_beam_turn */
     lms_u32 slot;
     lms_u32 beam;
     lms_u32 row;
-    lms_u32 width;
+    lms_u32 reserved;
 } lms_beam_entry;
 
 #ifdef __OPENCL_VERSION__

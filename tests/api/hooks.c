@@ -13,7 +13,7 @@ static struct {
 static const char *fail_name;
 static unsigned fail_countdown, corrupt_read, blocking;
 static cl_int fail_code;
-static int fail_done, break_source, terminate_event, drop_kernels;
+static int fail_done, break_source, terminate_event, drop_kernels, drop_writes;
 static long live;
 static size_t small_limit;
 static struct {
@@ -41,6 +41,7 @@ void hook_reset(void)
     break_source = 0;
     terminate_event = 0;
     drop_kernels = 0;
+    drop_writes = 0;
     small_limit = 0;
     answer.size = 0;
     answer.code = CL_SUCCESS;
@@ -91,6 +92,7 @@ void hook_corrupt_read(unsigned nth) { corrupt_read = nth; }
 void hook_break_source(void) { break_source = 1; }
 void hook_terminate_event(void) { terminate_event = 1; }
 void hook_drop_kernels(void) { drop_kernels = 1; }
+void hook_drop_writes(void) { drop_writes = 1; }
 
 static size_t slot_of(const char *function)
 {
@@ -283,7 +285,11 @@ cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const)
 {
     cl_int code = enter("clEnqueueWriteBuffer");
     blocking += c != CL_FALSE;
-    if (code == CL_SUCCESS) code = __real_clEnqueueWriteBuffer(a, b, c, d, e, f, g, h, event);
+    if (code == CL_SUCCESS && drop_writes) {
+        code = __real_clEnqueueMarkerWithWaitList(a, g, h, event);
+    } else if (code == CL_SUCCESS) {
+        code = __real_clEnqueueWriteBuffer(a, b, c, d, e, f, g, h, event);
+    }
     live += code == CL_SUCCESS && event != NULL;
     return code;
 }

@@ -55,5 +55,7 @@ void hook_terminate_event(void);
 /* Until the next reset, kernels are enqueued but do nothing, as those of a call that was
  * terminated by its wait list. */
 void hook_drop_kernels(void);
+/* The same of writes. */
+void hook_drop_writes(void);
 
 #endif
