@@ -3,6 +3,7 @@
 
 #include "desc.h"
 #include "probe.h"
+#include "process.h"
 #include "program.h"
 #include "status.h"
 
@@ -89,7 +90,7 @@ static void free_stages(lms_beam *b)
 
 void lms_beam_destroy(lms_beam *b)
 {
-    if (b == NULL) return;
+    if (b == NULL || lmsi_is_child()) return;
     lmsi_buffer buffers[BUFFERS];
     if (b->last != NULL) {
         clWaitForEvents(1, &b->last);
@@ -290,6 +291,7 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     lms_beam *b = NULL;
     if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
     *out = NULL;
+    LMSI_TRY(lmsi_child_check());
     LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
     LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
     LMSI_TRY(desc_check(ctx, desc));

@@ -1,13 +1,14 @@
 #include "context.h"
 
 #include "cache.h"
+#include "process.h"
 #include "status.h"
 
 #include <stdlib.h>
 
 void lms_context_destroy(lms_context *ctx)
 {
-    if (ctx == NULL) return;
+    if (ctx == NULL || lmsi_is_child()) return;
     while (ctx->programs != NULL) {
         lmsi_program *const next = ctx->programs->next;
         clReleaseProgram(ctx->programs->program);
@@ -42,13 +43,12 @@ fail:
     return status;
 }
 
-lms_status lms_context_create(cl_context context, cl_device_id device, lms_context **out)
+/* Between lmsi_runtime_enter() and lmsi_runtime_leave(). */
+static lms_status create(cl_context context, cl_device_id device, lms_context **out)
 {
     lms_status status = LMS_OK;
     lms_context *ctx = NULL;
     cl_int code = CL_SUCCESS;
-    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
-    *out = NULL;
     LMSI_FAIL_IF(context == NULL, LMS_E_ARGUMENT, "context: is NULL");
     LMSI_FAIL_IF(device == NULL, LMS_E_ARGUMENT, "device: is NULL");
     LMSI_TRY(check_member(context, device));
@@ -71,20 +71,42 @@ fail:
     return status;
 }
 
-lms_status lms_context_open(const char *device, lms_context **out)
+lms_status lms_context_create(cl_context context, cl_device_id device, lms_context **out)
+{
+    lms_status status = LMS_OK;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_TRY(lmsi_runtime_enter());
+    status = create(context, device, out);
+    lmsi_runtime_leave();
+fail:
+    return status;
+}
+
+static lms_status open_device(const char *device, lms_context **out)
 {
     lms_status status = LMS_OK;
     cl_device_id id = NULL;
     cl_context context = NULL;
     cl_int code = CL_SUCCESS;
-    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
-    *out = NULL;
     LMSI_TRY(lmsi_device_pick(device, &id));
     context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
     LMSI_CL_NAMED(code, "clCreateContext");
-    LMSI_TRY(lms_context_create(context, id, out));
+    LMSI_TRY(create(context, id, out));
 fail:
     if (context != NULL) clReleaseContext(context);
+    return status;
+}
+
+lms_status lms_context_open(const char *device, lms_context **out)
+{
+    lms_status status = LMS_OK;
+    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
+    *out = NULL;
+    LMSI_TRY(lmsi_runtime_enter());
+    status = open_device(device, out);
+    lmsi_runtime_leave();
+fail:
     return status;
 }
 

@@ -44,7 +44,8 @@ struct lms_context {
 
 lms_status lmsi_device_query(cl_device_id id, lmsi_device *out);
 
-/* The device that `wanted` names, as lms_context_open has it. */
+/* The device that `wanted` names, as lms_context_open has it. Between lmsi_runtime_enter() and
+ * lmsi_runtime_leave(). */
 lms_status lmsi_device_pick(const char *wanted, cl_device_id *out);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "desc.h"
 #include "probe.h"
+#include "process.h"
 #include "program.h"
 #include "status.h"
 
@@ -112,7 +113,7 @@ static void release_pages(lms_contrastive *c)
 
 void lms_contrastive_destroy(lms_contrastive *c)
 {
-    if (c == NULL) return;
+    if (c == NULL || lmsi_is_child()) return;
     lmsi_buffer buffers[BUFFERS];
     if (c->last != NULL) {
         clWaitForEvents(1, &c->last);
@@ -452,6 +453,7 @@ lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *
     lms_contrastive *c = NULL;
     if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
     *out = NULL;
+    LMSI_TRY(lmsi_child_check());
     LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
     LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
     LMSI_TRY(desc_check(ctx, desc));

@@ -1,5 +1,6 @@
 /* device.c - what a device can do, and which one a caller means. */
 #include "context.h"
+#include "process.h"
 #include "status.h"
 
 #include <ctype.h>
@@ -232,7 +233,10 @@ lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count)
     *count = 0;
     LMSI_FAIL_IF(devices == NULL && capacity != 0, LMS_E_ARGUMENT,
                  "devices: is NULL, and capacity (%u) is not 0", (unsigned)capacity);
-    LMSI_TRY(list_devices(&list));
+    LMSI_TRY(lmsi_runtime_enter());
+    status = list_devices(&list);
+    lmsi_runtime_leave();
+    if (status != LMS_OK) goto fail;
     lms_device *const chosen = best_of(&list, NULL, 0);
     if (chosen != NULL) chosen->chosen = 1;
     for (uint32_t i = 0; i < list.count && i < capacity; ++i) devices[i] = list.devices[i];

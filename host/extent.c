@@ -1,5 +1,6 @@
 #include "extent.h"
 
+#include "process.h"
 #include "status.h"
 
 static int mul_overflows(uint64_t a, uint64_t b, uint64_t *product)
@@ -75,6 +76,7 @@ lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue)
     lms_status status = LMS_OK;
     cl_context context = NULL;
     cl_device_id device = NULL;
+    LMSI_TRY(lmsi_child_check());
     LMSI_FAIL_IF(queue == NULL, LMS_E_ARGUMENT, "queue: is NULL");
     LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL));
     LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL));

@@ -26,6 +26,7 @@ typedef struct lmsi_array {
 
 lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count);
 
+/* Also: is the process one that OpenCL works in? First among the checks of a call. */
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue);
 
 lms_status lmsi_wait_check(cl_uint num_wait, const cl_event *wait_list);

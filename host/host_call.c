@@ -1,4 +1,5 @@
 /* host_call.c - lms_sample_host: for callers that just have arrays. */
+#include "process.h"
 #include "sampler.h"
 #include "status.h"
 
@@ -156,6 +157,7 @@ lms_status lms_sample_host(lms_sampler *s, const lms_host_batch *b)
     int enqueued = 0;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "batch: is NULL");
+    LMSI_TRY(lmsi_child_check());
     if (b->rows == 0) return LMS_OK;
     LMSI_TRY(sizes_check(s, b));
     call.rows = b->rows;

@@ -3,6 +3,7 @@
 
 #include "desc.h"
 #include "probe.h"
+#include "process.h"
 #include "program.h"
 #include "status.h"
 
@@ -29,7 +30,7 @@ static void release_kernels(lms_sampler *s)
 
 void lms_sampler_destroy(lms_sampler *s)
 {
-    if (s == NULL) return;
+    if (s == NULL || lmsi_is_child()) return;
     if (s->last != NULL) {
         clWaitForEvents(1, &s->last);
         clReleaseEvent(s->last);
@@ -203,6 +204,7 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     lms_sampler *s = NULL;
     if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
     *out = NULL;
+    LMSI_TRY(lmsi_child_check());
     LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
     LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
     LMSI_TRY(desc_check(ctx, desc));

@@ -25,7 +25,13 @@
  *               lms_contrastive may be used by one thread at a time; threads that sample at
  *               once have a sampler each. Any number of calls may be in flight (up to
  *               max_in_flight of its description): a sampler's calls wait for each other on
- *               the device.
+ *               the device. Devices may be listed and contexts opened by several threads at
+ *               once, also as the process's first use of OpenCL; a program that asks OpenCL for
+ *               platforms or devices by itself must not do so at the same time.
+ * Fork          OpenCL runtimes have threads and locks, which a child of fork() does not get.
+ *               In a child of a process that has used this library every call that would use
+ *               OpenCL, lms_devices and lms_context_open too, returns LMS_E_FORKED, and a
+ *               destroy does nothing. Fork before the first use, or exec in the child.
  * Errors        Every call returns an lms_status: 0, a positive code of this list, or OpenCL's
  *               own negative code. lms_error_message() says which argument, its value and the
  *               rule. What is wrong with one row's data is that row's status, never the call's.
@@ -71,7 +77,8 @@ typedef int32_t lms_status;
     X(LMS_E_BEAM_PARAMS, 10, "a beam search's parameters are out of range")                    \
     X(LMS_E_SLOT, 11, "a slot is not there, not open, or open already")                        \
     X(LMS_E_CONTRASTIVE_PARAMS, 12, "a contrastive search's parameters are out of range")      \
-    X(LMS_E_CONTEXT_FULL, 13, "there is no room for more hidden states")
+    X(LMS_E_CONTEXT_FULL, 13, "there is no room for more hidden states")                       \
+    X(LMS_E_FORKED, 14, "OpenCL does not work in a child of fork()")
 enum {
 #define LMS_STATUS_ENUM(name, value, text) name = value,
     LMS_STATUS_MAP(LMS_STATUS_ENUM)
