@@ -30,7 +30,7 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
                           cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_beam_stage *stage = NULL;
     const size_t size = params->end_tokens * sizeof *stage->ends;
     LMSI_TRY(take_stage(b, &stage));
@@ -46,9 +46,7 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
     /* The state comes last: with its serial, all of the slot is the new request's. */
     LMSI_TRY(lmsi_write(queue, b->states, slot * sizeof stage->state, sizeof stage->state,
                         &stage->state, &stage->done, &chain));
-    /* What fails now leaves a state in a closed slot, of a serial that no request will have. */
-    LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
-    lmsi_chain_end(&b->last, &chain);
+    lmsi_chain_deliver(&b->last, queue, &chain, event);
     b->slots[slot] =
         (lmsi_beam_slot){b->serial, params->width, params->results, 0, params->max_length};
     b->open.states[slot].is_open = 1;
@@ -216,7 +214,7 @@ lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_bat
                          cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_beam_stage *stage = NULL;
     if (event != NULL) *event = NULL;
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "beam: is NULL");
@@ -289,7 +287,7 @@ lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_
                             cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_beam_stage *stage = NULL;
     if (event != NULL) *event = NULL;
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "beam: is NULL");

@@ -157,7 +157,7 @@ lms_status lms_contrastive_append(lms_contrastive *c, cl_command_queue queue,
                                   const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_contrastive_stage *stage = NULL;
     uint32_t grown = 0;
     if (event != NULL) *event = NULL;
@@ -228,7 +228,7 @@ lms_status lms_contrastive_fork(lms_contrastive *c, cl_command_queue queue, uint
                                 cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     int forked = 0;
     if (event != NULL) *event = NULL;
     if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
@@ -422,7 +422,7 @@ lms_status lms_contrastive_select(lms_contrastive *c, cl_command_queue queue,
                                   const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_contrastive_stage *stage = NULL;
     uint32_t grown = 0;
     if (event != NULL) *event = NULL;

@@ -109,7 +109,7 @@ lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
                                    const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     lmsi_contrastive_stage *stage = NULL;
     if (event != NULL) *event = NULL;
     if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
@@ -125,8 +125,7 @@ lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
     LMSI_TRY(lmsi_write(queue, c->entries, 0, p->requests * sizeof *stage->entries,
                         stage->entries, &stage->done, &chain));
     LMSI_TRY(launch(c, queue, p->requests, &chain));
-    LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
-    lmsi_chain_end(&c->last, &chain);
+    lmsi_chain_deliver(&c->last, queue, &chain, event);
     return LMS_OK;
 
 fail:

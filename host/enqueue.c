@@ -29,33 +29,47 @@ static const cl_event *chain_list(const lmsi_chain *chain)
 }
 
 /* From now on, the next command waits for `event` alone: the last one enqueued, which waited
- * for all before. It stays the caller's unless `owned`. */
-static void chain_only(lmsi_chain *chain, cl_event event, int owned)
+ * for all before. The reference is the chain's, or *lender's. */
+static void chain_only(lmsi_chain *chain, cl_event event, cl_event *lender)
 {
     if (chain->owned != NULL) clReleaseEvent(chain->owned);
-    chain->owned = owned ? event : NULL;
+    chain->owned = lender == NULL ? event : NULL;
+    chain->lender = lender;
     chain->events[0] = event;
     chain->count = 1;
     chain->begun = 1;
 }
 
+/* One more reference to the last command's event. Where OpenCL gives none, the one there is,
+ * once the command is over and nobody has to wait for it any more. */
+static cl_event take_reference(lmsi_chain *chain)
+{
+    cl_event *const holder = chain->lender != NULL ? chain->lender : &chain->owned;
+    const cl_event event = chain->events[0];
+    if (clRetainEvent(event) == CL_SUCCESS) return event;
+    clWaitForEvents(1, &event);
+    *holder = NULL;
+    return event;
+}
+
 void lmsi_chain_end(cl_event *last, lmsi_chain *chain)
 {
-    if (chain->begun && chain->owned == NULL) {
-        /* A second reference, or else there is no way to wait later. */
-        if (clRetainEvent(chain->events[0]) == CL_SUCCESS) {
-            chain->owned = chain->events[0];
-        } else {
-            clWaitForEvents(1, chain->events);
-        }
-    }
-    if (chain->begun && chain->owned != NULL) {
+    if (chain->begun) {
         if (*last != NULL) clReleaseEvent(*last);
         *last = chain->owned;
+        if (chain->lender != NULL && *chain->lender != NULL) *last = take_reference(chain);
     } else if (chain->owned != NULL) {
         clReleaseEvent(chain->owned);
     }
     chain->owned = NULL;
+}
+
+void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
+                        cl_event *event)
+{
+    clFlush(queue);
+    if (event != NULL) *event = take_reference(chain);
+    lmsi_chain_end(last, chain);
 }
 
 lms_status lmsi_chain_start(cl_event *last, cl_command_queue queue, cl_uint num_wait,
@@ -83,37 +97,6 @@ fail:
     return status;
 }
 
-lms_status lmsi_chain_submit(cl_command_queue queue, const lmsi_chain *chain, cl_event *event)
-{
-    lms_status status = LMS_OK;
-    /* Another queue that waits for this one's events needs them submitted. */
-    LMSI_CL(clFlush(queue));
-    if (event != NULL) {
-        LMSI_CL(clRetainEvent(chain->events[0]));
-        *event = chain->events[0];
-    }
-fail:
-    return status;
-}
-
-void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
-                        cl_event *event)
-{
-    clFlush(queue);
-    if (event == NULL) {
-        lmsi_chain_end(last, chain);
-    } else if (clRetainEvent(chain->events[0]) == CL_SUCCESS) {
-        *event = chain->events[0];
-        lmsi_chain_end(last, chain);
-    } else {
-        /* The one reference is the caller's, so nothing is left to wait for later. */
-        clWaitForEvents(1, chain->events);
-        *event = chain->owned;
-        if (*last != NULL) clReleaseEvent(*last);
-        *last = NULL;
-    }
-}
-
 lms_status lmsi_take_stage(cl_event *done, uint32_t max_in_flight)
 {
     lms_status status = LMS_OK;
@@ -138,7 +121,7 @@ lms_status lmsi_write(cl_command_queue queue, cl_mem to, size_t offset, size_t s
     cl_event event = NULL;
     LMSI_CL(clEnqueueWriteBuffer(queue, to, CL_FALSE, offset, size, from, chain->count,
                                  chain_list(chain), &event));
-    chain_only(chain, event, 0);
+    chain_only(chain, event, done);
     if (*done != NULL) clReleaseEvent(*done);
     *done = event;
 fail:
@@ -152,7 +135,7 @@ lms_status lmsi_launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensi
     cl_event done = NULL;
     LMSI_CL(clEnqueueNDRangeKernel(queue, kernel, dimensions, NULL, global, local, chain->count,
                                    chain_list(chain), &done));
-    chain_only(chain, done, 1);
+    chain_only(chain, done, NULL);
 fail:
     return status;
 }
@@ -161,14 +144,8 @@ lms_status lmsi_run_empty(cl_command_queue queue, cl_uint num_wait, const cl_eve
                           cl_event *event)
 {
     lms_status status = LMS_OK;
-    cl_event marker = NULL;
-    LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &marker));
-    LMSI_CL(clFlush(queue));
-    if (event != NULL) {
-        *event = marker;
-        marker = NULL;
-    }
+    LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, event));
+    clFlush(queue);
 fail:
-    if (marker != NULL) clReleaseEvent(marker);
     return status;
 }

@@ -24,8 +24,9 @@ void lmsi_set_view(lmsi_arguments *a, lms_view view, cl_mem otherwise);
 typedef struct lmsi_chain {
     cl_event events[2];
     cl_uint count;
-    cl_event owned; /* the one of them to release, if any */
-    int begun;      /* a command that uses the object's memory has been enqueued */
+    cl_event owned;   /* the one of them to release, if any */
+    cl_event *lender; /* who has the last command's event, if it is not owned */
+    int begun;        /* a command that uses the object's memory has been enqueued */
 } lmsi_chain;
 
 /* The call's wait list and the object's previous call, *last, as one short list. */
@@ -35,11 +36,10 @@ lms_status lmsi_chain_start(cl_event *last, cl_command_queue queue, cl_uint num_
 /* The end of a call that may have failed half-way: later ones wait for what it has enqueued. */
 void lmsi_chain_end(cl_event *last, lmsi_chain *chain);
 
-/* The end of one that has enqueued all it should: submits it, and hands out its event. */
-lms_status lmsi_chain_submit(cl_command_queue queue, const lmsi_chain *chain, cl_event *event);
-
-/* The same of a call that cannot be repeated once its last kernel is enqueued: it must not fail
- * any more. What was not submitted is so by whoever waits for it. */
+/* The end of one that has enqueued all it should: submits it, and hands out its event. Nothing
+ * fails any more from the last command on, for what is enqueued cannot be taken back. If OpenCL
+ * does not submit it, whoever waits for it does; if it gives no further reference to an event,
+ * the command is waited for. */
 void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
                         cl_event *event);
 

@@ -138,7 +138,7 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
                            cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
-    lmsi_chain chain = {{NULL, NULL}, 0, NULL, 0};
+    lmsi_chain chain = {0};
     if (event != NULL) *event = NULL;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     LMSI_TRY(lmsi_batch_check(s, queue, batch, num_wait, wait_list));
@@ -164,8 +164,7 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
     LMSI_TRY(lmsi_chain_start(&s->last, queue, num_wait, wait_list, &chain));
     if (uploads) LMSI_TRY(upload(s, queue, batch, stage, &chain));
     LMSI_TRY(launch_all(s, queue, batch, &chain));
-    LMSI_TRY(lmsi_chain_submit(queue, &chain, event));
-    lmsi_chain_end(&s->last, &chain);
+    lmsi_chain_deliver(&s->last, queue, &chain, event);
     return LMS_OK;
 
 fail:

@@ -13,9 +13,13 @@
  *               of threads, the device or the driver. docs/specification.md defines every bit.
  * Run           lms_sampler_run, and what steps a beam search or a contrastive search,
  *               allocates, builds, blocks and copies nothing. All checks come before the first
- *               enqueue; a call that fails has changed nothing and can be repeated. It enqueues
- *               at most 4 kernels, whatever the batch holds; of lms_contrastive, where contexts
- *               lie in B buffers, at most 2 + 2 * B.
+ *               enqueue, and nothing fails behind the last one. A call that fails has changed no
+ *               object and can be repeated. If it fails with OpenCL's code, some of its commands
+ *               may be enqueued: they read its inputs and may leave values of no use in its
+ *               outputs until clFinish of the queue, or until a later call on the object is
+ *               over, which waits for them. A call enqueues at most 4 kernels, whatever the
+ *               batch holds; of lms_contrastive, where contexts lie in B buffers, at most
+ *               2 + 2 * B.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that

@@ -11,9 +11,10 @@
 /* Of a hooked function, by its name. */
 bool is_release(const char *name);
 bool is_allocation(const char *name);
-/* A call may go without these: it can wait instead of keeping a reference for later calls, and
- * what is not submitted by it is so by those that wait. */
-bool is_dispensable(const char *name);
+/* What a call does when all is enqueued: it must not fail any more. It can wait instead of
+ * keeping a reference for later calls, and what is not submitted by it is so by those that
+ * wait. */
+bool is_after_enqueues(const char *name);
 
 /* Is it part of the last error's message? */
 bool says(const char *part);

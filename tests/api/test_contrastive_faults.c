@@ -179,8 +179,8 @@ static const char *fail_call(const contrastive_api_rig *r, cl_command_queue queu
     const lms_status status = full_call(r, queue, call, before);
     *came = hook_failed();
     hook_reset();
-    const bool may_pass = !*came || is_release(name) || is_dispensable(name);
-    if (status != INJECTED && !(may_pass && status == LMS_OK)) problem = "another status";
+    const bool passes = !*came || is_release(name) || is_after_enqueues(name);
+    if (status != (passes ? LMS_OK : INJECTED)) problem = "another status";
     if (status != LMS_OK) {
         if (!says(name)) problem = "not in the message";
         contrastive_assert_looks(r->search, &looks);
