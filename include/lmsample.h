@@ -43,10 +43,22 @@
 #ifndef LMSAMPLE_H
 #define LMSAMPLE_H
 
-#ifndef CL_TARGET_OPENCL_VERSION
-#define CL_TARGET_OPENCL_VERSION 120
-#endif
+/* Who has chosen no version of OpenCL gets all of them, without a word and without marks on what
+ * 1.2 has and later versions deprecate. Nothing of that stays defined: what is included behind
+ * this header, such as CL/opencl.hpp, chooses for itself. */
+#ifdef CL_TARGET_OPENCL_VERSION
 #include <CL/cl.h>
+#else
+#define CL_TARGET_OPENCL_VERSION 300
+#ifdef CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <CL/cl.h>
+#else
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <CL/cl.h>
+#undef CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#endif
+#undef CL_TARGET_OPENCL_VERSION
+#endif
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +72,13 @@
 #define LMS_VERSION_MINOR 1
 #define LMS_VERSION_PATCH 0
 #define LMS_VERSION (LMS_VERSION_MAJOR * 10000u + LMS_VERSION_MINOR * 100u + LMS_VERSION_PATCH)
+
+/* Arguments of the initializers below: C++ takes nothing narrower than a field there. */
+#ifdef __cplusplus
+#define LMS_CAST(type, value) static_cast<type>(value)
+#else
+#define LMS_CAST(type, value) ((type)(value))
+#endif
 
 #ifdef __cplusplus
 extern "C" {

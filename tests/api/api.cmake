@@ -40,20 +40,15 @@ endforeach()
 
 set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
     ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h)
-# Each header by itself, in every language that may include it.
-function(lms_header_test standard language compiler)
-    add_test(NAME api/header_${standard}
-             COMMAND ${compiler} -std=${standard} -x ${language} -Wall -Wextra -Wpedantic
-                     -Wconversion -Wshadow -Werror -fsyntax-only
-                     -I ${PROJECT_SOURCE_DIR}/include ${LMS_HEADERS})
-    set_tests_properties(api/header_${standard} PROPERTIES LABELS api)
-endfunction()
-lms_header_test(c11 c ${CMAKE_C_COMPILER})
 find_program(LMS_CXX NAMES c++ g++ clang++)
-if(LMS_CXX)
-    lms_header_test(c++11 c++ ${LMS_CXX})
-    lms_header_test(c++17 c++ ${LMS_CXX})
-endif()
+foreach(part api:few slow:all)
+    string(REPLACE ":" ";" part ${part})
+    list(GET part 0 label)
+    list(GET part 1 choice)
+    add_test(NAME ${label}/headers COMMAND ${LMS_API_DIR}/headers.sh ${choice})
+    set_tests_properties(${label}/headers PROPERTIES LABELS ${label} TIMEOUT 600
+        ENVIRONMENT "CC=${CMAKE_C_COMPILER};CXX=${LMS_CXX}")
+endforeach()
 
 if(CMAKE_NM)
     add_test(NAME api/symbols COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM}

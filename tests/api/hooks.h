@@ -4,9 +4,6 @@
 #ifndef LMS_TEST_HOOKS_H
 #define LMS_TEST_HOOKS_H
 
-#ifndef CL_TARGET_OPENCL_VERSION
-#define CL_TARGET_OPENCL_VERSION 120
-#endif
 #include <CL/cl.h>
 
 /* Counts start at 0 and nothing fails; what is live stays counted. */

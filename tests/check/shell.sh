@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # shell.sh - shellcheck over the scripts.
 set -euo pipefail
-shellcheck -x run .ci/run tests/check/*.sh tests/docs/page.sh bench/gpu.sh
+find run .ci/run tests bench \( -name run -o -name '*.sh' \) -type f -print0 | xargs -0 shellcheck -x
