@@ -1,0 +1,95 @@
+"""Rows by the specification in Python and by the library: every output, bit for bit."""
+import os
+
+import numpy as np
+import pytest
+
+import device
+import generate
+import rows
+
+SLOW = os.environ.get("LMS_SPECIFICATION_LABEL") == "slow"
+FIELDS = ("token", "status", "kept", "logprob_raw", "logprob", "probs")
+# One after the other; the last ones have many tiles.
+SIZES = [1, 2, 31, 33, 255, 256, 257, 300, 513, 700] + [1100, 2049] * SLOW
+ROWS = 200 if SLOW else 24
+
+
+@pytest.fixture(scope="module")
+def library():
+    return device.Library()
+
+
+def bits(value):
+    value = np.asarray(value)
+    return value.view(np.uint32) if value.dtype == np.float32 else value
+
+
+def make_params(random, V, count, logits_rows):
+    params = np.zeros(count, device.ROW)
+    index = np.arange(count, dtype=np.int32) % logits_rows
+    for i in range(count):
+        record = params[i]
+        record["seed"], record["step"] = (random.integers(2**63) * 2 + random.integers(2) for _ in range(2))
+        record["temperature"] = generate.temperature(random)
+        record["top_k"], record["top_p"], record["min_p"], record["flags"] = generate.filters(random, V)
+        if random.random() < 0.1:
+            generate.hostile(random, record)
+        if random.random() < 0.05:
+            index[i] = random.choice([-1, -2, logits_rows, 2**31 - 1])
+    return params, index
+
+
+def expected(x, record, index, uniforms):
+    if not 0 <= index < len(x):
+        return rows.without_token(rows.Row(x[0]), rows.SKIPPED if index == -1 else rows.BAD_INDEX)
+    values = {name: record[name].item() if record[name].dtype.kind in "iu" else record[name]
+              for name in record.dtype.names if name != "reserved"}  # fmt: skip
+    return rows.sample(x[index], rows.Params(reserved=tuple(record["reserved"].tolist()), **values), uniforms)
+
+
+def compare(library, seed, V, dtype, count):
+    random = np.random.default_rng(seed)
+    stored, x = device.store(dtype, np.stack([generate.logits(random, V) for _ in range(count)]))
+    params, index = make_params(random, V, count, count)
+    uniforms = None
+    if random.random() < 0.3:
+        uniforms = random.integers(0, 2**32, (count, int(random.integers(1, 4)), 4), dtype=np.uint32)
+    found = library.rows(dtype, stored, params, index, uniforms)
+    for i in range(count):
+        want = expected(x, params[i], index[i], None if uniforms is None else uniforms[i])
+        fields = FIELDS[:2] if want.status == rows.SKIPPED else FIELDS
+        for field in fields:
+            assert np.array_equal(bits(found[field][i]), bits(getattr(want, field))), (
+                f"seed {seed}, V {V}, type {dtype}, row {i}, {field}: {found[field][i]} for "
+                f"{getattr(want, field)}; {params[i]}, index {index[i]}, {want}")  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [device.FLOAT32, device.FLOAT16, device.BFLOAT16])
+@pytest.mark.parametrize("V", SIZES)
+def test_rows(library, V, dtype):
+    compare(library, V * 4 + dtype + SLOW * 10**6, V, dtype, ROWS)
+
+
+def acceptance(row, masses, kept):
+    """The smallest share of a tile's units that an attempt accepts."""
+    keeps, shares = row.order[:kept], []
+    for tile, (E_t, _, _) in zip(masses.tiles, rows.envelope(row, masses, kept)):
+        accepted = sum(masses.w(i) for i in keeps if tile.begin <= i < tile.end)
+        if E_t and tile.counts:
+            shares.append(accepted / E_t)
+    return min(shares)
+
+
+def test_one_attempt_in_33_is_accepted():
+    """Section 7's bound, on the worst row there is (a token in each group, the others dead or
+    out of sight), and on any."""
+    random = np.random.default_rng(1)
+    worst = np.where(np.arange(512) % 32 == 7, 1.5, -np.inf)
+    smallest = 1
+    for x in [worst] + [generate.logits(random, int(random.integers(1, 600))) for _ in range(60)]:
+        row = rows.Row(x)
+        if row.order:
+            masses = rows.Masses(row, rows.scale(np.float32(generate.temperature(random) or 1)))
+            smallest = min(smallest, acceptance(row, masses, int(random.integers(len(row.order))) + 1))
+    assert 1 / 33 <= smallest < 1 / 31.9
