@@ -40,7 +40,6 @@ endforeach()
 
 set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
     ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h)
-find_program(LMS_CXX NAMES c++ g++ clang++)
 foreach(part api:few slow:all)
     string(REPLACE ":" ";" part ${part})
     list(GET part 0 label)
@@ -58,7 +57,7 @@ if(CMAKE_NM)
     set_tests_properties(api/symbols PROPERTIES LABELS api)
 endif()
 
-if(LMS_BUILD_EXAMPLES AND EXISTS ${PROJECT_SOURCE_DIR}/examples/CMakeLists.txt)
+if(LMS_BUILD_EXAMPLES)
     add_test(NAME api/readme COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md
              -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.c -DPROGRAM=$<TARGET_FILE:minimal>
              -DEXPECTED=${LMS_API_DIR}/minimal.txt -P ${LMS_API_DIR}/readme.cmake

@@ -7,7 +7,7 @@ folder=$LMS_CHECK_DIR/fuzz
 targets=(npy params)
 seconds=$((${LMS_FUZZ_SECONDS:-180} / ${#targets[@]}))
 cmake -S . -B "$folder" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DLMS_BUILD_BENCH=OFF -DLMS_FUZZER=ON -DLMS_SANITIZE=fuzzer-no-link,address,undefined
+    -DLMS_BUILD_BENCH=OFF -DLMS_BUILD_{CLI,EXAMPLES,TESTS}=ON -DLMS_FUZZER=ON -DLMS_SANITIZE=fuzzer-no-link,address,undefined
 cmake --build "$folder" --parallel 2 --target "${targets[@]/#/fuzz_}"
 failed=0
 for target in "${targets[@]}"; do

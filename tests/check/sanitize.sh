@@ -5,7 +5,8 @@
 set -euo pipefail
 folder=$LMS_CHECK_DIR/sanitize
 cmake -S . -B "$folder" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DLMS_SANITIZE=address,undefined -DLMS_BUILD_BENCH=OFF
+    -DLMS_SANITIZE=address,undefined -DLMS_BUILD_BENCH=OFF \
+    -DLMS_BUILD_{CLI,EXAMPLES,TESTS}=ON
 cmake --build "$folder" --parallel 2 -- -k
 export OCL_ICD_VENDORS=pocl.icd
 export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0

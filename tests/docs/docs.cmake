@@ -1,9 +1,5 @@
 # The pages of docs/: their command lines print what the page says, and the man pages list every
 # option. (docs/python.md is run by the tests of the Python package.)
-find_program(LMS_CLITEST clitest)
-if(NOT LMS_CLITEST)
-    message(FATAL_ERROR "The tests need clitest")
-endif()
 foreach(page install command-line)
     add_test(NAME docs/${page}
              COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/page.sh ${PROJECT_SOURCE_DIR}/docs/${page}.md

@@ -1,15 +1,13 @@
 # The fuzz targets. Without LMS_FUZZER each is a test that runs over its corpus, fuzz/<name>/;
 # with it (clang only) each is a libFuzzer program: tests/check/fuzz.sh.
 option(LMS_FUZZER "Make fuzzers of the fuzz targets, in the place of tests" OFF)
-find_library(LMS_JSON_C json-c REQUIRED)
-find_library(LMS_CSV csv REQUIRED)
 
 # lms_fuzz_target(NAME FILES...): fuzz_NAME.c and the files of cli/ that it calls.
 function(lms_fuzz_target name)
     list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/cli/)
     add_executable(fuzz_${name} fuzz/fuzz_${name}.c fuzz/fuzz_message.c ${ARGN})
     target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cli fuzz)
-    target_link_libraries(fuzz_${name} PRIVATE lmsample_static lms_options ${LMS_JSON_C} ${LMS_CSV} m)
+    target_link_libraries(fuzz_${name} PRIVATE lmsample_static lms_options ${JSON_C_LIBRARY} ${CSV_LIBRARY} m)
     if(LMS_FUZZER)
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
         return()
