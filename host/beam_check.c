@@ -35,6 +35,11 @@ static lms_status width_check(const lms_beam *b, const lms_beam_params *p)
     LMSI_FAIL_IF(!isfinite(p->diversity_penalty) || p->diversity_penalty < 0.0f,
                  LMS_E_BEAM_PARAMS, "params.diversity_penalty: %g is not finite and >= 0",
                  (double)p->diversity_penalty);
+    LMSI_FAIL_IF(
+        p->groups > 1 && p->diversity_penalty < 0x1p-32f, LMS_E_BEAM_PARAMS,
+        "params.diversity_penalty: %g is below 2^-32, so that the %u groups would find "
+        "the same",
+        (double)p->diversity_penalty, (unsigned)p->groups);
     LMSI_FAIL_IF(p->results < 1 || p->results > p->width, LMS_E_BEAM_PARAMS,
                  "params.results: %u is not in 1..width (%u)", (unsigned)p->results,
                  (unsigned)p->width);

@@ -91,7 +91,8 @@ typedef struct lms_beam_params {
     lms_u32 mode;              /* LMS_BEAM_SEARCH, _STOCHASTIC or _SAMPLE                     */
     lms_u32 width;             /* N, beams: 1 .. lms_beam_desc.max_width                      */
     lms_u32 groups;            /* diversity groups: divides width; 1 unless LMS_BEAM_SEARCH   */
-    lms_f32 diversity_penalty; /* Hamming, in nats for each earlier group's beam: >= 0        */
+    lms_f32 diversity_penalty; /* Hamming, in nats for each earlier group's beam: >= 0, and
+                                  of several groups >= 2^-32, or all would find the same      */
     lms_f32 length_penalty;    /* scores are divided by length ^ this; finite                 */
     lms_u32 length_counts;     /* LMS_LENGTH_...: what that length is                         */
     lms_u32 early_stopping;    /* LMS_EARLY_...: when a search with N results is done         */
@@ -125,10 +126,12 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_END_ANY_RANK 2u       /* an end token counts at any rank of its beam         */
 #define LMS_BEAM_LENGTH_WITHOUT_END 4u /* lengths do not count the end token                  */
 #define LMS_BEAM_RENORMALIZE 8u        /* log-probabilities among what filters keep           */
-#define LMS_BEAM_FLAGS 15u             /* all of them                                         */
+/* Early stopping looks at a step's best candidate, end tokens too, not at the best live beam. */
+#define LMS_BEAM_STOP_BY_CANDIDATE 16u
+#define LMS_BEAM_FLAGS 31u /* all of them                                                     */
 
 #define LMS_BEAM_PRESET_HUGGING_FACE 0u
-#define LMS_BEAM_PRESET_TENSORRT_LLM LMS_BEAM_KEEP_LIVE
+#define LMS_BEAM_PRESET_TENSORRT_LLM (LMS_BEAM_KEEP_LIVE | LMS_BEAM_STOP_BY_CANDIDATE)
 /* With LMS_EARLY_OFF and LMS_LENGTH_WITH_PROMPT. */
 #define LMS_BEAM_PRESET_VLLM                                                                   \
     (LMS_BEAM_KEEP_LIVE | LMS_BEAM_END_ANY_RANK | LMS_BEAM_LENGTH_WITHOUT_END)

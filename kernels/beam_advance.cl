@@ -20,7 +20,7 @@ void lms_to_group(lms_advance *a, uint group)
     a->group = group;
     a->phase = LMS_ADVANCE_DONE;
     if (group == a->p.groups) return;
-    lms_beam_group now = {1, 0, 0, 0}; /* the prompt's beam is every group's first parent */
+    lms_beam_group now = {1, 0, 0, 0, 0}; /* the prompt's beam is every group's first parent */
     if (a->step > 0) now = a->groups[group];
     a->phase = now.done ? LMS_ADVANCE_STAY : LMS_ADVANCE_VALUES;
     a->parents = now.live;
@@ -73,7 +73,9 @@ void lms_next_advance(lms_advance *a, const lms_meeting *m)
     case LMS_ADVANCE_TALLY: lms_after_tally(a, m); break;
     case LMS_ADVANCE_CHOOSE: a->phase = LMS_ADVANCE_PLACE; break;
     case LMS_ADVANCE_PLACE:
-        a->going = (uint)m->total;
+        a->taken = (uint)m->total;
+        a->going = lms_is_over(a) ? 0 : a->taken;
+        a->best = m->best;
         a->phase = LMS_ADVANCE_POOL;
         break;
     case LMS_ADVANCE_POOL:
@@ -98,7 +100,7 @@ lms_part lms_advance_part(const lms_advance *a, const lms_beam_outputs *out,
     case LMS_ADVANCE_BINS: lms_bin_values(a, shared); break;
     case LMS_ADVANCE_TALLY: part.sum = lms_tally_values(a); break;
     case LMS_ADVANCE_CHOOSE: lms_choose_part(a); break;
-    case LMS_ADVANCE_PLACE: part.sum = lms_place_part(a, out); break;
+    case LMS_ADVANCE_PLACE: part = lms_place_part(a, out); break;
     case LMS_ADVANCE_POOL:
         part.sum = lms_pool_part(a);
         lms_put_rest(a, out);

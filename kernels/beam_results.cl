@@ -39,7 +39,7 @@ typedef struct lms_gather {
 
 lms_beam_group lms_gathered_group(const lms_gather *g, uint group)
 {
-    const lms_beam_group start = {1, 0, 0, 0};
+    const lms_beam_group start = {1, 0, 0, 0, 0};
     return g->step > 0 ? g->groups[group] : start;
 }
 

@@ -46,7 +46,9 @@ typedef struct lms_advance {
     uint quota;    /* of (low, high] */
     uint ended;    /* finished ones that were listed in CHOOSE */
     uint pooled;   /* of the group */
-    uint going;    /* beams that go on */
+    uint taken;    /* first candidates without an end token, one a beam */
+    uint going;    /* those of them that go on: all, unless the search is over */
+    long best;     /* of the candidates, end tokens too: the score that they are rated by */
     bool all_done, all_early, any_empty;
     uint seen;
 } lms_advance;
@@ -63,10 +65,10 @@ bool lms_ends_with(const lms_advance *a, int token)
     return false;
 }
 
-bool lms_is_final(const lms_advance *a, int token)
+/* Does nothing go on after this step? */
+bool lms_is_over(const lms_advance *a)
 {
-    return lms_ends_with(a, token) ||
-           (lms_is_last_step(a) && !lms_has_flag(a, LMS_BEAM_KEEP_LIVE));
+    return lms_is_last_step(a) && !lms_has_flag(a, LMS_BEAM_KEEP_LIVE);
 }
 
 /* One of the places that a group's candidates may have, and the list that it is in. */
@@ -116,13 +118,13 @@ void lms_next_spot(const lms_advance *a, lms_spot *s)
     if (++s->beam < a->parents) lms_open_list(a, s);
 }
 
-/* A score less the penalty for each beam of an earlier group that goes on with its token. */
+/* A score less the penalty for each beam of an earlier group that has taken the token. */
 long lms_penalized(const lms_advance *a, long score, int token)
 {
     for (uint g = 0; g < a->group; ++g) {
         const lms_beam_group group = a->groups[g];
         if (group.length != a->step + 1) continue;
-        for (uint beam = g * a->per; beam < g * a->per + group.live; ++beam) {
+        for (uint beam = g * a->per; beam < g * a->per + group.taken; ++beam) {
             if (a->links[beam].token != token) continue;
             score = max(score - (long)a->penalty, LMS_SCORE_FLOOR);
         }

@@ -41,6 +41,8 @@ typedef struct lms_beam_group {
     lms_u32 length; /* tokens that those have generated: the step they were made in, and 1 */
     lms_u32 pooled;
     lms_u32 done; /* LMS_GROUP_... */
+    lms_u32
+        taken; /* links of its last step that have a token: in the last one, more than live */
 } lms_beam_group;
 #define LMS_GROUP_EARLY 1u
 #define LMS_GROUP_ENDED 2u /* by length, or for want of beams that go on */
@@ -92,7 +94,7 @@ typedef struct lms_choice {
     lms_u32 parent;
     lms_f32 logprob;
     lms_u32 order; /* by parent, then as offered */
-    lms_u32 is_final;
+    lms_u32 is_end;
     lms_u32 reserved;
 } lms_choice;
 

@@ -89,7 +89,7 @@ lms_choice lms_choice_of(const lms_advance *a, const lms_spot *s, long value)
     choice.parent = a->first + s->beam;
     choice.logprob = c.logprob;
     choice.order = s->place;
-    choice.is_final = lms_is_final(a, c.token);
+    choice.is_end = lms_ends_with(a, c.token);
     choice.reserved = 0;
     return choice;
 }

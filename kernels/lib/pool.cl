@@ -49,6 +49,7 @@ void lms_put_none(const lms_beam_outputs *out, const lms_beam_turn *turn)
     }
 }
 
+/* The beam takes its token, for a diversity penalty to see, and goes on with it. */
 void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choice *c,
                uint beam)
 {
@@ -57,38 +58,41 @@ void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choi
     link.token = c->token;
     link.parent = c->parent;
     link.logprob = c->logprob;
+    a->links[beam] = link;
+    if (lms_is_over(a)) return;
     live.score = c->score;
     live.value = c->value;
-    a->links[beam] = link;
     a->live[beam] = live;
     lms_put_beam(out, a->turn.row + beam, a->turn.row + c->parent, c->token, c->score);
 }
 
-/* Returns how many of the own ones go on. */
-ulong lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
+/* Returns how many of the own ones take a beam, and their best. */
+lms_part lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
 {
-    ulong going = 0;
+    lms_part part;
+    part.sum = 0;
+    part.best = LMS_NO_SCORE;
     for (uint i = lms_lane(); i < a->chosen; i += LMS_TEAM) {
         const lms_choice own = a->choices[i];
-        const bool listed =
-            lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && lms_ends_with(a, own.token);
+        const bool listed = lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && own.is_end;
         uint rank = 0, beam = 0;
         for (uint j = 0; j < a->chosen; ++j) {
             const long value = a->choices[j].value;
             rank += value > own.value || (value == own.value && j < i);
-            beam += !a->choices[j].is_final && lms_goes_before(a, j, i);
+            beam += !a->choices[j].is_end && lms_goes_before(a, j, i);
         }
-        if (!own.is_final && beam < a->per) {
+        part.best = max(part.best, a->p.mode == LMS_BEAM_STOCHASTIC ? own.value : own.score);
+        if (!own.is_end && beam < a->per) {
             lms_go_on(a, out, &own, a->group * a->per + beam);
-            ++going;
+            ++part.sum;
         }
-        if (!own.is_final || rank >= a->per || listed) {
+        if (!(own.is_end || lms_is_over(a)) || rank >= a->per || listed) {
             a->finished[i].rating = LMS_NO_SCORE; /* a rating may be a logarithm */
         } else {
             a->finished[i] = lms_hypothesis_of(a, &own);
         }
     }
-    return going;
+    return part;
 }
 
 __global lms_hypothesis *lms_pool_of(const lms_advance *a)
@@ -141,7 +145,8 @@ bool lms_is_early(const lms_advance *a)
     if (a->p.early_stopping == LMS_EARLY_YES) return true;
     if (a->going == 0) return false;
     const bool at_most = a->p.early_stopping == LMS_EARLY_NEVER && a->p.length_penalty > 0.0f;
-    const lms_beam_live best = a->live[a->group * a->per];
+    lms_beam_live best = a->live[a->group * a->per];
+    if (lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = a->best;
     const long rating = lms_rating_of(&a->p, best.value, best.score,
                                       at_most ? a->p.max_length : a->step + 1);
     return a->merged[a->per - 1].rating >= rating;
@@ -154,6 +159,7 @@ lms_beam_group lms_group_now(const lms_advance *a)
     group.length = a->step + 1;
     group.pooled = a->pooled;
     group.done = 0;
+    group.taken = a->taken;
     if (lms_is_early(a)) {
         group.done = LMS_GROUP_EARLY;
     } else if (lms_is_last_step(a) || a->going == 0) {
@@ -172,7 +178,7 @@ void lms_settle_part(const lms_advance *a)
 void lms_empty_part(const lms_advance *a)
 {
     const lms_beam_live start = {0, 0};
-    lms_beam_group group = {1, 0, 0, LMS_GROUP_EMPTY};
+    lms_beam_group group = {1, 0, 0, LMS_GROUP_EMPTY, 0};
     if (lms_lane() != 0) return;
     if (a->step > 0) {
         group = a->groups[a->group];

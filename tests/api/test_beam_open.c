@@ -148,6 +148,7 @@ static void test_bad_widths(void **state)
         U(groups, 5, "params.groups: 5", "divide the width (4)"),
         U(groups, 8, "params.groups: 8", "divide the width (4)"),
         U(groups, UINT32_MAX, "params.groups: 4294967295", "divide the width (4)"),
+        U(groups, 2, "params.diversity_penalty: 0 ", "the 2 groups would find the same"),
         F(diversity_penalty, -1.0f, "params.diversity_penalty: -1 ", "finite and >= 0"),
         F(diversity_penalty, -FLT_TRUE_MIN, "params.diversity_penalty: -1.4", ">= 0"),
         F(diversity_penalty, INFINITY, "params.diversity_penalty: inf", "finite"),
@@ -161,6 +162,11 @@ static void test_bad_widths(void **state)
         U(groups, 2, "params.groups: 2", "LMS_BEAM_SEARCH"),
         U(groups, 4, "params.groups: 4", "LMS_BEAM_SEARCH"),
     };
+    static const field weak[] = {
+        F(diversity_penalty, 0.0f, "params.diversity_penalty: 0 ", "below 2^-32"),
+        F(diversity_penalty, -0.0f, "params.diversity_penalty: -0 ", "below 2^-32"),
+        F(diversity_penalty, 0x1.fffffep-33f, "params.diversity_penalty: 2.3", "below 2^-32"),
+    };
     static const field narrow[] = {
         U(groups, 4, "params.groups: 4", "divide the width (2)"),
         U(results, 3, "params.results: 3", "width (2)"),
@@ -171,6 +177,9 @@ static void test_bad_widths(void **state)
     refuse_all(*state, p, drawn, sizeof drawn / sizeof drawn[0]);
     p.mode = LMS_BEAM_SAMPLE;
     refuse_all(*state, p, drawn, sizeof drawn / sizeof drawn[0]);
+    p = good_params();
+    p.groups = 2;
+    refuse_all(*state, p, weak, sizeof weak / sizeof weak[0]);
     p = good_params();
     p.width = 2;
     refuse_all(*state, p, narrow, sizeof narrow / sizeof narrow[0]);
@@ -187,8 +196,8 @@ static void test_bad_lengths(void **state)
         U(length_counts, UINT32_MAX, "params.length_counts: 4294967295", "LMS_LENGTH_..."),
         U(early_stopping, 4, "params.early_stopping: 4", "LMS_EARLY_..."),
         U(early_stopping, UINT32_MAX, "params.early_stopping: 4294967295", "LMS_EARLY_..."),
-        U(flags, 16, "params.flags: 0x10 ", "0xf"),
-        U(flags, 1u << 31, "params.flags: 0x80000000 ", "0xf"),
+        U(flags, 32, "params.flags: 0x20 ", "0x1f"),
+        U(flags, 1u << 31, "params.flags: 0x80000000 ", "0x1f"),
         U(prompt_length, 1u << 31, "params.prompt_length: 2147483648", "2^31-1"),
         U(prompt_length, UINT32_MAX, "params.prompt_length: 4294967295", "2^31-1"),
         U(max_length, 0, "params.max_length: 0", "1..8"),
@@ -247,6 +256,14 @@ static void accept(const beam_rig *r, const lms_beam_params *p, const int32_t *e
     assert_int_equal(count, p->results);
 }
 
+/* The least penalty with which there may be several groups. */
+static lms_beam_params groups_allowed(void)
+{
+    lms_beam_params p = good_params();
+    p.diversity_penalty = 0x1p-32f;
+    return p;
+}
+
 static void test_just_inside(void **state)
 {
     static const field all[] = {
@@ -293,7 +310,7 @@ static void test_just_inside(void **state)
     };
     const beam_rig *const r = *state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-        const lms_beam_params p = changed(good_params(), &all[i]);
+        const lms_beam_params p = changed(groups_allowed(), &all[i]);
         accept(r, &p, r->ends);
     }
     beam_assert_good(r, r->beam);

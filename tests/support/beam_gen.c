@@ -33,13 +33,15 @@ static uint32_t some_mode(uint32_t modes, uint64_t *state)
 
 static void some_groups(lms_beam_params *p, uint64_t *state)
 {
-    static const float penalties[] = {0.0f, -0.0f, 1e-45f,  0x1p-33f, 0.25f, 0.5f, 1.0f,
-                                      3.0f, 1e5f,  0x1p28f, 0x1p29f,  1e12f, 3e38f};
+    static const float penalties[] = {0.0f, -0.0f, 1e-45f, 0x1p-33f, 0x1p-32f, 0.25f, 0.5f,
+                                      1.0f, 3.0f,  1e5f,   0x1p28f,  0x1p29f,  1e12f, 3e38f};
     if (p->mode != LMS_BEAM_SEARCH || gen_below(3, state)) return;
     do {
         p->groups = 1 + gen_below(p->width, state);
     } while (p->width % p->groups);
-    p->diversity_penalty = penalties[gen_below(LENGTH(penalties), state)];
+    do {
+        p->diversity_penalty = penalties[gen_below(LENGTH(penalties), state)];
+    } while (p->groups > 1 && p->diversity_penalty < 0x1p-32f);
 }
 
 static float some_length_penalty(uint64_t *state)

@@ -187,13 +187,18 @@ static void enter_all(search *s, group *g, const candidate *list, const bool *fi
     }
 }
 
-static bool is_final(const search *s, const candidate *c)
+static bool is_last(const search *s)
 {
-    const bool last = s->t + 1 == s->p->max_length && !(s->p->flags & LMS_BEAM_KEEP_LIVE);
-    return last || is_end(s, c->token);
+    return s->t + 1 == s->p->max_length && !(s->p->flags & LMS_BEAM_KEEP_LIVE);
 }
 
-static void judge(search *s, group *g)
+static bool is_final(const search *s, const candidate *c)
+{
+    return is_last(s) || is_end(s, c->token);
+}
+
+/* `best` is the best candidate's score. */
+static void judge(search *s, group *g, double best)
 {
     const lms_beam_params *const p = s->p;
     const bool full = g->pool_count == s->per_group && p->early_stopping != LMS_EARLY_OFF;
@@ -202,7 +207,9 @@ static void judge(search *s, group *g)
     } else if (full && g->live_count) {
         const bool at_most = p->early_stopping == LMS_EARLY_NEVER && p->length_penalty > 0.0f;
         const uint32_t length = at_most ? p->max_length : s->t + 1;
-        const double hope = exact_rating(p, g->live[0].score, length, false);
+        const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;
+        const double hope =
+            exact_rating(p, by_candidate ? best : g->live[0].score, length, false);
         g->early = !above(s, hope, g->pool[s->per_group - 1].rating);
     }
     g->done = g->early || s->t + 1 == p->max_length || g->live_count == 0;
@@ -223,17 +230,20 @@ static void step(search *s, group *g)
         const bool near_top = any_rank && of_beam[list[i].parent]++ < most;
         finished[i] = i < s->per_group && is_final(s, &list[i]);
         finished[i] = finished[i] || (near_top && is_end(s, list[i].token));
-        if (!is_final(s, &list[i]) && i < most && live_count < s->per_group) {
+        if (!is_end(s, list[i].token) && i < most && live_count < s->per_group) {
             live[live_count++] = extend(&g->live[list[i].parent], &list[i]);
         }
     }
     enter_all(s, g, list, finished, all);
-    memcpy(g->live, live, live_count * sizeof *live);
-    g->live_count = live_count;
-    judge(s, g);
     for (uint32_t i = 0; i < live_count; i++) {
         s->taken[live[i].tokens[s->t]]++;
     }
+    if (is_last(s)) {
+        live_count = 0;
+    }
+    memcpy(g->live, live, live_count * sizeof *live);
+    g->live_count = live_count;
+    judge(s, g, list[0].value);
 }
 
 /* The first `count` are in order. */

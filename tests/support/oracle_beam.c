@@ -176,7 +176,7 @@ void oracle_enter(oracle_beam *b, oracle_group *group, const oracle_candidate *c
 }
 
 /* Whether early_stopping ends a group whose live beams have t tokens. */
-static bool is_early(const oracle_beam *b, const oracle_group *group)
+static bool is_early(const oracle_beam *b, const oracle_group *group, int64_t best)
 {
     const lms_beam_params *const p = &b->params;
     if (group->pooled < b->per_group || p->early_stopping == LMS_EARLY_OFF) {
@@ -191,13 +191,15 @@ static bool is_early(const oracle_beam *b, const oracle_group *group)
     const bool at_most = p->early_stopping == LMS_EARLY_NEVER && p->length_penalty > 0.0f;
     const uint64_t length = oracle_rated_length(p, at_most ? p->max_length : group->t, false);
     const oracle_hypothesis *const first = &group->beams[0];
+    const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;
     return group->pool[b->per_group - 1].rating >=
-           oracle_rating(p, first->score, first->value, length);
+           oracle_rating(p, by_candidate ? best : first->score,
+                         by_candidate ? best : first->value, length);
 }
 
-void oracle_judge(const oracle_beam *b, oracle_group *group)
+void oracle_judge(const oracle_beam *b, oracle_group *group, int64_t best)
 {
-    if (is_early(b, group)) {
+    if (is_early(b, group, best)) {
         group->end = ORACLE_DONE_EARLY;
     } else if (group->t == b->params.max_length || group->live == 0) {
         group->end = ORACLE_DONE_BY_LENGTH;

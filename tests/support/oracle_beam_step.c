@@ -119,11 +119,15 @@ static list gather(oracle_beam *b, uint32_t g, const float *logits, size_t strid
     return all;
 }
 
+/* Whether every candidate of this step is final. */
+static bool is_last(const oracle_beam *b)
+{
+    return b->t + 1 == b->params.max_length && !(b->params.flags & LMS_BEAM_KEEP_LIVE);
+}
+
 static bool is_final(const oracle_beam *b, const oracle_candidate *c)
 {
-    const bool last =
-        b->t + 1 == b->params.max_length && !(b->params.flags & LMS_BEAM_KEEP_LIVE);
-    return last || oracle_is_end(b, c->token);
+    return is_last(b) || oracle_is_end(b, c->token);
 }
 
 /* The finished ones of the step, by parent and place. */
@@ -156,7 +160,7 @@ static size_t next_live(const oracle_beam *b, const list *all, const bool *used,
 {
     size_t best = count;
     for (size_t rank = 0; rank < count; rank++) {
-        if (used[rank] || is_final(b, &all->at[rank])) {
+        if (used[rank] || oracle_is_end(b, all->at[rank].token)) {
             continue;
         }
         if (b->params.mode != LMS_BEAM_SAMPLE) {
@@ -169,38 +173,52 @@ static size_t next_live(const oracle_beam *b, const list *all, const bool *used,
     return best;
 }
 
-/* The next live beams, as candidates. */
-static list choose_live(const oracle_beam *b, const list *all)
+/* The candidates that take a beam. */
+static list choose_takers(const oracle_beam *b, const list *all)
 {
     const size_t count = all->count < b->most ? all->count : b->most;
     bool *const used = oracle_allocate(count, sizeof *used);
-    list live = {0};
-    while (live.count < b->per_group) {
+    list takers = {0};
+    while (takers.count < b->per_group) {
         const size_t rank = next_live(b, all, used, count);
         if (rank == count) {
             break;
         }
         used[rank] = true;
-        add(&live, &all->at[rank]);
+        add(&takers, &all->at[rank]);
     }
     free(used);
-    return live;
+    return takers;
 }
 
-static void go_on(oracle_beam *b, uint32_t g, const list *live, oracle_beam_move *moves)
+/* All of them do, or none. */
+static void go_on(oracle_beam *b, uint32_t g, const list *takers, oracle_beam_move *moves)
 {
     oracle_group *const group = &b->groups[g];
     oracle_hypothesis *const beams = oracle_allocate(b->per_group, sizeof *beams);
-    for (uint32_t i = 0; i < live->count; i++) {
-        const oracle_candidate *const c = &live->at[i];
+    const uint32_t live = is_last(b) ? 0 : (uint32_t)takers->count;
+    for (uint32_t i = 0; i < live; i++) {
+        const oracle_candidate *const c = &takers->at[i];
         beams[i] = oracle_follow(b, c);
         moves[g * b->per_group + i].parent = b->t == 0 ? 0 : (int32_t)c->beam;
         moves[g * b->per_group + i].token = (int32_t)c->token;
     }
     free(group->beams);
     group->beams = beams;
-    group->live = (uint32_t)live->count;
+    group->live = live;
     group->t++;
+}
+
+/* What early stopping may look at: the largest score, or value, of the group's candidates. */
+static int64_t best_of(const oracle_beam *b, const list *all)
+{
+    int64_t best = ORACLE_BEAM_NONE;
+    for (size_t rank = 0; rank < all->count && rank < b->most; rank++) {
+        const oracle_candidate *const c = &all->at[rank];
+        const int64_t own = b->params.mode == LMS_BEAM_STOCHASTIC ? c->value : c->score;
+        best = own > best ? own : best;
+    }
+    return best;
 }
 
 static void step_group(oracle_beam *b, uint32_t g, const float *logits, size_t stride,
@@ -212,14 +230,14 @@ static void step_group(oracle_beam *b, uint32_t g, const float *logits, size_t s
         group->end = ORACLE_DONE_EMPTY;
         return;
     }
-    list live = choose_live(b, &all);
+    list takers = choose_takers(b, &all);
     enter_finished(b, group, &all);
-    go_on(b, g, &live, moves);
-    oracle_judge(b, group);
-    for (size_t i = 0; i < live.count; i++) {
-        add(taken, &live.at[i]);
+    go_on(b, g, &takers, moves);
+    oracle_judge(b, group, best_of(b, &all));
+    for (size_t i = 0; i < takers.count; i++) {
+        add(taken, &takers.at[i]);
     }
-    free(live.at);
+    free(takers.at);
     free(all.at);
 }
 

@@ -239,6 +239,36 @@ static void test_early_tie(void **state)
     small_end(&r);
 }
 
+/* TensorRT-LLM compares the pool with the best candidate: [1,0] at -0.7985 / 2^3 keeps the search
+ * going, where the best live beam, [1,1] at -2.996 / 2^3, would end it. */
+static void test_stop_by_candidate(void **state)
+{
+    (void)state;
+    const int32_t ends[] = {0};
+    for (uint32_t by_candidate = 0; by_candidate < 2; by_candidate++) {
+        lms_beam_params p = small_params(2, 3);
+        p.end_tokens = 1;
+        p.length_penalty = 3.0f;
+        p.flags = by_candidate ? LMS_BEAM_PRESET_TENSORRT_LLM : LMS_BEAM_KEEP_LIVE;
+        small_rig r;
+        small_begin(&r, &p, ends, 4);
+        small_weights(&r, 0, (double[]){0.3, 0.5, 0.2, 0.0});
+        assert_int_equal(small_step(&r), 0);
+        for (uint32_t n = 0; n < 2; n++) {
+            small_weights(&r, n, (double[]){0.9, 0.1, 0.0, 0.0});
+        }
+        assert_int_equal(small_step(&r), by_candidate ? 0 : LMS_BEAM_DONE | LMS_BEAM_EARLY);
+        if (by_candidate) {
+            assert_true(small_step(&r) & LMS_BEAM_DONE);
+        }
+        assert_int_equal(small_results(&r), 2);
+        small_expect_result(&r, 0, 2, (int32_t[]){1, 0});
+        small_expect_result(&r, 1, by_candidate ? 3 : 2,
+                            by_candidate ? (int32_t[]){1, 1, 0} : (int32_t[]){2, 0});
+        small_end(&r);
+    }
+}
+
 static int64_t rating_of_two(float penalty, uint32_t counts, uint32_t flags)
 {
     const int32_t ends[] = {1};
@@ -325,6 +355,7 @@ static void test_results_at_once(void **state)
     (void)state;
     lms_beam_params p = small_params(4, 5);
     p.groups = 2;
+    p.diversity_penalty = 1.0f;
     small_rig r;
     small_begin(&r, &p, NULL, 3);
     assert_int_equal(small_results(&r), 2);
@@ -348,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_min_length_and_nothing_else),
         cmocka_unit_test(test_early_stopping),
         cmocka_unit_test(test_early_tie),
+        cmocka_unit_test(test_stop_by_candidate),
         cmocka_unit_test(test_ratings),
         cmocka_unit_test(test_max_length),
         cmocka_unit_test(test_classes),

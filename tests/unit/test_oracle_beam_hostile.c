@@ -185,6 +185,47 @@ static void test_diversity(void **state)
     small_end(&r);
 }
 
+/* The penalty counts in the step that reaches max_length too, as in Hugging Face's group beam
+ * search, which knows nothing of that length when it picks tokens. */
+static void test_diversity_of_a_last_step(void **state)
+{
+    (void)state;
+    for (uint32_t keep = 0; keep < 2; keep++) {
+        lms_beam_params p = small_params(2, 1);
+        p.groups = 2;
+        p.diversity_penalty = 100.0f;
+        p.flags = keep ? LMS_BEAM_KEEP_LIVE : 0;
+        small_rig r;
+        small_begin(&r, &p, NULL, 4);
+        small_weights(&r, 0, (double[]){0.4, 0.3, 0.2, 0.1});
+        assert_true(small_step(&r) & LMS_BEAM_DONE);
+        assert_int_equal(small_results(&r), 2);
+        small_expect_result(&r, 0, 1, (int32_t[]){0});
+        small_expect_result(&r, 1, 1, (int32_t[]){1});
+        small_end(&r);
+    }
+}
+
+/* An end token takes no beam, in the last step either: the next one's token does. */
+static void test_diversity_of_a_last_step_with_an_end(void **state)
+{
+    (void)state;
+    const int32_t ends[] = {0};
+    lms_beam_params p = small_params(2, 1);
+    p.groups = 2;
+    p.end_tokens = 1;
+    p.diversity_penalty = 1.0f;
+    small_rig r;
+    small_begin(&r, &p, ends, 4);
+    small_weights(&r, 0, (double[]){0.3, 0.29, 0.25, 0.16});
+    assert_int_equal(small_step(&r), LMS_BEAM_DONE);
+    assert_int_equal(small_results(&r), 2);
+    /* had the first group's result counted, the second one's would be 1 */
+    small_expect_result(&r, 0, 1, (int32_t[]){0});
+    small_expect_result(&r, 1, 1, (int32_t[]){0});
+    small_end(&r);
+}
+
 static void test_endless_diversity(void **state)
 {
     (void)state;
@@ -251,6 +292,8 @@ int main(void)
         cmocka_unit_test(test_more_beams_than_tokens),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_diversity),
+        cmocka_unit_test(test_diversity_of_a_last_step),
+        cmocka_unit_test(test_diversity_of_a_last_step_with_an_end),
         cmocka_unit_test(test_endless_diversity),
         cmocka_unit_test(test_done_group),
     };

@@ -68,7 +68,7 @@ static void some_params(lms_beam_params *p, bool ties, uint64_t *random)
     *p = (lms_beam_params)LMS_BEAM_PARAMS_INIT(1);
     p->groups = gen_below(4, random) ? 1 : 1 + gen_below(3, random);
     p->width = p->groups * (1 + gen_below(p->groups == 1 ? 6 : 3, random));
-    p->diversity_penalty = p->groups > 1 ? 0.25f * (float)gen_below(5, random) : 0.0f;
+    p->diversity_penalty = p->groups > 1 ? 0.25f * (float)(1 + gen_below(4, random)) : 0.0f;
     p->early_stopping = gen_below(LMS_EARLIES, random);
     p->flags = gen_below(LMS_BEAM_FLAGS + 1, random);
     p->results = 1 + gen_below(p->width, random);
