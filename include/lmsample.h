@@ -231,7 +231,7 @@ typedef struct lms_batch {
     uint32_t uniforms_per_row;    /*     attempts they suffice for, >= 1 if given           */
     lms_view tokens;              /* out: int32 or int64[rows]; LMS_NO_TOKEN where none     */
     lms_view status;              /* out: uint32[rows], LMS_ROW_...; optional               */
-    lms_view logprob_raw;         /* out: float[rows], natural log; optional (LMS_OUT_...)  */
+    lms_view logprob_raw;         /* out: float[rows], natural log, at most 0; optional     */
     lms_view logprob;             /* out: float[rows]; optional                             */
     lms_view kept;                /* out: int32[rows]; optional                             */
     lms_view probs;               /* out: float[rows][probs_stride]; optional               */

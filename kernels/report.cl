@@ -27,7 +27,7 @@ lms_floats lms_mass_floats(lms_unit unit, lms_ints w)
 void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong mass,
                      __global float *probs)
 {
-    const float factor = mass ? lms_reciprocal((float)mass) : 0.0f;
+    const float all = (float)mass, factor = mass ? lms_reciprocal(all) : 0.0f;
     for (uint tile = row->first; tile < row->last; ++tile) {
         lms_unit unit;
         unit.shift = LMS_NO_SHARE;
@@ -38,7 +38,8 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
             if (unit.shift < LMS_NO_SHARE) {
                 const lms_floats x = lms_logits(row, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
-                p = lms_mass_floats(unit, lms_weights(unit, x) & kept) * factor;
+                p = lms_mass_floats(unit, lms_weights(unit, x) & kept);
+                p = lms_shares(p, all, factor);
             }
             if (at + LMS_LANES <= row->vocab) {
                 LMS_V(vstore)(p, 0, probs + at);

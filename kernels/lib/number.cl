@@ -217,17 +217,27 @@ ulong lms_mass_of_sum(uint shift, ulong sum)
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
 }
 
-/* c of section 9: log2, times 2^32, of `mass` relative to the weight of the row's maximum. */
+/* c of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum, which is
+ * a part of it: never below 0, and 0 where it is all of it. */
 long lms_lg_mass(const lms_scaled *r, ulong mass)
 {
-    float z = 0.0f;
-    if (!r->huge) z = fma(lms_logit_of(r->max_key), r->s, -r->h) - r->c;
-    return lms_lg(mass) - ((long)(LMS_WEIGHT_BITS + LMS_GUARD_BITS) << 32) -
-           (long)(z * 0x1p+32f);
+    const int top = lms_weight(lms_unit_of(r, r->max_key), lms_logit_of(r->max_key));
+    return lms_lg(mass) - lms_lg((ulong)top << LMS_GUARD_BITS);
 }
 
 /* K of section 9: the natural one. */
 float lms_log_mass(const lms_scaled *r, ulong mass)
 {
     return (float)lms_lg_mass(r, mass) * 0x1.62e430p-33f;
+}
+
+/* A processed probability, `factor` being the reciprocal of `all`: all of it is 1, however
+ * that is rounded. */
+float lms_share(float mass, float all, float factor)
+{
+    return mass == all ? 1.0f : mass * factor;
+}
+lms_floats lms_shares(lms_floats mass, float all, float factor)
+{
+    return mass == all ? (lms_floats)(1.0f) : mass * factor;
 }

@@ -57,7 +57,7 @@ long lms_logprob_of(const lms_offer *o, int key)
     if (key != o->top_key) {
         gap = lms_gap(o->inverse, lms_logit_of(o->top_key), lms_logit_of(key));
     }
-    return -max((long)gap + o->norm, 0l);
+    return -((long)gap + o->norm);
 }
 
 /* The score of a candidate, monotone in its key. */

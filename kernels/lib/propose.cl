@@ -102,7 +102,7 @@ void lms_next_proposal(lms_task *t, lms_proposal *o, const lms_row *row, const l
 /* The own picks, by rank, with their probabilities. */
 void lms_rank_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
 {
-    const float factor = lms_reciprocal((float)o->mass);
+    const float all = (float)o->mass, factor = lms_reciprocal(all);
     for (uint i = lms_lane(); i < o->count; i += LMS_TEAM) {
         const lms_pick own = o->picks[i];
         uint rank = 0;
@@ -112,6 +112,6 @@ void lms_rank_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
         }
         const ulong mass = lms_mass_of(row, &t->draw_scale, (uint)own.token, own.key);
         o->ranked[rank].token = own.token;
-        o->ranked[rank].prob = (float)mass * factor;
+        o->ranked[rank].prob = lms_share((float)mass, all, factor);
     }
 }

@@ -131,10 +131,10 @@ long lms_scaled_down(long n, ulong factor)
     return n < 0 ? -(long)mul_hi((ulong)-n, factor) : (long)mul_hi((ulong)n, factor);
 }
 
-/* ln of a mass relative to the weight of the row's maximum. */
+/* ln of a mass relative to that of the row's maximum, which is a part of it. */
 long lms_norm(const lms_scaled *r, ulong mass)
 {
-    return lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2);
+    return (long)mul_hi((ulong)lms_lg_mass(r, mass), LMS_LN2);
 }
 
 /* e^d for |d| of at most 32 nats. */

@@ -73,17 +73,8 @@ static int64_t scaled(int64_t x, uint64_t factor, int shift)
 
 int64_t oracle_beam_norm(const oracle_row *row, uint64_t mass)
 {
-    const float top = row->logits[row->order[0]];
-    const float scale = row->at_t.scale;
-    float z = 0.0f;
-    if (!row->at_t.huge) {
-        const oracle_split split = oracle_split_at(top, scale);
-        z = fmaf(top, scale, -split.h) - split.c;
-    }
-    const float z_units = z * 0x1p32f;
-    const int64_t c =
-        (int64_t)oracle_lg(mass) - (ORACLE_W + ORACLE_GUARD) * ONE - (int64_t)z_units;
-    return scaled(c, LN_2, 64);
+    const uint64_t first = oracle_measure_mass(&row->at_t, row->order[0]);
+    return (int64_t)((u128)(oracle_lg(mass) - oracle_lg(first)) * LN_2 >> 64);
 }
 
 int64_t oracle_beam_exponential(uint64_t word)

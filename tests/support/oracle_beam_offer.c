@@ -98,9 +98,7 @@ int64_t oracle_offers_logprob(const oracle_offers *offers, uint32_t token)
 {
     const oracle_row *const row = offers->base;
     const float top = row->logits[row->order[0]];
-    const int64_t below =
-        oracle_beam_gap(top, row->logits[token], row->params.temperature) + offers->norm;
-    return below > 0 ? -below : 0;
+    return -(oracle_beam_gap(top, row->logits[token], row->params.temperature) + offers->norm);
 }
 
 /* --- section 15 --- */

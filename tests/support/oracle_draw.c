@@ -87,18 +87,11 @@ void oracle_draw(const oracle_row *row, uint64_t seed, uint64_t step, const uint
     }
 }
 
-/* K of section 9: ln of `mass`, relative to the row's largest logit */
+/* K of section 9: ln of `mass`, relative to that of the row's first token */
 static float log_mass(const oracle_row *row, const oracle_measure *measure, uint64_t mass)
 {
-    const float top = row->logits[row->order[0]];
-    float z = 0.0f;
-    if (!measure->huge) {
-        const oracle_split split = oracle_split_at(top, measure->scale);
-        z = fmaf(top, measure->scale, -split.h) - split.c;
-    }
-    const float scaled = z * 0x1p32f;
-    const int64_t c = (int64_t)oracle_lg(mass) -
-                      (int64_t)(ORACLE_W + ORACLE_GUARD) * (INT64_C(1) << 32) - (int64_t)scaled;
+    const uint64_t first = oracle_measure_mass(measure, row->order[0]);
+    const uint64_t c = oracle_lg(mass) - oracle_lg(first);
     return (float)c * 0x1.62e430p-33f;
 }
 
@@ -138,10 +131,12 @@ void oracle_probs(const oracle_row *row, float *probs)
         probs[row->order[0]] = 1.0f;
         return;
     }
-    const float reciprocal = oracle_reciprocal((float)row->kept_mass);
+    const float all = (float)row->kept_mass;
+    const float reciprocal = oracle_reciprocal(all);
     for (uint32_t i = 0; i < row->kept; i++) {
         const uint32_t token = row->order[i];
-        probs[token] = (float)oracle_measure_mass(&row->at_t, token) * reciprocal;
+        const float mass = (float)oracle_measure_mass(&row->at_t, token);
+        probs[token] = mass == all ? 1.0f : mass * reciprocal;
     }
 }
 

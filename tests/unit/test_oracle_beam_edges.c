@@ -366,6 +366,30 @@ static void test_results_at_once(void **state)
     small_end(&r);
 }
 
+/* --- certainty --- */
+
+/* The only token left has log-probability 0 among the eligible ones, whatever its logit is, and
+ * a sum of such is 0; among all tokens, none is above 0. */
+static void test_only_one_left(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < 1000; n++) {
+        lms_beam_params p = small_params(1, 5);
+        p.top_k = 1;
+        p.temperature = 0.5f + 0.003f * (float)n;
+        p.flags = n % 2 ? LMS_BEAM_RENORMALIZE : 0;
+        small_rig r;
+        small_begin(&r, &p, NULL, 4);
+        small_weights(&r, 0, (double[]){0.5 + n * 0.013, 1e-7, 1e-9, 1e-12});
+        small_step(&r);
+        assert_true(r.moves[0].score <= 0);
+        if (n % 2) {
+            assert_int_equal(r.moves[0].score, 0);
+        }
+        small_end(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_max_length),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_results_at_once),
+        cmocka_unit_test(test_only_one_left),
     };
     return cmocka_run_group_tests_name("oracle_beam_edges", tests, NULL, NULL);
 }

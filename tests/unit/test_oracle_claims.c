@@ -71,6 +71,7 @@ static long double mass_variation(const oracle_row *row, const exact_row *exact,
 
 static void check_logprob(float actual, long double exact, worst_values *worst)
 {
+    assert_true(actual <= 0.0f && oracle_bits(actual) != 0x80000000u);
     const long double error = fabsl((long double)actual - exact);
     const long double relative = fabsl(exact) * 0x1p-22L;
     raise_to(&worst->logprob, error / fmaxl(1e-5L, relative));
@@ -104,6 +105,7 @@ static void check_probs(const oracle_row *row, uint32_t vocab)
         const uint64_t mass = oracle_measure_mass(oracle_row_measure(row, false), i);
         const long double expected =
             oracle_row_is_kept(row, i) ? (long double)mass / total : 0.0L;
+        assert_true(probs[i] >= 0.0f && probs[i] <= 1.0f);
         /* four roundings: mass, N, reciprocal, product */
         assert_true(fabsl((long double)probs[i] - expected) <= 0x1.0001p-22L * expected);
     }
