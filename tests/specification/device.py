@@ -8,6 +8,10 @@ FLOAT32, FLOAT16, BFLOAT16 = 1, 2, 3
 ROW = np.dtype([("seed", "u8"), ("step", "u8"), ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"),
                 ("top_k", "i4"), ("flags", "u4"), ("reserved", "u4", 3)], align=True)  # fmt: skip
 
+CONTRASTIVE = np.dtype([("alpha", "f4"), ("k", "u4"), ("context_begin", "u4"), ("context_window", "u4"),
+                        ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"), ("top_k", "i4"),
+                        ("filter_flags", "u4"), ("reserved", "u4", 3)])  # fmt: skip
+
 
 class Library:
     def __init__(self):
@@ -36,6 +40,38 @@ class Library:
         self.call("rows", dtype, vocab, rows, len(stored), np.ascontiguousarray(stored), params, index,
                   uniforms, 0 if uniforms is None else uniforms.shape[1], *out.values())  # fmt: skip
         return out
+
+
+class Contrastive:
+    """An lms_contrastive with one request."""
+
+    def __init__(self, library, logits, hidden, vocab, width, max_length, record):
+        self.library, self.logits, self.hidden, self.vocab, self.width = library, logits, hidden, vocab, width
+        self.k = int(record["k"])
+        self.handle = ctypes.c_void_p()
+        library.call("contrastive_open", logits, hidden, vocab, width, max_length, record,
+                     ctypes.byref(self.handle))  # fmt: skip
+
+    def close(self):
+        self.library.calls.lms_contrastive_destroy(self.handle)
+
+    def append(self, stored):
+        self.library.call("contrastive_append", self.handle, self.hidden, self.width, len(stored), stored)
+
+    def propose(self, stored, index):
+        tokens, probs = np.empty(self.k, np.int32), np.empty(self.k, np.float32)
+        status = np.empty(1, np.uint32)
+        self.library.call("contrastive_propose", self.handle, self.logits, self.vocab, self.k, stored,
+                          np.array([index], np.int32), tokens, probs, status)  # fmt: skip
+        return tokens, probs, status[0]
+
+    def select(self, tokens, probs, stored):
+        one = [np.empty(1, kind) for kind in (np.int32, np.int32, np.float32, np.float32)]
+        all_rows = [np.empty(self.k, np.float32) for _ in range(2)]
+        status = np.empty(1, np.uint32)
+        self.library.call("contrastive_select", self.handle, self.hidden, self.width, self.k, stored, tokens,
+                          probs, *one, *all_rows, status)  # fmt: skip
+        return [value[0] for value in one] + all_rows + [status[0]]
 
 
 def store(dtype, x):

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arithmetic import (ATTEMPTS, GROUP, GUARD, NAN, TILE, W, fma, from_bits, lg, mag, bits, philox,
-                        power, reciprocal, scale, split, to_float, trunc_div)
+from arithmetic import (ATTEMPTS, GROUP, GUARD, NAN, TILE, W, bits, fma, lg, mag, philox, power,
+                        reciprocal, scale, split, to_float)
 
 TEMPERATURE_LAST, MIN_P_LAST, TOP_P_WHOLE_ROW, TOP_K_TIES = 1, 2, 4, 8
 OK, EMPTY, SKIPPED, BAD_PARAMS, BAD_INDEX, UNIFORMS_SPENT = range(6)
@@ -255,6 +255,12 @@ def draw(row, masses, kept, params, uniforms=None):
     return row.order[0], ATTEMPTS
 
 
+# Section 9.
+def processed(masses, i, kept_mass):
+    """The processed probability of a kept token."""
+    return to_float(masses.mass(i)) * reciprocal(to_float(kept_mass))
+
+
 # Section 10.
 def bad_field(params):
     """The number of the first bad field, or 0."""
@@ -294,5 +300,5 @@ def sample(logits, params, uniforms=None):
         mass = masses.mass_of(row.order[:kept], filtered)
         logprob = fma(masses.diff(token) * masses.s, LN2_FLOAT, -masses.K(mass))
         for i in row.order[:kept]:
-            probs[i] = to_float(masses.mass(i)) * reciprocal(to_float(mass))
+            probs[i] = processed(masses, i, mass)
     return Sample(token, OK | row.seen, raw.diff(token) - raw.K(raw.total), logprob, kept, probs)
