@@ -2,6 +2,7 @@
 #include "beam.h"
 
 #include "desc.h"
+#include "memory.h"
 #include "probe.h"
 #include "process.h"
 #include "program.h"
@@ -35,18 +36,11 @@ static void release_kernels(lms_beam *b)
     }
 }
 
-/* Every buffer, and its bytes. */
-typedef struct lmsi_buffer {
-    const char *what;
-    cl_mem *mem;
-    uint64_t count;
-    uint64_t bytes; /* of one */
-} lmsi_buffer;
-
 enum {
     BUFFERS = 18
 };
 
+/* Every buffer. */
 static void list_buffers(lms_beam *b, lmsi_buffer out[BUFFERS])
 {
     const uint64_t rows = b->row_slots, beams = b->desc.max_rows, slots = b->desc.max_requests;
@@ -99,9 +93,7 @@ void lms_beam_destroy(lms_beam *b)
     free_stages(b);
     release_kernels(b);
     list_buffers(b, buffers);
-    for (size_t i = 0; i < BUFFERS; ++i) {
-        if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
-    }
+    lmsi_memory_release(buffers, BUFFERS);
     free(b->open.states);
     free(b->slots);
     free(b);
@@ -147,27 +139,19 @@ fail:
     return status;
 }
 
-static lms_status make_buffer(lms_beam *b, const lmsi_buffer *buffer)
+/* What the shape needs, and whether the device has it. */
+static lms_status plan_workspace(lms_beam *b)
 {
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    const uint64_t most = b->ctx->device.max_alloc_bytes;
-    /* Counts are below 2^32, and so is all that a slot or a row has but its back pointers. */
-    LMSI_FAIL_IF(buffer->bytes > most || buffer->count * buffer->bytes > most,
-                 LMS_E_BUFFER_SIZE,
-                 "max_requests: %u requests of %u beams (at most %u in a step) of at most %u "
-                 "tokens out of %u need %llu times %llu bytes for %s; the device allocates at "
-                 "most %llu",
-                 (unsigned)b->desc.max_requests, (unsigned)b->desc.max_width,
-                 (unsigned)b->desc.max_rows, (unsigned)b->desc.max_length,
-                 (unsigned)b->desc.vocab, (unsigned long long)buffer->count,
-                 (unsigned long long)buffer->bytes, buffer->what, (unsigned long long)most);
-    *buffer->mem = clCreateBuffer(b->ctx->context, CL_MEM_READ_WRITE,
-                                  (size_t)(buffer->count * buffer->bytes), NULL, &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    b->workspace += (size_t)(buffer->count * buffer->bytes);
-fail:
-    return status;
+    char asked[160];
+    lmsi_buffer buffers[BUFFERS];
+    b->row_slots = lmsi_shape_places(&b->shape, b->ctx->device.units, b->desc.max_rows);
+    list_buffers(b, buffers);
+    snprintf(asked, sizeof asked,
+             "max_requests: %u requests of %u beams (at most %u in a step) of at most %u "
+             "tokens out of %u",
+             (unsigned)b->desc.max_requests, (unsigned)b->desc.max_width,
+             (unsigned)b->desc.max_rows, (unsigned)b->desc.max_length, (unsigned)b->desc.vocab);
+    return lmsi_memory_check(b->ctx, asked, buffers, BUFFERS, 0, &b->workspace);
 }
 
 static lms_status make_stages(lms_beam *b)
@@ -195,7 +179,7 @@ static lms_status make_workspace(lms_beam *b)
     lms_status status = LMS_OK;
     lmsi_buffer buffers[BUFFERS];
     list_buffers(b, buffers);
-    for (size_t i = 0; i < BUFFERS; ++i) LMSI_TRY(make_buffer(b, &buffers[i]));
+    LMSI_TRY(lmsi_memory_make(b->ctx, buffers, BUFFERS));
     LMSI_TRY(make_stages(b));
 fail:
     return status;
@@ -306,8 +290,9 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     b->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
     b->max_choices = choices_of(desc);
+    LMSI_TRY(plan_workspace(b)); /* before the kernels: they take a while */
     LMSI_TRY(make_fitting_kernels(b));
-    b->row_slots = lmsi_shape_places(&b->shape, ctx->device.units, b->desc.max_rows);
+    LMSI_TRY(plan_workspace(b)); /* for the team that they take */
     LMSI_TRY(make_workspace(b));
     LMSI_TRY(dry_run(b));
     *out = b;

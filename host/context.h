@@ -15,6 +15,7 @@ typedef struct lmsi_device {
     cl_uint native_floats; /* in a vector register, as the runtime says */
     size_t max_work_items; /* per work-group */
     cl_ulong local_bytes;
+    cl_ulong memory_bytes; /* all of its memory */
     cl_ulong max_alloc_bytes;
     cl_bool unified; /* shares memory with the host */
     char platform[128];

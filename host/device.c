@@ -60,6 +60,8 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
                             &out->max_work_items, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof out->local_bytes,
                             &out->local_bytes, NULL));
+    LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof out->memory_bytes,
+                            &out->memory_bytes, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof out->max_alloc_bytes,
                             &out->max_alloc_bytes, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof out->unified,
@@ -121,16 +123,14 @@ static void find_problem(cl_device_id id, const lmsi_device *device, lms_device 
 static lms_status describe(cl_device_id id, lms_device *out)
 {
     lmsi_device device;
-    cl_ulong memory = 0;
     char message[512];
     memset(out, 0, sizeof *out);
     out->id = id;
     snprintf(message, sizeof message, "%s", lms_error_message());
     const lms_status status = lmsi_device_query(id, &device);
     if (status == LMS_E_MEMORY) return status;
-    clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
     out->type = device.type;
-    out->memory_bytes = memory;
+    out->memory_bytes = device.memory_bytes;
     out->max_alloc_bytes = device.max_alloc_bytes;
     out->compute_units = device.units;
     out->unified = device.unified != CL_FALSE;

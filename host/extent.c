@@ -1,25 +1,15 @@
 #include "extent.h"
 
+#include "memory.h"
 #include "process.h"
 #include "status.h"
 
-static int mul_overflows(uint64_t a, uint64_t b, uint64_t *product)
-{
-    *product = a * b;
-    return a != 0 && *product / a != b;
-}
-
-/* Bytes from the buffer's begin to the view's end; 0 on overflow. */
+/* Bytes from the buffer's begin to the view's end. */
 static uint64_t extent_bytes(const lmsi_extent *e)
 {
-    uint64_t elements = 0, bytes = 0;
     if (e->rows == 0) return 1;
-    if (mul_overflows(e->rows - 1, e->stride, &elements)) return 0;
-    if (elements > UINT64_MAX - e->columns) return 0;
-    elements += e->columns;
-    if (elements > UINT64_MAX - e->view.offset) return 0;
-    elements += e->view.offset;
-    return mul_overflows(elements, e->element, &bytes) ? 0 : bytes;
+    const uint64_t behind = lmsi_sum(e->view.offset, e->columns);
+    return lmsi_product(lmsi_sum(lmsi_product(e->rows - 1, e->stride), behind), e->element);
 }
 
 lms_status lmsi_extent_check(const lms_context *ctx, const lmsi_extent *e)
@@ -47,13 +37,12 @@ lms_status lmsi_extent_check(const lms_context *ctx, const lmsi_extent *e)
     LMSI_FAIL_IF(!e->written && (flags & CL_MEM_WRITE_ONLY), LMS_E_ARGUMENT,
                  "%s: is read, and was made CL_MEM_WRITE_ONLY", e->name);
     LMSI_FAIL_IF(
-        needed == 0 || needed > size, LMS_E_BUFFER_SIZE,
+        needed > size, LMS_E_BUFFER_SIZE,
         "%s: offset %llu + (%llu rows - 1) * stride %llu + %llu elements of %llu bytes need "
         "%llu bytes; the buffer has %llu",
         e->name, (unsigned long long)e->view.offset, (unsigned long long)e->rows,
         (unsigned long long)e->stride, (unsigned long long)e->columns,
-        (unsigned long long)e->element, needed == 0 ? ~0ull : (unsigned long long)needed,
-        (unsigned long long)size);
+        (unsigned long long)e->element, (unsigned long long)needed, (unsigned long long)size);
 fail:
     return status;
 }

@@ -2,17 +2,35 @@
 #include "sampler.h"
 
 #include "desc.h"
+#include "memory.h"
 #include "probe.h"
 #include "process.h"
 #include "program.h"
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void release_mem(cl_mem mem)
+enum {
+    BUFFERS = 8
+};
+
+/* Every buffer. Rows that are sampled at once have a place each. */
+static void list_buffers(lms_sampler *s, lmsi_buffer out[BUFFERS])
 {
-    if (mem != NULL) clReleaseMemObject(mem);
+    const uint64_t places = s->places, rows = s->desc.max_rows, tiles = s->tiles;
+    const lmsi_buffer all[BUFFERS] = {
+        {"group maxima", &s->groups, places, tiles * 8 * sizeof(cl_int)},
+        {"tile maxima", &s->tile_keys, places, tiles * sizeof(cl_int)},
+        {"flags", &s->seen, places, s->chunks * sizeof(cl_uint)},
+        {"candidates", &s->list, places, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"tile sums", &s->sums, places, tiles * sizeof(cl_ulong)},
+        {"outcomes", &s->outcomes, rows, LMSI_OUTCOME_BYTES},
+        {"parameters", &s->params, rows, sizeof(lms_row_params)},
+        {"indices", &s->index, rows, sizeof(cl_int)},
+    };
+    memcpy(out, all, sizeof all);
 }
 
 static void release_kernel(cl_kernel *kernel)
@@ -30,6 +48,7 @@ static void release_kernels(lms_sampler *s)
 
 void lms_sampler_destroy(lms_sampler *s)
 {
+    lmsi_buffer buffers[BUFFERS];
     if (s == NULL || lmsi_is_child()) return;
     if (s->last != NULL) {
         clWaitForEvents(1, &s->last);
@@ -45,14 +64,8 @@ void lms_sampler_destroy(lms_sampler *s)
     }
     free(s->stages);
     release_kernels(s);
-    release_mem(s->groups);
-    release_mem(s->tile_keys);
-    release_mem(s->seen);
-    release_mem(s->list);
-    release_mem(s->sums);
-    release_mem(s->outcomes);
-    release_mem(s->params);
-    release_mem(s->index);
+    list_buffers(s, buffers);
+    lmsi_memory_release(buffers, BUFFERS);
     free(s);
 }
 
@@ -72,36 +85,27 @@ fail:
     return status;
 }
 
-static lms_status make_buffer(lms_sampler *s, const char *what, uint64_t per_row, cl_mem *out)
+/* What the shape needs, and whether the device has it. A report needs what is known of its row,
+ * so each row keeps its place until then. */
+static lms_status plan_workspace(lms_sampler *s)
 {
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    const uint64_t bytes = per_row * s->desc.max_rows;
-    LMSI_FAIL_IF(
-        bytes > s->ctx->device.max_alloc_bytes, LMS_E_BUFFER_SIZE,
-        "max_rows: %u rows of %u logits need %llu bytes for %s; the device allocates at "
-        "most %llu",
-        (unsigned)s->desc.max_rows, (unsigned)s->desc.vocab, (unsigned long long)bytes, what,
-        (unsigned long long)s->ctx->device.max_alloc_bytes);
-    *out = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    s->workspace += (size_t)bytes;
-fail:
-    return status;
+    char asked[80];
+    lmsi_buffer buffers[BUFFERS];
+    s->places = s->desc.outputs != 0
+                    ? s->desc.max_rows
+                    : lmsi_shape_places(&s->shape, s->ctx->device.units, s->desc.max_rows);
+    list_buffers(s, buffers);
+    snprintf(asked, sizeof asked, "max_rows: %u rows of %u logits", (unsigned)s->desc.max_rows,
+             (unsigned)s->desc.vocab);
+    return lmsi_memory_check(s->ctx, asked, buffers, BUFFERS, 0, &s->workspace);
 }
 
 static lms_status make_workspace(lms_sampler *s)
 {
     lms_status status = LMS_OK;
-    const uint64_t tiles = s->tiles;
-    LMSI_TRY(make_buffer(s, "group maxima", tiles * 8 * sizeof(cl_int), &s->groups));
-    LMSI_TRY(make_buffer(s, "tile maxima", tiles * sizeof(cl_int), &s->tile_keys));
-    LMSI_TRY(make_buffer(s, "flags", s->chunks * sizeof(cl_uint), &s->seen));
-    LMSI_TRY(make_buffer(s, "candidates", LMSI_LIST * LMSI_ENTRY_BYTES, &s->list));
-    LMSI_TRY(make_buffer(s, "tile sums", tiles * sizeof(cl_ulong), &s->sums));
-    LMSI_TRY(make_buffer(s, "outcomes", LMSI_OUTCOME_BYTES, &s->outcomes));
-    LMSI_TRY(make_buffer(s, "parameters", sizeof(lms_row_params), &s->params));
-    LMSI_TRY(make_buffer(s, "indices", sizeof(cl_int), &s->index));
+    lmsi_buffer buffers[BUFFERS];
+    list_buffers(s, buffers);
+    LMSI_TRY(lmsi_memory_make(s->ctx, buffers, BUFFERS));
     s->stages = calloc(s->desc.max_in_flight, sizeof *s->stages);
     LMSI_FAIL_IF(s->stages == NULL, LMS_E_MEMORY, "out of memory for staging");
     for (uint32_t i = 0; i < s->desc.max_in_flight; ++i) {
@@ -157,6 +161,11 @@ static lms_status make_fitting_kernels(lms_sampler *s)
     }
 fail:
     return status;
+}
+
+static void release_mem(cl_mem mem)
+{
+    if (mem != NULL) clReleaseMemObject(mem);
 }
 
 /* One skipped row: runtimes compile or link a kernel when it is first enqueued, and run must
@@ -217,7 +226,9 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &s->shape, NULL));
     s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
+    LMSI_TRY(plan_workspace(s)); /* before the kernels: they take a while */
     LMSI_TRY(make_fitting_kernels(s));
+    LMSI_TRY(plan_workspace(s)); /* for the team that they take */
     LMSI_TRY(make_workspace(s));
     LMSI_TRY(dry_run(s));
     *out = s;

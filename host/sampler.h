@@ -21,6 +21,7 @@ struct lms_sampler {
     lms_sampler_desc desc;
     uint32_t tiles;
     uint32_t chunks;
+    uint32_t places; /* of rows in the workspace */
     lmsi_shape shape;
     cl_kernel tile_kernel;
     cl_kernel sample_kernel;

@@ -89,7 +89,7 @@ typedef int32_t lms_status;
 #define LMS_STATUS_MAP(X)                                                                      \
     X(LMS_OK, 0, "success")                                                                    \
     X(LMS_E_ARGUMENT, 1, "an argument is out of its range, missing, or contradictory")         \
-    X(LMS_E_BUFFER_SIZE, 2, "a buffer is smaller than the call would touch")                   \
+    X(LMS_E_BUFFER_SIZE, 2, "a buffer is too small for the call, or too large for the device") \
     X(LMS_E_ROW_PARAMS, 3, "a row's parameters are out of range")                              \
     X(LMS_E_ROW_INDEX, 4, "a row index is outside the logits")                                 \
     X(LMS_E_NO_DEVICE, 5, "no OpenCL device fits the request")                                 \
@@ -239,7 +239,8 @@ typedef struct lms_batch {
 } lms_batch;
 /* clang-format on */
 
-/* Builds or finds the kernels and allocates the workspace. Slow; once per shape.
+/* Builds or finds the kernels and allocates the workspace. Slow; once per shape. What the device
+ * has not the memory for is LMS_E_BUFFER_SIZE, before anything is built or allocated.
  * *out is NULL unless LMS_OK is returned. */
 LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc,
                                       lms_sampler **out);
@@ -247,7 +248,10 @@ LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *
 /* Accepts NULL. Waits for the sampler's calls in flight. */
 LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 
-/* Device memory that the sampler holds, in bytes. */
+/* Device memory that the sampler holds, in bytes. Without outputs, a device whose work-items
+ * do whole rows (a CPU) needs 44 bytes for each 256 logits, and 32 KiB, of as many rows as are
+ * under way at once: 8 for each compute unit, or the fewer ones of a call that cannot use them
+ * all. All others need it of max_rows. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
 /* Enqueues one batch on a queue of the context's device, in order or out of order. The wait

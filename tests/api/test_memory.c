@@ -1,0 +1,167 @@
+/* What samplers and searches take of a device's memory: said before any of it is taken, and no
+ * more than the rows under way need. */
+#include "beam_rig.h"
+#include "hooks.h"
+#include "rig.h"
+#include "shape.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* An object of either kind, made and unmade again. */
+typedef struct maker {
+    const char *asked; /* in the message of one that does not fit */
+    lms_status (*make)(lms_context *ctx, size_t *bytes);
+} maker;
+
+static lms_status make_sampler(lms_context *ctx, size_t *bytes)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_sampler *sampler = NULL;
+    const lms_status status = lms_sampler_create(ctx, &desc, &sampler);
+    assert_true((status == LMS_OK) == (sampler != NULL));
+    *bytes = lms_sampler_workspace(sampler);
+    lms_sampler_destroy(sampler);
+    return status;
+}
+
+static lms_status make_beam(lms_context *ctx, size_t *bytes)
+{
+    const lms_beam_desc desc = beam_desc();
+    lms_beam *beam = NULL;
+    const lms_status status = lms_beam_create(ctx, &desc, &beam);
+    assert_true((status == LMS_OK) == (beam != NULL));
+    *bytes = lms_beam_workspace(beam);
+    lms_beam_destroy(beam);
+    return status;
+}
+
+static const maker makers[] = {
+    {"max_rows: 6 rows of 300 logits need ", make_sampler},
+    {"max_requests: 3 requests of 4 beams (at most 11 in a step) of at most 8 tokens ",
+     make_beam},
+};
+
+static lms_context *open_with(cl_device_info what, const cl_ulong *bytes)
+{
+    lms_context *ctx = NULL;
+    hook_reset();
+    hook_answer(NULL, what, sizeof *bytes, bytes);
+    RIG_OK(lms_context_open(NULL, &ctx));
+    hook_reset();
+    return ctx;
+}
+
+/* A device that has just enough takes it; with a byte less it is refused, with both numbers,
+ * before anything is built or allocated. */
+static void test_the_sum_is_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; ++i) {
+        const cl_ulong plenty = (cl_ulong)1 << 40;
+        lms_context *ctx = open_with(CL_DEVICE_GLOBAL_MEM_SIZE, &plenty);
+        size_t needed = 0, unused = 0;
+        char sum[100];
+        RIG_OK(makers[i].make(ctx, &needed));
+        assert_true(needed > 1000);
+        lms_context_destroy(ctx);
+        const cl_ulong memory = needed, less = needed - 1;
+        ctx = open_with(CL_DEVICE_GLOBAL_MEM_SIZE, &memory);
+        RIG_OK(makers[i].make(ctx, &unused));
+        lms_context_destroy(ctx);
+        ctx = open_with(CL_DEVICE_GLOBAL_MEM_SIZE, &less);
+        const long live = hook_live();
+        snprintf(sum, sizeof sum, "need %zu bytes in all; the device has %zu", needed,
+                 needed - 1);
+        RIG_FAILS(LMS_E_BUFFER_SIZE, makers[i].make(ctx, &unused), makers[i].asked, sum);
+        assert_int_equal(hook_count("clCreateBuffer"), 0);
+        assert_int_equal(hook_count("clCreateProgramWithSource"), 0);
+        assert_int_equal(hook_count("clCreateProgramWithBinary"), 0);
+        assert_int_equal(hook_live(), live);
+        lms_context_destroy(ctx);
+    }
+}
+
+/* So is each buffer. */
+static void test_the_largest_buffer_is_checked(void **state)
+{
+    const cl_ulong small = 100;
+    (void)state;
+    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; ++i) {
+        lms_context *const ctx = open_with(CL_DEVICE_MAX_MEM_ALLOC_SIZE, &small);
+        size_t unused = 0;
+        RIG_FAILS(LMS_E_BUFFER_SIZE, makers[i].make(ctx, &unused), makers[i].asked,
+                  " bytes for group maxima; the device allocates at most 100");
+        assert_int_equal(hook_count("clCreateBuffer"), 0);
+        lms_context_destroy(ctx);
+    }
+}
+
+/* As many places as the most rows that are under way at once in any call: no fewer, and no
+ * more. */
+static void test_places_are_what_rows_need(void **state)
+{
+    static const uint32_t froms[] = {1, 2, 7, 16, 17, 60, 1000, UINT32_MAX};
+    static const uint32_t mosts[] = {1, 2, 6, 7, 15, 16, 17, 18, 58, 59, 60, 61, 200};
+    (void)state;
+    for (size_t i = 0; i < sizeof froms / sizeof froms[0] * 2; ++i) {
+        const lmsi_shape shape = {i % 2 == 0 ? 1 : 64, 8, 32, froms[i / 2]};
+        for (cl_uint units = 1; units <= 8; units *= 2) {
+            for (size_t m = 0; m < sizeof mosts / sizeof mosts[0]; ++m) {
+                uint32_t needed = 0;
+                for (uint32_t rows = 1; rows <= mosts[m]; ++rows) {
+                    const uint32_t teams = lmsi_shape_teams(&shape, units, rows);
+                    assert_in_range(teams, 1, rows);
+                    /* The tile pass, where it is apart, has a row for each work-group. */
+                    if (!lmsi_shape_fuses(&shape, rows)) assert_int_equal(teams, rows);
+                    if (teams > needed) needed = teams;
+                }
+                assert_int_equal(lmsi_shape_places(&shape, units, mosts[m]), needed);
+            }
+        }
+    }
+}
+
+static uint32_t units_of(const lms_context *ctx)
+{
+    cl_uint units = 0;
+    clGetDeviceInfo(lms_context_device(ctx), CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units,
+                    NULL);
+    return units;
+}
+
+/* A row in the workspace: maxima of 501 tiles and their groups, sums, flags, the list. */
+static void test_many_rows_share_places(void **state)
+{
+    enum {
+        ROWS = 4096,
+        VOCAB = 128256,
+        PLACE = 501 * (8 * 4 + 4 + 8) + 16 * 4 + 2048 * 16,
+        ROW = 32 + sizeof(lms_row_params) + 4
+    };
+    rig *const r = *state;
+    lms_sampler_desc desc = {.vocab = VOCAB, .max_rows = ROWS, .logits = LMS_FLOAT32};
+    for (uint32_t from = 60; from <= 5000; from += 4940) {
+        lms_sampler *sampler = NULL;
+        char shape[80];
+        const uint32_t runs = 8 * units_of(r->ctx), apart = from > ROWS ? ROWS : from - 1;
+        const uint32_t most = runs > apart ? runs : apart;
+        snprintf(shape, sizeof shape, "team=1,chunk=32,fuse_from=%u", (unsigned)from);
+        setenv("LMS_SHAPE", shape, 1);
+        RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
+        assert_int_equal(lms_sampler_workspace(sampler),
+                         (size_t)(most < ROWS ? most : ROWS) * PLACE + (size_t)ROWS * ROW);
+        lms_sampler_destroy(sampler);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_sum_is_checked),
+        cmocka_unit_test(test_the_largest_buffer_is_checked),
+        cmocka_unit_test(test_places_are_what_rows_need),
+        cmocka_unit_test(test_many_rows_share_places),
+    };
+    return cmocka_run_group_tests_name("memory", tests, rig_setup, rig_teardown);
+}
