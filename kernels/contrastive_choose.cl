@@ -36,7 +36,7 @@ float lms_best_own(__global const float *best, uint pieces)
 
 float lms_penalty_of(float m, float inverse)
 {
-    if (lms_is_nan(inverse)) return NAN;
+    if (lms_is_nan(inverse)) return LMS_NAN;
     if (m == -INFINITY) return 0.0f;
     const float penalty = m * inverse;
     if (fabs(penalty) < LMS_PENALTY_LEAST) return 0.0f;
@@ -96,7 +96,7 @@ void lms_context_choose(__global const lms_context_turn *turns, __global const f
     if (lane != 0) return;
     own_seen = shared.seen;
     int choice = -1;
-    float top = NAN;
+    float top = LMS_NAN;
     for (uint c = 0; c < turn.k; ++c) {
         const ulong row = (ulong)turn.first_row + c;
         const bool there = tokens[tokens_offset + row] >= 0;
@@ -105,10 +105,10 @@ void lms_context_choose(__global const lms_context_turn *turns, __global const f
         const float score = lms_choice_score(turn.alpha, prob, penalty);
         if (there && !good) own_seen |= LMS_CHOICE_BAD_CANDIDATE;
         if (wanted & LMS_WANT_ROW_SCORES) {
-            row_scores[row_scores_offset + row] = there && good ? score : NAN;
+            row_scores[row_scores_offset + row] = there && good ? score : LMS_NAN;
         }
         if (wanted & LMS_WANT_ROW_PENALTIES) {
-            row_penalties[row_penalties_offset + row] = there && good ? penalty : NAN;
+            row_penalties[row_penalties_offset + row] = there && good ? penalty : LMS_NAN;
         }
         if (there && good && (choice < 0 || score > top)) {
             choice = (int)c;
@@ -122,7 +122,7 @@ void lms_context_choose(__global const lms_context_turn *turns, __global const f
     next[next_offset + r] = choice < 0 ? (lms_token)LMS_NO_TOKEN : tokens[tokens_offset + row];
     if (wanted & LMS_WANT_CHOICE_SCORES) scores[scores_offset + r] = top;
     if (wanted & LMS_WANT_CHOICE_PENALTIES) {
-        penalties[penalties_offset + r] = choice < 0 ? NAN : shared.penalties[choice];
+        penalties[penalties_offset + r] = choice < 0 ? LMS_NAN : shared.penalties[choice];
     }
     if (wanted & LMS_WANT_CHOICE_STATUS) status[status_offset + r] = own_seen;
 }

@@ -111,18 +111,18 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     }
     lms_sync(); /* the greedy row's zeros before its one */
     if (lms_lane() != 0 || skipped) return;
-    const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : NAN;
+    const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : LMS_NAN;
     if (has_token && !drawn && wanted & LMS_OUT_PROBS) {
         probs[probs_offset + r * probs_stride + (ulong)outcome.token] = 1.0f;
     }
     if (wanted & LMS_OUT_LOGPROB_RAW) {
         logprob_raw[logprob_raw_offset + r] =
-            has_token ? gap - lms_log_mass(&raw, raw_mass) : NAN;
+            has_token ? gap - lms_log_mass(&raw, raw_mass) : LMS_NAN;
     }
     if (wanted & LMS_OUT_LOGPROB) {
         logprob[logprob_offset + r] =
             drawn ? fma(gap * scaled.s, 0x1.62e430p-1f, -lms_log_mass(&scaled, mass))
-                  : (has_token ? 0.0f : NAN);
+                  : (has_token ? 0.0f : LMS_NAN);
     }
     if (wanted & LMS_OUT_KEPT) kept[kept_offset + r] = drawn ? (int)count : (has_token ? 1 : 0);
 }

@@ -380,7 +380,7 @@ mutant 'an alpha of next to nothing' contrastive_choose.cl 's/alpha < LMS_ALPHA_
 mutant 'the last of equal scores' contrastive_choose.cl 's/choice < 0 || score > top/choice < 0 || score >= top/'
 mutant 'probabilities below 0' contrastive_choose.cl 's/prob >= 0.0f && prob/prob/'
 mutant 'no candidate is a bad one' contrastive_choose.cl 's/if (there && !good) own_seen/if (!good) own_seen/'
-mutant 'bad candidates have penalties' contrastive_choose.cl 's/there && good ? penalty : NAN/there ? penalty : NAN/'
+mutant 'bad candidates have penalties' contrastive_choose.cl 's/there && good ? penalty : LMS_NAN/there ? penalty : LMS_NAN/'
 mutant "the first candidate's state is appended" contrastive_choose.cl \
     's/chosen\[r\] = row;/chosen[r] = choice < 0 ? row : (int)turn.first_row;/'
 

@@ -1,11 +1,14 @@
 /* dtype.cl - how logits are stored: the only file that knows, and the only one that reads them;
- * and what a token is. */
+ * what a token is, and what stands for no float. */
 
 #if LMS_TOKENS == 2
 typedef long lms_token;
 #else
 typedef int lms_token;
 #endif
+
+/* Of the many NaNs always the same: OpenCL's NAN is whichever the device's compiler has. */
+#define LMS_NAN as_float(0x7fffffffu)
 
 #if LMS_LOGITS == 1 /* float32 */
 typedef float lms_logit;

@@ -135,8 +135,7 @@ class Masses:
 
     # Section 9.
     def logmass(self, i):
-        z_m = np.float32(0) if self.huge else self.z(self.row.m)
-        return lg(i) - ((W + GUARD) << 32) - int(np.trunc(np.float64(z_m) * 2**32))
+        return lg(i) - lg(self.mass(self.row.order[0]))
 
     def K(self, i):
         return to_float(self.logmass(i)) * LN2_UNITS
@@ -258,7 +257,8 @@ def draw(row, masses, kept, params, uniforms=None):
 # Section 9.
 def processed(masses, i, kept_mass):
     """The processed probability of a kept token."""
-    return to_float(masses.mass(i)) * reciprocal(to_float(kept_mass))
+    mass, kept_mass = to_float(masses.mass(i)), to_float(kept_mass)
+    return np.float32(1) if mass == kept_mass else mass * reciprocal(kept_mass)
 
 
 # Section 10.
