@@ -42,6 +42,7 @@ typedef struct lms_row_params {
 #define LMS_TOP_K_TIES 8u       /* top-k keeps all tokens tied with the k-th (HF)          */
 #define LMS_ROW_FLAGS 15u       /* all of them                                             */
 
+/* docs/python.md says where they still differ from what they are named after. */
 #define LMS_PRESET_VLLM 0u
 #define LMS_PRESET_HUGGING_FACE (LMS_TOP_K_TIES | LMS_MIN_P_LAST)
 #define LMS_PRESET_LLAMA_CPP (LMS_TEMPERATURE_LAST | LMS_MIN_P_LAST)
