@@ -150,6 +150,7 @@ unsigned verify_contrasts(contrasts *c, uint32_t set)
         begin(&checks[i]);
     }
     for (unsigned step = 0; step < STEPS; ++step) {
+        contrasts_offer(c, set);
         contrasts_select_scored(c, set, candidates);
         for (unsigned i = 0; i < count; ++i) append(&checks[i], compare(&checks[i]));
     }

@@ -73,6 +73,9 @@ static void make_memory(contrasts *c)
     c->probs = device_bytes(c, 4 * rows);
     c->moves = device_bytes(c, 2 * 4 * requests);
     c->figures = device_bytes(c, 2 * 4 * rows);
+    c->no_logits = device_bytes(c, 4 * (size_t)c->vocab);
+    c->no_rows = host_words(requests);
+    for (uint32_t i = 0; i < requests; ++i) c->no_rows[i] = LMS_SKIP_ROW;
     for (uint32_t i = 0; i < c->sets * requests; ++i) c->slots[i] = i;
 }
 
@@ -108,6 +111,8 @@ void contrasts_close(contrasts *c)
     clReleaseMemObject(c->probs);
     clReleaseMemObject(c->moves);
     clReleaseMemObject(c->figures);
+    clReleaseMemObject(c->no_logits);
+    free(c->no_rows);
     free(c->slots);
     free(c->lengths);
     free(c->probs_given);
@@ -145,11 +150,29 @@ void contrasts_fill(contrasts *c, uint32_t set, cl_command_queue queue)
     free(counts);
 }
 
+void contrasts_offer(contrasts *c, uint32_t set)
+{
+    lms_contrastive_proposal proposal;
+    memset(&proposal, 0, sizeof proposal);
+    proposal.requests = c->size.requests;
+    proposal.slots = c->slots + set * c->size.requests;
+    proposal.logits.buffer = c->no_logits;
+    proposal.logits_rows = 1;
+    proposal.index = c->no_rows;
+    proposal.tokens.buffer = proposal.probs.buffer = c->figures;
+    proposal.probs.offset = candidate_rows(c);
+    expect(lms_contrastive_propose(c->search, c->on->queue, &proposal, 0, NULL, NULL),
+           "lms_contrastive_propose");
+    expect(clFinish(c->on->queue), "clFinish");
+}
+
 void contrasts_prepare(contrasts *c, uint32_t set)
 {
-    if (c->lengths[set] > 0 && c->lengths[set] < c->size.context + ROOM) return;
-    contrasts_restart(c, set);
-    contrasts_fill(c, set, c->on->queue);
+    if (c->lengths[set] == 0 || c->lengths[set] >= c->size.context + ROOM) {
+        contrasts_restart(c, set);
+        contrasts_fill(c, set, c->on->queue);
+    }
+    contrasts_offer(c, set);
 }
 
 /* Of the batch after the set's own: neither in its contexts nor lately read. */

@@ -20,6 +20,8 @@ typedef struct contrasts {
     cl_mem probs;
     cl_mem moves;
     cl_mem figures;
+    cl_mem no_logits;   /* a row of them, which is not looked at */
+    int32_t *no_rows;   /* [requests] */
     float *probs_given; /* [requests * k], what `probs` has */
     int32_t *next;      /* [requests], of the last step */
     int32_t *rows;      /* [requests] */
@@ -37,8 +39,10 @@ void contrasts_close(contrasts *c);
 void contrasts_restart(contrasts *c, uint32_t set);
 /* Then their contexts; on return they are there. */
 void contrasts_fill(contrasts *c, uint32_t set, cl_command_queue queue);
-/* Before a step that is timed: contexts that have room. */
+/* Before a step that is timed: contexts that have room, and a proposal, of no rows, in whose
+ * place other candidates are given. */
 void contrasts_prepare(contrasts *c, uint32_t set);
+void contrasts_offer(contrasts *c, uint32_t set);
 
 /* The candidates of a step: rows of the states from this one on. */
 size_t contrasts_candidates(const contrasts *c, uint32_t set, size_t turn);

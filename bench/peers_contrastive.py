@@ -193,6 +193,25 @@ class ContrastiveStates(ctypes.Structure):
     ]
 
 
+class ContrastiveProposal(ctypes.Structure):
+    """lms_contrastive_proposal"""
+
+    _fields_ = [
+        ("requests", _UINT),
+        ("slots", _POINTER),
+        ("first_rows", _POINTER),
+        ("candidate_rows", _SIZE),
+        ("logits", View),
+        ("row_stride", _SIZE),
+        ("logits_rows", _SIZE),
+        ("index", _POINTER),
+        ("index_device", View),
+        ("tokens", View),
+        ("probs", View),
+        ("status", View),
+    ]
+
+
 class ContrastiveBatch(ctypes.Structure):
     """lms_contrastive_batch"""
 
@@ -216,14 +235,14 @@ class ContrastiveBatch(ctypes.Structure):
 
 
 class OursContrastive(Calls, Peer):
-    """lms_contrastive with the candidates in buffers. A step ends when its choices are on the
-    host."""
+    """lms_contrastive with the candidates in buffers, in the place of those of a proposal that
+    looks at no logits. A step ends when its choices are on the host."""
 
     name = "lmsample"
 
     def __init__(self, lmsample: Any, context: Any) -> None:
         super().__init__(lmsample, context)
-        calls = ("create", "open", "close", "append", "select")
+        calls = ("create", "open", "close", "append", "propose", "select")
         self.results_of([f"lms_contrastive_{name}" for name in calls])
         self._lib.lms_contrastive_destroy.restype = None
         self._search: Optional[ctypes.c_void_p] = None
@@ -264,6 +283,7 @@ class OursContrastive(Calls, Peer):
         self._moved = self.buffer(self._moves.nbytes)
         self.figures = np.zeros((2, s.requests, s.k), np.float32)  # scores, penalties
         self._figures = self.buffer(self.figures.nbytes)
+        self._no_rows = np.full(s.requests, -1, np.int32)
         for which in range(states.sets):
             self._fill(which)
 
@@ -290,10 +310,21 @@ class OursContrastive(Calls, Peer):
         self.release(hidden)
         self._lengths[which] = s.context
 
+    def _propose(self, which: int) -> None:
+        s = self._states.size
+        proposal = ContrastiveProposal(
+            requests=s.requests, slots=self._slots[which].ctypes.data,
+            logits=View(self._figures, 0), logits_rows=1, index=self._no_rows.ctypes.data,
+            tokens=View(self._figures, 0), probs=View(self._figures, s.requests * s.k),
+        )
+        self.check(self._lib.lms_contrastive_propose(
+            self._search, self._queue, ctypes.byref(proposal), _UINT(0), None, None))
+
     def step(self, which: int, figures: bool = False) -> Ints:
         s = self._states.size
         if self._lengths[which] >= s.context + ROOM:
             self._fill(which)
+        self._propose(which)
         batch = ContrastiveBatch(
             requests=s.requests, slots=self._slots[which].ctypes.data,
             hidden=View(self._candidates[which], 0), tokens=View(self._tokens, 0),

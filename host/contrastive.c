@@ -57,7 +57,7 @@ typedef struct lmsi_buffer {
 } lmsi_buffer;
 
 enum {
-    BUFFERS = 15
+    BUFFERS = 17
 };
 
 static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
@@ -80,6 +80,8 @@ static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
         {"cosines", &c->best, states, c->pages_each * sizeof(cl_float)},
         {"flags of pieces", &c->seen, pieces, sizeof(cl_uint)},
         {"choices", &c->chosen, requests, sizeof(cl_int)},
+        {"proposals", &c->proposals, requests, sizeof(cl_ulong)},
+        {"pages", &c->written, c->pages.count, sizeof(lms_context_page)},
     };
     memcpy(out, all, sizeof all);
 }
@@ -104,7 +106,7 @@ static void release_pages(lms_contrastive *c)
 {
     for (uint32_t i = 0; c->buffers != NULL && i < c->buffer_count; ++i) {
         if (c->buffers[i].states != NULL) clReleaseMemObject(c->buffers[i].states);
-        if (c->buffers[i].marks != NULL) clReleaseMemObject(c->buffers[i].marks);
+        if (c->buffers[i].inverses != NULL) clReleaseMemObject(c->buffers[i].inverses);
     }
     free(c->buffers);
     free(c->firsts);
@@ -225,19 +227,29 @@ fail:
     return status;
 }
 
-/* Nothing is marked as written. */
 static lms_status make_page_buffer(lms_contrastive *c, uint32_t pages, lmsi_page_buffer *out)
 {
     lms_status status = LMS_OK;
-    const cl_uint zero = 0;
     const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
-    const uint64_t marks = LMS_CONTEXT_PAGE * sizeof(lms_context_mark);
     LMSI_TRY(make_buffer(c, "hidden states", pages, LMS_CONTEXT_PAGE * c->padded * element,
                          &out->states));
-    LMSI_TRY(make_buffer(c, "norms", pages, marks, &out->marks));
-    LMSI_CL(clEnqueueFillBuffer(c->ctx->queue, out->marks, &zero, sizeof zero, 0,
-                                (size_t)(pages * marks), 0, NULL, NULL));
-    LMSI_CL(clFinish(c->ctx->queue));
+    LMSI_TRY(
+        make_buffer(c, "norms", pages, LMS_CONTEXT_PAGE * sizeof(cl_float), &out->inverses));
+fail:
+    return status;
+}
+
+/* Nothing is proposed, and nothing marked as written. */
+static lms_status clear_marks(lms_contrastive *c)
+{
+    lms_status status = LMS_OK;
+    const cl_uint zero = 0;
+    cl_command_queue queue = c->ctx->queue;
+    LMSI_CL(clEnqueueFillBuffer(queue, c->proposals, &zero, sizeof zero, 0,
+                                c->desc.max_requests * sizeof(cl_ulong), 0, NULL, NULL));
+    LMSI_CL(clEnqueueFillBuffer(queue, c->written, &zero, sizeof zero, 0,
+                                c->pages.count * sizeof(lms_context_page), 0, NULL, NULL));
+    LMSI_CL(clFinish(queue));
 fail:
     return status;
 }
@@ -306,6 +318,7 @@ static lms_status make_workspace(lms_contrastive *c)
         LMSI_TRY(make_buffer(c, buffers[i].what, buffers[i].count, buffers[i].bytes,
                              buffers[i].mem));
     }
+    LMSI_TRY(clear_marks(c));
     LMSI_TRY(make_pages(c));
     LMSI_TRY(make_slots(c));
     LMSI_TRY(make_stages(c));

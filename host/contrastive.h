@@ -2,7 +2,7 @@
  *
  * The host knows all of the contexts but the states themselves: their lengths and their pages.
  * Each call is told what it reads and writes, so nothing on the device has to be right for the
- * next one but states and marks. */
+ * next one but states, what is written of them, and whose candidates were proposed last. */
 #ifndef LMSI_CONTRASTIVE_H
 #define LMSI_CONTRASTIVE_H
 
@@ -23,10 +23,19 @@ typedef struct lmsi_contrastive_stage {
     lms_context_run *runs;       /* [max_runs] */
 } lmsi_contrastive_stage;
 
+/* Candidates that were proposed for a context of `length` positions. The parameters are those
+ * that the slot had then; a select goes by them. */
+typedef struct lmsi_contrastive_proposed {
+    uint64_t name; /* another for each; 0: none */
+    uint32_t length;
+    lms_contrastive_params params;
+} lmsi_contrastive_proposed;
+
 /* A context. Its pages are shared with others up to, but never including, one that is not
  * full. */
 typedef struct lmsi_contrastive_slot {
     lms_contrastive_params params;
+    lmsi_contrastive_proposed proposed;
     uint32_t length;
     uint32_t *pages; /* [pages_each], those in use first */
 } lmsi_contrastive_slot;
@@ -41,7 +50,7 @@ typedef struct lmsi_growth {
 /* One buffer of pages. */
 typedef struct lmsi_page_buffer {
     cl_mem states;
-    cl_mem marks;
+    cl_mem inverses;
 } lmsi_page_buffer;
 
 struct lms_contrastive {
@@ -81,6 +90,10 @@ struct lms_contrastive {
     cl_mem best;
     cl_mem seen;
     cl_mem chosen;
+    /* What outlives a call: each slot's latest proposal, by its name, and what is written of
+     * each page. */
+    cl_mem proposals;
+    cl_mem written;
     size_t workspace;
     lmsi_page_buffer *buffers;
     uint32_t buffer_count;
@@ -90,6 +103,7 @@ struct lms_contrastive {
     lmsi_growth *growths; /* [max_requests]: of a call */
     lmsi_pages pages;
     lmsi_slots open;
+    uint64_t last_proposal;         /* the name that was given last */
     lmsi_contrastive_slot *slots;   /* [desc.max_requests] */
     lmsi_contrastive_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
@@ -119,7 +133,6 @@ void lmsi_contrastive_use_stage(lms_contrastive *c);
 
 /* Where a page is. */
 uint32_t lmsi_buffer_of(const lms_contrastive *c, uint32_t page);
-uint32_t lmsi_page_in_buffer(const lms_contrastive *c, uint32_t page);
 
 /* Takes pages for `count` positions more, which are known to be there. */
 void lmsi_context_grow(lms_contrastive *c, uint32_t slot, uint32_t count);

@@ -103,16 +103,38 @@ uint32_t lmsi_candidate_row(const lms_contrastive *c, const uint32_t *first_rows
     return first_rows != NULL ? first_rows[request] : request * c->desc.max_k;
 }
 
-/* Candidate rows of a call, and how many its arrays have: *rows, the caller's number or 0. */
+/* Has each slot of a select been proposed to, since its context has been as it is? */
+static lms_status proposed_check(const lms_contrastive *c, const uint32_t *slots,
+                                 uint32_t requests)
+{
+    lms_status status = LMS_OK;
+    for (uint32_t r = 0; r < requests; ++r) {
+        const lmsi_contrastive_slot *const s = &c->slots[slots[r]];
+        LMSI_FAIL_IF(s->proposed.name == 0, LMS_E_SLOT,
+                     "slots[%u]: %u has no proposal, and each select needs one before it",
+                     (unsigned)r, (unsigned)slots[r]);
+        LMSI_FAIL_IF(s->proposed.length != s->length, LMS_E_SLOT,
+                     "slots[%u]: %u has a proposal for a context of %u positions; it has %u "
+                     "now, and each select needs one before it",
+                     (unsigned)r, (unsigned)slots[r], (unsigned)s->proposed.length,
+                     (unsigned)s->length);
+    }
+fail:
+    return status;
+}
+
+/* Candidate rows of a call, and how many its arrays have: *rows, the caller's number or 0. A
+ * select's are those that were proposed. */
 static lms_status candidates_check(const lms_contrastive *c, const uint32_t *slots,
-                                   const uint32_t *first_rows, uint32_t requests,
+                                   const uint32_t *first_rows, uint32_t requests, int selects,
                                    uint64_t *rows)
 {
     lms_status status = LMS_OK;
     uint64_t next = 0, candidates = 0;
     for (uint32_t r = 0; r < requests; ++r) {
         const uint32_t first = lmsi_candidate_row(c, first_rows, r);
-        const uint32_t k = c->slots[slots[r]].params.k;
+        const lmsi_contrastive_slot *const s = &c->slots[slots[r]];
+        const uint32_t k = selects ? s->proposed.params.k : s->params.k;
         LMSI_FAIL_IF(first < next, LMS_E_ARGUMENT,
                      "first_rows[%u]: %u is a row of the request before (the next is %llu)",
                      (unsigned)r, (unsigned)first, (unsigned long long)next);
@@ -169,7 +191,7 @@ lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue 
     const uint64_t logit = c->desc.logits == LMS_FLOAT32 ? 4 : 2;
     const uint64_t token = c->desc.tokens == LMS_INT64 ? 8 : 4;
     uint64_t rows = p->candidate_rows;
-    LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, &rows));
+    LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, &rows));
     LMSI_TRY(index_check(p, logits_rows));
     const lmsi_array arrays[] = {
         {{"logits", p->logits, logits_rows, stride, v, logit, 0}, 1},
@@ -200,7 +222,8 @@ lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue que
     const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
     const uint64_t token = c->desc.tokens == LMS_INT64 ? 8 : 4;
     uint64_t rows = b->candidate_rows;
-    LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, &rows));
+    LMSI_TRY(proposed_check(c, b->slots, b->requests));
+    LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, 1, &rows));
     const lmsi_array arrays[] = {
         {{"hidden", b->hidden, rows, stride, width, element, 0}, 1},
         {{"tokens", b->tokens, rows, 1, 1, token, 0}, 1},

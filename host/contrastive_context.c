@@ -1,7 +1,8 @@
 /* contrastive_context.c - the calls that enqueue something on contexts: append, fork, select.
  * Each plans what its kernels are told, buffer by buffer, and only then enqueues; lengths and
  * pages change with the plan and change back if the call fails. What a failed call may have
- * written lies behind a context's end. */
+ * written lies behind a context's end, and is not marked as written: a call's last launch marks
+ * what all of it has written. */
 #include "contrastive.h"
 #include "extent.h"
 #include "status.h"
@@ -80,8 +81,8 @@ static void place_runs(lms_contrastive *c, lmsi_growth g, lms_context_run *runs)
     for (uint32_t at = g.from; at < s->length; at += span.count) {
         span = span_at(s, at);
         runs[place_one(c, span.page)] =
-            (lms_context_run){g.source + (at - g.from), lmsi_page_in_buffer(c, span.page),
-                              span.first, span.count, c->pages.serials[span.page]};
+            (lms_context_run){g.source + (at - g.from), span.page, span.first, span.count,
+                              c->pages.serials[span.page]};
     }
 }
 
@@ -111,20 +112,25 @@ static lms_status launch_append(const lms_contrastive *c, cl_command_queue queue
 {
     lms_status status = LMS_OK;
     const size_t team = c->context_shape.team, local[1] = {team};
+    uint32_t left = count_all(c);
     for (uint32_t b = 0; b < c->buffer_count; ++b) {
         lmsi_arguments a = {c->append_kernel, 0, CL_SUCCESS};
         const size_t global[1] = {count_in(c, b) * team};
         if (global[0] == 0) continue;
+        left -= count_in(c, b);
         lmsi_set_view(&a, hidden, NULL);
         lmsi_set_ulong(&a, row_stride ? row_stride : c->desc.width);
         lmsi_set_uint(&a, c->desc.width);
         lmsi_set_uint(&a, c->padded);
         lmsi_set_mem(&a, c->runs, NULL);
         lmsi_set_uint(&a, c->firsts[b]);
+        lmsi_set_uint(&a, left == 0 ? count_all(c) : 0);
         lmsi_set_mem(&a, chosen, c->chosen);
         lmsi_set_uint(&a, chosen != NULL);
         lmsi_set_mem(&a, c->buffers[b].states, NULL);
-        lmsi_set_mem(&a, c->buffers[b].marks, NULL);
+        lmsi_set_mem(&a, c->buffers[b].inverses, NULL);
+        lmsi_set_uint(&a, b * c->pages_per_buffer);
+        lmsi_set_mem(&a, c->written, NULL);
         LMSI_CL_NAMED(a.code, "clSetKernelArg of lms_context_append");
         LMSI_TRY(lmsi_launch(queue, c->append_kernel, 1, global, local, chain));
     }
@@ -206,20 +212,23 @@ fail:
     return status;
 }
 
+static void set_page(const lms_contrastive *c, lmsi_arguments *a, uint32_t page)
+{
+    const uint32_t b = lmsi_buffer_of(c, page);
+    lmsi_set_mem(a, c->buffers[b].states, NULL);
+    lmsi_set_mem(a, c->buffers[b].inverses, NULL);
+    lmsi_set_uint(a, b * c->pages_per_buffer);
+    lmsi_set_uint(a, page);
+    lmsi_set_uint(a, c->pages.serials[page]);
+}
+
 static cl_int set_copy(const lms_contrastive *c, uint32_t from, uint32_t to)
 {
-    const lmsi_page_buffer *const source = &c->buffers[lmsi_buffer_of(c, from)];
-    const lmsi_page_buffer *const target = &c->buffers[lmsi_buffer_of(c, to)];
     lmsi_arguments a = {c->copy_kernel, 0, CL_SUCCESS};
-    lmsi_set_mem(&a, source->states, NULL);
-    lmsi_set_mem(&a, source->marks, NULL);
-    lmsi_set_uint(&a, lmsi_page_in_buffer(c, from));
-    lmsi_set_uint(&a, c->pages.serials[from]);
-    lmsi_set_mem(&a, target->states, NULL);
-    lmsi_set_mem(&a, target->marks, NULL);
-    lmsi_set_uint(&a, lmsi_page_in_buffer(c, to));
-    lmsi_set_uint(&a, c->pages.serials[to]);
+    set_page(c, &a, from);
+    set_page(c, &a, to);
     lmsi_set_uint(&a, c->padded);
+    lmsi_set_mem(&a, c->written, NULL);
     return a.code;
 }
 
@@ -253,6 +262,7 @@ lms_status lms_contrastive_fork(lms_contrastive *c, cl_command_queue queue, uint
         lmsi_chain_deliver(&c->last, queue, &chain, event);
     }
     target->params = params != NULL ? *params : source->params;
+    target->proposed.name = 0;
     c->open.states[to].is_open = 1;
     return LMS_OK;
 
@@ -268,9 +278,10 @@ fail:
 /* The first position that takes part for a context. */
 static uint32_t range_begin(const lmsi_contrastive_slot *s)
 {
-    const uint32_t window = s->params.context_window;
+    const lms_contrastive_params *const own = &s->proposed.params;
+    const uint32_t window = own->context_window;
     const uint32_t latest = window > 0 && window < s->length ? s->length - window : 0;
-    return s->params.context_begin > latest ? s->params.context_begin : latest;
+    return own->context_begin > latest ? own->context_begin : latest;
 }
 
 /* Returns how many the turn has. */
@@ -282,9 +293,8 @@ static uint32_t place_pieces(lms_contrastive *c, uint32_t slot, uint32_t turn,
     lmsi_span span;
     for (uint32_t at = range_begin(s); at < s->length; at += span.count) {
         span = span_at(s, at);
-        pieces[place_one(c, span.page)] =
-            (lms_context_piece){turn,       piece++,    lmsi_page_in_buffer(c, span.page),
-                                span.first, span.count, c->pages.serials[span.page]};
+        pieces[place_one(c, span.page)] = (lms_context_piece){
+            turn, piece++, span.page, span.first, span.count, c->pages.serials[span.page]};
     }
     return piece;
 }
@@ -300,15 +310,13 @@ static uint32_t list_turns(lms_contrastive *c, const lms_contrastive_batch *b,
     }
     places_begin(c);
     for (uint32_t r = 0; r < b->requests; ++r) {
-        const lms_contrastive_params *const own = &c->slots[b->slots[r]].params;
+        const lmsi_contrastive_proposed *const proposed = &c->slots[b->slots[r]].proposed;
+        const lms_contrastive_params *const own = &proposed->params;
         const uint32_t pieces = place_pieces(c, b->slots[r], r, stage->pieces);
-        stage->turns[r] = (lms_context_turn){lmsi_candidate_row(c, b->first_rows, r),
-                                             own->k,
-                                             state,
-                                             piece,
-                                             pieces,
-                                             own->alpha,
-                                             {0, 0}};
+        stage->turns[r] = (lms_context_turn){
+            proposed->name, b->slots[r], lmsi_candidate_row(c, b->first_rows, r),
+            own->k,         state,       piece,
+            pieces,         own->alpha,  0};
         state += own->k;
         piece += pieces;
         if (own->k > largest) largest = own->k;
@@ -330,18 +338,20 @@ static cl_int set_candidates(const lms_contrastive *c, const lms_contrastive_bat
     return a.code;
 }
 
-/* kernels/contrastive_choose.cl has the same. */
 static cl_uint wanted(const lms_contrastive_batch *b)
 {
-    return (b->scores.buffer != NULL ? 1u : 0) | (b->penalties.buffer != NULL ? 2u : 0) |
-           (b->row_scores.buffer != NULL ? 4u : 0) |
-           (b->row_penalties.buffer != NULL ? 8u : 0) | (b->status.buffer != NULL ? 16u : 0);
+    return (b->scores.buffer != NULL ? LMS_WANT_CHOICE_SCORES : 0) |
+           (b->penalties.buffer != NULL ? LMS_WANT_CHOICE_PENALTIES : 0) |
+           (b->row_scores.buffer != NULL ? LMS_WANT_ROW_SCORES : 0) |
+           (b->row_penalties.buffer != NULL ? LMS_WANT_ROW_PENALTIES : 0) |
+           (b->status.buffer != NULL ? LMS_WANT_CHOICE_STATUS : 0);
 }
 
 static cl_int set_choose(const lms_contrastive *c, const lms_contrastive_batch *b)
 {
     lmsi_arguments a = {c->choose_kernel, 0, CL_SUCCESS};
     lmsi_set_mem(&a, c->turns, NULL);
+    lmsi_set_mem(&a, c->proposals, NULL);
     lmsi_set_mem(&a, c->inverses, NULL);
     lmsi_set_mem(&a, c->best, NULL);
     lmsi_set_uint(&a, c->pages_each);
@@ -375,7 +385,9 @@ static lms_status launch_scan(const lms_contrastive *c, cl_command_queue queue,
         lmsi_set_uint(&a, c->padded);
         lmsi_set_mem(&a, c->candidates, NULL);
         lmsi_set_mem(&a, c->buffers[b].states, NULL);
-        lmsi_set_mem(&a, c->buffers[b].marks, NULL);
+        lmsi_set_mem(&a, c->buffers[b].inverses, NULL);
+        lmsi_set_uint(&a, b * c->pages_per_buffer);
+        lmsi_set_mem(&a, c->written, NULL);
         lmsi_set_mem(&a, c->best, NULL);
         lmsi_set_uint(&a, c->pages_each);
         lmsi_set_mem(&a, c->seen, NULL);

@@ -4,16 +4,18 @@
 #include "probe.h"
 #include "status.h"
 
-#define LMSI_CONTEXT_PROBES 10
+#define LMSI_CONTEXT_PROBES 12
 
 static const struct {
     const char *what;
     uint32_t answer;
 } expected[LMSI_CONTEXT_PROBES] = {
+    {"sizeof lms_proposal_entry", sizeof(lms_proposal_entry)},
+    {"sizeof lms_pick", sizeof(lms_pick)},
     {"sizeof lms_context_turn", sizeof(lms_context_turn)},
     {"sizeof lms_context_piece", sizeof(lms_context_piece)},
     {"sizeof lms_context_run", sizeof(lms_context_run)},
-    {"sizeof lms_context_mark", sizeof(lms_context_mark)},
+    {"sizeof lms_context_page", sizeof(lms_context_page)},
     {"fma is fused", 0x33800000u},
     {"products are rounded on their own", 0},
     {"sums are not rearranged", 0x3f800000u},

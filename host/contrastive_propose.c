@@ -30,11 +30,23 @@ static void list_entries(const lms_contrastive *c, const lms_contrastive_proposa
                                            own->top_k,
                                            own->filter_flags,
                                            {0, 0, 0}},
+                                          c->last_proposal + 1 + r,
+                                          p->slots[r],
                                           lmsi_candidate_row(c, p->first_rows, r),
                                           own->k,
-                                          p->index != NULL ? p->index[r] : (int32_t)r,
-                                          0};
+                                          p->index != NULL ? p->index[r] : (int32_t)r};
     }
+}
+
+/* The call has succeeded. */
+static void keep_proposals(lms_contrastive *c, const lms_contrastive_proposal *p)
+{
+    for (uint32_t r = 0; r < p->requests; ++r) {
+        lmsi_contrastive_slot *const s = &c->slots[p->slots[r]];
+        s->proposed =
+            (lmsi_contrastive_proposed){c->last_proposal + 1 + r, s->length, s->params};
+    }
+    c->last_proposal += p->requests;
 }
 
 static void set_logits(const lms_contrastive *c, lmsi_arguments *a,
@@ -84,6 +96,7 @@ static cl_int set_rows(const lms_contrastive *c, const lms_contrastive_proposal 
     lmsi_set_view(&a, p->probs, NULL);
     lmsi_set_view(&a, p->status, c->flags);
     lmsi_set_uint(&a, p->status.buffer != NULL);
+    lmsi_set_mem(&a, c->proposals, NULL);
     return a.code;
 }
 
@@ -125,6 +138,7 @@ lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
     LMSI_TRY(lmsi_write(queue, c->entries, 0, p->requests * sizeof *stage->entries,
                         stage->entries, &stage->done, &chain));
     LMSI_TRY(launch(c, queue, p->requests, &chain));
+    keep_proposals(c, p);
     lmsi_chain_deliver(&c->last, queue, &chain, event);
     return LMS_OK;
 

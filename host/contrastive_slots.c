@@ -7,11 +7,6 @@ uint32_t lmsi_buffer_of(const lms_contrastive *c, uint32_t page)
     return page / c->pages_per_buffer;
 }
 
-uint32_t lmsi_page_in_buffer(const lms_contrastive *c, uint32_t page)
-{
-    return page % c->pages_per_buffer;
-}
-
 void lmsi_context_grow(lms_contrastive *c, uint32_t slot, uint32_t count)
 {
     lmsi_contrastive_slot *const s = &c->slots[slot];
@@ -40,6 +35,7 @@ lms_status lms_contrastive_open(lms_contrastive *c, uint32_t slot,
     LMSI_TRY(lmsi_contrastive_params_check(c, params));
     c->open.states[slot].is_open = 1;
     c->slots[slot].params = *params;
+    c->slots[slot].proposed.name = 0;
     c->slots[slot].length = 0;
 fail:
     return status;

@@ -167,11 +167,13 @@ typedef struct lms_contrastive_params {
  * empty. BAD_CANDIDATE: one was left out, because its hidden state has a NaN or an infinity, or
  * its probability is not in [0, 1]. BAD_STATE: a position was left out, for such a state.
  * EMPTY_STATE: one was left out that was never written, for want of a choice, or because its
- * call was terminated. */
+ * call was terminated. NOT_PROPOSED: the call that proposed was terminated, so that there is no
+ * candidate. */
 #define LMS_CHOICE_NONE 1u
 #define LMS_CHOICE_BAD_CANDIDATE 2u
 #define LMS_CHOICE_BAD_STATE 4u
 #define LMS_CHOICE_EMPTY_STATE 8u
+#define LMS_CHOICE_NOT_PROPOSED 16u
 
 #define LMS_CONTEXT_PAGE 32u
 #define LMS_MAX_CONTRASTIVE_K 64u

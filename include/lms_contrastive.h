@@ -20,6 +20,9 @@
  * and says which row the model's cache, and the next propose, go on with. Requests join and
  * leave between any two steps, and none has an influence on another.
  *
+ * A proposal belongs to its slot, for one select, for the context that there was, with the
+ * parameters of then. A select of a slot without one is refused.
+ *
  * What a request gets is a function of its logits, its hidden states and its
  * lms_contrastive_params, bit for bit, as it is for lms_sampler. docs/specification.md, from
  * section 19 on. The context is read once a step, whatever k is, as it is stored.
@@ -98,7 +101,8 @@ typedef struct lms_contrastive_proposal {
     lms_view status;            /* out: uint32[requests], LMS_ROW_...; optional             */
 } lms_contrastive_proposal;
 
-/* Second half. Every context gets one position more, with the chosen candidate's state. */
+/* Second half, by the parameters that the slots had when they were proposed to. Every context
+ * gets one position more, with the chosen candidate's state. */
 typedef struct lms_contrastive_batch {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
@@ -126,7 +130,7 @@ typedef struct lms_contrastive_batch {
 /* clang-format on */
 
 /* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
- * up to 64 elements) and 8 more, about 4 * width + max_length / 8 bytes for each of max_rows,
+ * up to 64 elements) and 5 more, about 4 * width + max_length / 8 bytes for each of max_rows,
  * max_length for each of max_requests, and a workspace for rows of logits; on the host, about
  * max_length bytes for each of max_requests and of max_in_flight. */
 LMS_API lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
@@ -143,13 +147,14 @@ LMS_API lms_status lms_contrastive_open(lms_contrastive *contrastive, uint32_t s
                                         const lms_contrastive_params *params);
 
 /* Opens slot `to` with the context of slot `from`, which both share: at most one page is
- * copied. `params` NULL: those of `from`. Enqueues a kernel, or a marker only. */
+ * copied. `params` NULL: those of `from`. What was proposed to `from` stays its own. Enqueues a
+ * kernel, or a marker only. */
 LMS_API lms_status lms_contrastive_fork(lms_contrastive *contrastive, cl_command_queue queue,
                                         uint32_t from, uint32_t to,
                                         const lms_contrastive_params *params, cl_uint num_wait,
                                         const cl_event *wait_list, cl_event *event);
 
-/* Other parameters for an open slot, from the next call on; enqueues nothing. */
+/* Other parameters for an open slot, from the next propose on; enqueues nothing. */
 LMS_API lms_status lms_contrastive_update(lms_contrastive *contrastive, uint32_t slot,
                                           const lms_contrastive_params *params);
 
@@ -172,13 +177,16 @@ LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_comma
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
 
-/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests. */
+/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests but that
+ * these are their candidates now, in the place of any before. */
 LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_command_queue queue,
                                            const lms_contrastive_proposal *proposal,
                                            cl_uint num_wait, const cl_event *wait_list,
                                            cl_event *event);
 
-/* Enqueues the choice among candidates, and the appending. LMS_E_CONTEXT_FULL as above. */
+/* Enqueues the choice among candidates, and the appending. LMS_E_SLOT if a slot has no proposal:
+ * none since it was opened, or a select or an append with states came after it.
+ * LMS_E_CONTEXT_FULL as above. */
 LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_command_queue queue,
                                           const lms_contrastive_batch *batch, cl_uint num_wait,
                                           const cl_event *wait_list, cl_event *event);

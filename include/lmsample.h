@@ -98,7 +98,7 @@ typedef int32_t lms_status;
     X(LMS_E_MEMORY, 8, "a host allocation failed")                                             \
     X(LMS_E_BUSY, 9, "too many calls are in flight; wait for the event of an earlier one")     \
     X(LMS_E_BEAM_PARAMS, 10, "a beam search's parameters are out of range")                    \
-    X(LMS_E_SLOT, 11, "a slot is not there, not open, or open already")                        \
+    X(LMS_E_SLOT, 11, "a slot is not there, not open, open already, or has no proposal")       \
     X(LMS_E_CONTRASTIVE_PARAMS, 12, "a contrastive search's parameters are out of range")      \
     X(LMS_E_CONTEXT_FULL, 13, "there is no room for more hidden states")                       \
     X(LMS_E_FORKED, 14, "OpenCL does not work in a child of fork()")

@@ -4,8 +4,9 @@
  *   in   hidden [..][stride], `width` of each row; of lms_context_append, runs
  *        lms_context_run[..] and, where the states are choices, chosen int[turns], their rows;
  *        of lms_context_candidates, turns lms_context_turn[..]
- *   out  states [pages][LMS_CONTEXT_PAGE][padded], marks lms_context_mark[pages][..]; or
- *        candidates float[..][padded], those of a block interleaved, and inverses float[..]
+ *   out  states [pages][LMS_CONTEXT_PAGE][padded] and inverses float[pages][..] of one buffer of
+ *        pages, from `first_page` on; pages lms_context_page[..], all; or candidates
+ *        float[..][padded], those of a block interleaved, and inverses float[..]
  *   run  lms_context_append, lms_context_copy: a work-group of LMS_TEAM for each run, for each
  *        position; lms_context_candidates: 2-D, (crews for the largest k, turns)
  */
@@ -40,11 +41,23 @@ void lms_put_own_float(__global float *out, lms_own v)
 #endif
 }
 
+uint lms_first_bits(uint count) { return count < 32 ? (1u << count) - 1 : 0xffffffffu; }
+
+/* Tells that a run's positions are written, or that they stay empty for want of a choice. */
+void lms_mark_run(const lms_context_run *run, bool here, __global lms_context_page *pages)
+{
+    const uint before = lms_written(pages[run->page], run->serial);
+    pages[run->page].serial = run->serial;
+    pages[run->page].written = before | (here ? lms_first_bits(run->count) << run->first : 0);
+}
+
+/* The last launch of a call marks the runs of all of them, `marked`; for the others it is 0. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong stride,
                         uint width, uint padded, __global const lms_context_run *runs,
-                        uint first_run, __global const int *chosen, uint has_chosen,
-                        __global lms_logit *states, __global lms_context_mark *marks)
+                        uint first_run, uint marked, __global const int *chosen,
+                        uint has_chosen, __global lms_logit *states, __global float *inverses,
+                        uint first_page, __global lms_context_page *pages)
 {
     __local lms_crew_shared shared;
     const lms_context_run run = runs[first_run + get_group_id(0)];
@@ -53,7 +66,7 @@ void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong st
         const uint i = from + lms_crew();
         const bool here = i < run.count && row >= 0;
         const uint count = here ? width : 0; /* others meet with nothing */
-        const ulong at = (ulong)run.page * LMS_CONTEXT_PAGE + run.first + i;
+        const ulong at = (ulong)(run.page - first_page) * LMS_CONTEXT_PAGE + run.first + i;
         __global const lms_logit *const x =
             hidden + offset + (here ? (ulong)row + i : 0) * stride;
         __global lms_logit *const out = states + at * padded;
@@ -65,10 +78,11 @@ void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong st
             sum = fma(v, v, sum);
         }
         const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
-        if (i < run.count && lms_chain() == 0) {
-            marks[at].inverse = inverse;
-            marks[at].serial = here ? run.serial : 0;
-        }
+        if (here && lms_chain() == 0) inverses[at] = inverse;
+    }
+    for (uint r = (uint)get_global_id(0); r < marked; r += (uint)get_global_size(0)) {
+        const lms_context_run other = runs[r];
+        lms_mark_run(&other, !has_chosen || chosen[other.source] >= 0, pages);
     }
 }
 
@@ -95,24 +109,25 @@ void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulon
     if (here && lms_chain() == 0) inverses[turn.first_state + i] = inverse;
 }
 
-/* The first positions of a page, for another context. */
+/* The first positions of a page, as many as there are work-groups, for another context. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_copy(__global const lms_bits *from,
-                      __global const lms_context_mark *from_marks, uint from_page,
-                      uint from_serial, __global lms_bits *to,
-                      __global lms_context_mark *to_marks, uint to_page, uint to_serial,
-                      uint padded)
+void lms_context_copy(__global const lms_bits *from, __global const float *from_inverses,
+                      uint from_first, uint from_page, uint from_serial,
+                      __global lms_bits *to, __global float *to_inverses, uint to_first,
+                      uint to_page, uint to_serial, uint padded,
+                      __global lms_context_page *pages)
 {
-    const uint lane = (uint)get_local_id(0);
-    const ulong source = (ulong)from_page * LMS_CONTEXT_PAGE + get_group_id(0);
-    const ulong target = (ulong)to_page * LMS_CONTEXT_PAGE + get_group_id(0);
-    const lms_context_mark mark = from_marks[source];
-    if (mark.serial == from_serial) {
+    const uint lane = (uint)get_local_id(0), position = (uint)get_group_id(0);
+    const ulong source = (ulong)(from_page - from_first) * LMS_CONTEXT_PAGE + position;
+    const ulong target = (ulong)(to_page - to_first) * LMS_CONTEXT_PAGE + position;
+    const uint written = lms_written(pages[from_page], from_serial);
+    if (written >> position & 1) {
         for (uint i = lane; i < padded; i += LMS_TEAM) {
             to[target * padded + i] = from[source * padded + i];
         }
+        if (lane == 0) to_inverses[target] = from_inverses[source];
     }
-    if (lane != 0) return;
-    to_marks[target].inverse = mark.inverse;
-    to_marks[target].serial = mark.serial == from_serial ? to_serial : 0;
+    if (position != 0 || lane != 0) return;
+    pages[to_page].serial = to_serial;
+    pages[to_page].written = written & lms_first_bits((uint)get_num_groups(0));
 }

@@ -1,18 +1,13 @@
 /* contrastive_choose.cl - penalties, scores and the choice (specification, sections 22 and 23).
  *
- *   in   turns lms_context_turn[turns]; inverses, best and seen from the kernels before; tokens
- *        int or long[candidate rows], probs float[candidate rows]
+ *   in   turns lms_context_turn[turns]; proposals ulong[slots], each slot's latest; inverses,
+ *        best and seen from the kernels before; tokens int or long[candidate rows], probs
+ *        float[candidate rows]
  *   out  chosen int[turns], the row for lms_context_append; next int or long, rows int, scores,
  *        penalties float, status uint [turns]; row_scores, row_penalties float[candidate rows];
  *        where `wanted` has its bit, next and rows always
  *   run  a work-group of LMS_TEAM for each turn
  */
-
-#define LMS_WANT_CHOICE_SCORES 1u
-#define LMS_WANT_CHOICE_PENALTIES 2u
-#define LMS_WANT_ROW_SCORES 4u
-#define LMS_WANT_ROW_PENALTIES 8u
-#define LMS_WANT_CHOICE_STATUS 16u
 
 #define LMS_PENALTY_LEAST 0x1p-60f
 #define LMS_ALPHA_LEAST 0x1p-60f
@@ -72,7 +67,8 @@ float lms_choice_score(float alpha, float prob, float penalty)
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_choose(__global const lms_context_turn *turns, __global const float *inverses,
+void lms_context_choose(__global const lms_context_turn *turns,
+                        __global const ulong *proposals, __global const float *inverses,
                         __global const float *best, uint max_pieces, __global const uint *seen,
                         __global const lms_token *tokens, ulong tokens_offset,
                         __global const float *probs, ulong probs_offset, uint wanted,
@@ -95,11 +91,13 @@ void lms_context_choose(__global const lms_context_turn *turns, __global const f
     lms_crews_meet();
     if (lane != 0) return;
     own_seen = shared.seen;
+    const bool proposed = proposals[turn.slot] == turn.proposal;
+    if (!proposed) own_seen |= LMS_CHOICE_NOT_PROPOSED;
     int choice = -1;
     float top = LMS_NAN;
     for (uint c = 0; c < turn.k; ++c) {
         const ulong row = (ulong)turn.first_row + c;
-        const bool there = tokens[tokens_offset + row] >= 0;
+        const bool there = proposed && tokens[tokens_offset + row] >= 0;
         const float prob = probs[probs_offset + row], penalty = shared.penalties[c];
         const bool good = !lms_is_nan(penalty) && prob >= 0.0f && prob <= 1.0f;
         const float score = lms_choice_score(turn.alpha, prob, penalty);

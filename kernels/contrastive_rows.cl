@@ -3,7 +3,8 @@
  *
  *   in   logits [logits_rows][stride]; entries lms_proposal_entry[rows]; index int[rows] or
  *        none
- *   out  tokens int or long, probs float [candidate rows]; status uint[rows]
+ *   out  tokens int or long, probs float [candidate rows]; status uint[rows]; proposals
+ *        ulong[slots], the entries' names
  *   run  lms_contrastive_tiles: as lms_tile_maxima, a row of work-groups for each entry.
  *        lms_contrastive_rows: work-groups of LMS_TEAM: one an entry, or, in teams of one, any
  *        number, which share out the entries
@@ -80,7 +81,8 @@ void lms_contrastive_rows(__global const lms_logit *logits, ulong offset, ulong 
                           __global ulong *list, __global ulong *sums, __global lms_pick *picks,
                           __global lms_token *tokens, ulong tokens_offset,
                           __global float *probs, ulong probs_offset,
-                          __global uint *status, ulong status_offset, uint has_status)
+                          __global uint *status, ulong status_offset, uint has_status,
+                          __global ulong *proposals)
 {
     __local lms_shared shared;
     const ulong team = get_group_id(0), teams = get_num_groups(0);
@@ -137,5 +139,6 @@ void lms_contrastive_rows(__global const lms_logit *logits, ulong offset, ulong 
             probs[probs_offset + at] = i < o.count ? prob : 0.0f;
         }
         if (has_status) status[status_offset + r] = task.outcome.status;
+        proposals[e.slot] = e.proposal;
     }
 }

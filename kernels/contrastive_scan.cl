@@ -2,7 +2,8 @@
  * positions of a piece (specification, section 22).
  *
  *   in   pieces lms_context_piece[..], turns lms_context_turn[..], candidates as
- *        lms_context_candidates leaves them; states and marks of one buffer of pages
+ *        lms_context_candidates leaves them; states and inverses of one buffer of pages, from
+ *        `first_page` on; pages lms_context_page[..], all
  *   out  best float[..][max_pieces], of a turn's candidate and piece: m but for other pieces,
  *        -inf where no position takes part; seen uint[..], LMS_CHOICE_... of the piece
  *   run  a work-group of LMS_TEAM for each piece
@@ -11,14 +12,16 @@ __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece,
                       __global const lms_context_turn *turns, uint padded,
                       __global const float *candidates, __global const lms_logit *states,
-                      __global const lms_context_mark *marks, __global float *best,
+                      __global const float *inverses_kept, uint first_page,
+                      __global const lms_context_page *pages, __global float *best,
                       uint max_pieces, __global uint *seen)
 {
     __local lms_best_shared shared;
     const lms_context_piece piece = pieces[first_piece + get_group_id(0)];
     const lms_context_turn turn = turns[piece.turn];
     const uint each = lms_candidates_each(turn.k);
-    const ulong page = (ulong)piece.page * LMS_CONTEXT_PAGE + piece.first;
+    const ulong page = (ulong)(piece.page - first_page) * LMS_CONTEXT_PAGE + piece.first;
+    const uint written = lms_written(pages[piece.page], piece.serial) >> piece.first;
     const uint lane = (uint)get_local_id(0);
     lms_dots d;
     float inverses[LMS_TILE_POSITIONS];
@@ -32,9 +35,10 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     for (uint at = 0; at < piece.count; at += LMS_TILE_POSITIONS * LMS_CREWS) {
         for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
             /* Behind the last one, that one again: the largest stays the same. */
-            const ulong position = page + min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
-            d.x[i] = states + position * padded;
-            inverses[i] = lms_inverse_of_mark(marks[position], piece.serial, &own_seen);
+            const uint p = min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
+            d.x[i] = states + (page + p) * padded;
+            inverses[i] = lms_inverse_of_position(inverses_kept + page + p, written >> p & 1,
+                                                  &own_seen);
         }
         for (uint c = 0; c < turn.k; c += each) {
             const uint count = min(each, turn.k - c);

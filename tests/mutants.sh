@@ -351,15 +351,16 @@ mutant 'a state beyond its width' lib/state.cl 's/e + i < width ? lms_load(x, e 
 mutant 'neighbouring lanes are summed first' lib/state.cl 's/v.lo + v.hi/v.even + v.odd/'
 mutant 'a norm in two rounds' lib/state.cl 's/uint i = 0; i < 3; ++i) y = y/uint i = 0; i < 2; ++i) y = y/'
 mutant 'the first state of a run, again and again' contrastive_append.cl 's/(here ? (ulong)row + i : 0)/(here ? (ulong)row : 0)/'
-mutant 'no choice is a state of zeros' contrastive_append.cl 's/= here ? run.serial : 0/= run.serial/'
-mutant 'a fork fills what was empty' contrastive_append.cl 's/mark.serial == from_serial ? to_serial : 0/to_serial/'
+mutant 'no choice is a state of zeros' contrastive_append.cl 's/!has_chosen || chosen\[other.source\] >= 0/true/'
+mutant 'a run wipes what was there before' contrastive_append.cl 's/= before | (here/= (here/'
+mutant 'a fork fills what was empty' contrastive_append.cl 's/= written & lms_first_bits/= lms_first_bits/'
 mutant 'a fork lacks the last elements' contrastive_append.cl 's/i < padded; i += LMS_TEAM) {/i < padded - 1; i += LMS_TEAM) {/'
 
 # Penalties
 mutant 'products lack the last block' lib/dots.cl 's/e < d->padded; e += LMS_BLOCK/e + LMS_BLOCK < d->padded; e += LMS_BLOCK/'
 mutant 'elements of a lane in another order' lib/dots.cl \
     's/fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))/fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))))/'
-mutant 'empty positions take part' lib/best.cl 's/if (mark.serial != serial)/if (false)/'
+mutant 'empty positions take part' lib/best.cl 's/if (!written)/if (false)/'
 mutant 'norms of other positions' lib/best.cl 's/shared->inverses\[q % positions\]/shared->inverses[q % positions \/ 2]/'
 mutant 'big teams forget earlier positions' lib/best.cl 's/float best = shared->best\[first + c\]/float best = -INFINITY/'
 mutant 'no cosine is below 0' contrastive_scan.cl 's/shared.best\[c\] = -INFINITY/shared.best[c] = 0.0f/'
@@ -386,9 +387,9 @@ mutant "the first candidate's state is appended" contrastive_choose.cl \
 
 # Pages
 mutant 'pages are not shared' host/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
-mutant 'all pages in the first buffer' host/contrastive_slots.c 's/return page % c->pages_per_buffer;/return 0;/'
+mutant 'all pages of a buffer in one place' contrastive_append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
 mutant 'windows of one more' host/contrastive_context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
-mutant 'a window and no begin' host/contrastive_context.c 's/s->params.context_begin > latest ? s->params.context_begin : latest/window ? latest : s->params.context_begin/'
+mutant 'a window and no begin' host/contrastive_context.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
 mutant 'states of the first run' host/contrastive_context.c 's/{g.source + (at - g.from), /{g.source, /'
 
 printf '%d mutants, %d survived\n' "$tried" "$survivors"

@@ -21,15 +21,15 @@ typedef struct lms_best_shared {
 
 bool lms_is_nan(float x) { return (as_uint(x) & 0x7fffffffu) > 0x7f800000u; }
 
-/* A mark's inverse; NaN, and a bit in *seen, for a position that takes no part. */
-float lms_inverse_of_mark(lms_context_mark mark, uint serial, uint *seen)
+/* A position's inverse; NaN, and a bit in *seen, for one that takes no part. */
+float lms_inverse_of_position(__global const float *inverse, bool written, uint *seen)
 {
-    if (mark.serial != serial) {
+    if (!written) {
         *seen |= LMS_CHOICE_EMPTY_STATE;
         return NAN;
     }
-    if (lms_is_nan(mark.inverse)) *seen |= LMS_CHOICE_BAD_STATE;
-    return mark.inverse;
+    if (lms_is_nan(*inverse)) *seen |= LMS_CHOICE_BAD_STATE;
+    return *inverse;
 }
 
 #if LMS_TEAM == 1 && LMS_TILE_POSITIONS == 4

@@ -6,10 +6,11 @@
 /* A request that wants candidates. */
 typedef struct lms_proposal_entry {
     lms_row_params filters;
+    lms_u64 proposal; /* its name, which the slot has from now on */
+    lms_u32 slot;
     lms_u32 first_row; /* of its candidates */
     lms_u32 k;
     lms_i32 index; /* of its logits, unless the device says */
-    lms_u32 reserved;
 } lms_proposal_entry;
 
 /* A candidate on its way to its rank. */
@@ -22,23 +23,25 @@ typedef struct lms_pick {
 
 /* A request that chooses. */
 typedef struct lms_context_turn {
+    lms_u64 proposal; /* that it chooses from */
+    lms_u32 slot;
     lms_u32 first_row; /* of its candidates */
     lms_u32 k;
     lms_u32 first_state; /* of its candidates among all of the call */
     lms_u32 first_piece; /* of its context among all of the call */
     lms_u32 pieces;
     lms_f32 alpha;
-    lms_u32 reserved[2];
+    lms_u32 reserved;
 } lms_context_turn;
 
 /* Neighbouring positions of a page that take part for a request. */
 typedef struct lms_context_piece {
     lms_u32 turn;
-    lms_u32 piece;  /* of the turn's */
-    lms_u32 page;   /* in its buffer */
+    lms_u32 piece; /* of the turn's */
+    lms_u32 page;
     lms_u32 first;  /* position in the page */
     lms_u32 count;  /* 1 .. LMS_CONTEXT_PAGE */
-    lms_u32 serial; /* what is not marked with it was not written for this context */
+    lms_u32 serial; /* that the page has if anything of it was written for this context */
 } lms_context_piece;
 
 /* States to append to a page. */
@@ -50,11 +53,19 @@ typedef struct lms_context_run {
     lms_u32 serial;
 } lms_context_run;
 
-/* Of a position. Serials begin with 1. */
-typedef struct lms_context_mark {
-    lms_f32 inverse; /* of the norm; NaN for a bad state */
+/* What a page has. The last launch of a call that appends writes it for all of the call, so
+ * that a call that fails before has written nothing. Serials begin with 1. */
+typedef struct lms_context_page {
     lms_u32 serial;
-} lms_context_mark;
+    lms_u32 written; /* a bit for each position */
+} lms_context_page;
+
+/* Which outputs a choice has beyond the token and its row. */
+#define LMS_WANT_CHOICE_SCORES 1u
+#define LMS_WANT_CHOICE_PENALTIES 2u
+#define LMS_WANT_ROW_SCORES 4u
+#define LMS_WANT_ROW_PENALTIES 8u
+#define LMS_WANT_CHOICE_STATUS 16u
 
 /* The width as it is stored: whole blocks of every variant. */
 #define LMS_STATE_ALIGN 64u

@@ -210,6 +210,12 @@ int lms_state_field(__global const lms_logit *x, uint width, __local lms_crew_sh
     return lms_crew_max(field, shared);
 }
 
+/* The positions of a page that were written for the context that gave it the serial. */
+uint lms_written(lms_context_page page, uint serial)
+{
+    return page.serial == serial ? page.written : 0;
+}
+
 float lms_inverse_of_sum(int field, float sum)
 {
     return field == LMS_FIELD_BAD ? NAN : lms_inverse_norm(sum);

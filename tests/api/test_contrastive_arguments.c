@@ -9,13 +9,14 @@
 #define SELECT(batch) lms_contrastive_select(r->search, r->queue, (batch), 0, NULL, NULL)
 #define REFUSED(code, call, ...) CONTRASTIVE_REFUSED(r->search, code, call, __VA_ARGS__)
 
-/* Every test begins with requests that have their prompts, ... */
+/* Every test begins with requests that have their prompts and have been proposed to, ... */
 static int open_all(void **state)
 {
     const contrastive_api_rig *const r = *state;
     hook_reset();
-    if (contrastive_poison(r) != CL_SUCCESS) return -1;
-    return contrastive_begin(r, r->search, CONTRASTIVE_FIRST_STEP) == LMS_OK ? 0 : -1;
+    if (contrastive_begin(r, r->search, contrastive_select_of(0)) != LMS_OK) return -1;
+    clFinish(r->queue);
+    return contrastive_poison(r) == CL_SUCCESS ? 0 : -1;
 }
 
 /* ... whose search is as ever, after all those refusals. */
@@ -229,6 +230,10 @@ static void test_max_rows(void **state)
     proposal.first_rows = b.first_rows = apart;
     proposal.candidate_rows = b.candidate_rows = 63;
     REFUSED(LMS_E_ARGUMENT, PROPOSE(&proposal), "15 candidates", "max_rows (14)");
+    lms_contrastive_proposal last = proposal;
+    last.requests = 1;
+    last.slots += CONTRASTIVE_PARENTS;
+    RIG_OK(PROPOSE(&last));
     REFUSED(LMS_E_ARGUMENT, SELECT(&b), "15 candidates", "max_rows (14)");
     p.k = 2;
     RIG_OK(lms_contrastive_update(r->search, r->slots[3], &p));

@@ -60,11 +60,14 @@ enum {
     VIEWS = sizeof views / sizeof views[0]
 };
 
-/* Begins a search afresh, so that contexts never fill up. */
+/* Begins a search afresh, so that contexts never fill up, and proposes. */
 static void reopen(const contrastive_api_rig *r)
 {
+    const lms_contrastive_proposal p = contrastive_proposal(r, 0);
     RIG_OK(contrastive_close_all(r, r->search));
     RIG_OK(contrastive_open_all(r, r->search));
+    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
+    clFinish(r->queue);
 }
 
 static int close_all(void **state)
@@ -121,8 +124,9 @@ static void test_wrong_buffers(void **state)
         rig_buffer(lms_context_cl_context(other), CL_MEM_READ_WRITE, 1 << 20);
     const cl_mem in = rig_buffer(r->context, CL_MEM_READ_ONLY, 1 << 20);
     const cl_mem out = rig_buffer(r->context, CL_MEM_WRITE_ONLY, 1 << 20);
+    RIG_OK(contrastive_begin(r, r->search, contrastive_select_of(0)));
+    clFinish(r->queue);
     assert_int_equal(contrastive_poison(r), CL_SUCCESS);
-    RIG_OK(contrastive_begin(r, r->search, CONTRASTIVE_FIRST_STEP));
     refuse_everywhere(r, foreign, -1, "another cl_context");
     refuse_everywhere(r, in, 1, "CL_MEM_READ_ONLY");
     refuse_everywhere(r, out, 0, "CL_MEM_WRITE_ONLY");
@@ -152,7 +156,7 @@ static void test_images_are_no_buffers(void **state)
     const cl_mem image =
         clCreateImage(r->context, CL_MEM_READ_WRITE, &format, &desc, NULL, &code);
     assert_int_equal(code, CL_SUCCESS);
-    RIG_OK(contrastive_open_all(r, r->search));
+    reopen(r);
     refuse_everywhere(r, image, -1, "not a buffer, but a memory object of type 0x10f1");
     clReleaseMemObject(image);
 }

@@ -269,7 +269,7 @@ static void test_workspace_is_as_described(void **state)
     };
     contrastive_api_rig *const r = *state;
     for (size_t i = 0; i < 3; ++i) {
-        const size_t state_bytes = ROUNDED * (types[i] == LMS_FLOAT32 ? 4u : 2u) + 8;
+        const size_t state_bytes = ROUNDED * (types[i] == LMS_FLOAT32 ? 4u : 2u) + 4;
         lms_contrastive_desc desc = {.max_positions = POSITIONS,
                                      .vocab = 1,
                                      .width = WIDTH,

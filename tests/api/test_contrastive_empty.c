@@ -147,6 +147,92 @@ static void test_nothing_of_earlier_contexts(void **state)
     go_on(r, 0, 1, LMS_CHOICE_EMPTY_STATE, 0);
 }
 
+/* Nothing is written of a context from `end` on: candidates that are the states which a failed
+ * call was to write, the rig's first ones, have no penalty. */
+static void assert_empty_from(const contrastive_api_rig *r, uint32_t slot, uint32_t end)
+{
+    lms_contrastive_params late = usual;
+    lms_contrastive_batch b = contrastive_batch(r, 0);
+    contrastive_trace found;
+    late.context_begin = end;
+    RIG_OK(lms_contrastive_update(r->search, slot, &late));
+    propose(r, slot, NULL);
+    b.requests = 1;
+    b.slots = &slot;
+    b.hidden = (lms_view){r->states, 0};
+    RIG_OK(lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL));
+    assert_int_equal(contrastive_read(r, &found), CL_SUCCESS);
+    assert_true(found.penalties[0][0] == 0.0f);
+    assert_int_equal(found.status[0][0], LMS_CHOICE_EMPTY_STATE);
+}
+
+/* A search of its own, so that it is known where pages are. Slot 0 with 10 positions in the first
+ * buffer of three pages; slot 1 with the other two of them, and 5 positions in the second. */
+static contrastive_api_rig in_two_buffers(const contrastive_api_rig *r)
+{
+    contrastive_api_rig own = *r;
+    RIG_OK(lms_contrastive_create(r->ctx, &r->desc, &own.search));
+    RIG_OK(lms_contrastive_open(own.search, 0, &usual));
+    RIG_OK(lms_contrastive_open(own.search, 1, &usual));
+    append_rows(&own, 0, 50, 10);
+    append_rows(&own, 1, 40, 69);
+    return own;
+}
+
+/* The failed call's states are in the buffer whose launch has succeeded; the calls behind it are
+ * to write over them, but come to nothing. */
+static void test_terminated_after_a_failed_append(void **state)
+{
+    const contrastive_api_rig own = in_two_buffers(*state), *const r = &own;
+    const uint32_t slot = 0, count = 40;
+    const lms_contrastive_states s = {
+        .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
+    hook_reset();
+    hook_fail("clEnqueueNDRangeKernel", 2, CL_OUT_OF_RESOURCES);
+    RIG_FAILS(CL_OUT_OF_RESOURCES,
+              lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL), "");
+    assert_true(hook_failed());
+    assert_int_equal(length_of(r, 0), 10);
+    append_nothing(r, 0, 5);
+    assert_empty_from(r, 0, 10);
+    lms_contrastive_destroy(own.search);
+}
+
+/* The same of the states that a select appends. */
+static void test_terminated_after_a_failed_select(void **state)
+{
+    static const uint32_t both[] = {0, 1}, rows[] = {0, 5};
+    const contrastive_api_rig own = in_two_buffers(*state), *const r = &own;
+    lms_contrastive_params late = usual;
+    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_batch b = contrastive_batch(r, 0);
+    late.context_begin = 1000; /* no scan */
+    for (uint32_t slot = 0; slot < 2; ++slot) {
+        RIG_OK(lms_contrastive_update(r->search, slot, &late));
+    }
+    p.requests = b.requests = 2;
+    p.slots = b.slots = both;
+    p.first_rows = b.first_rows = rows;
+    b.hidden = (lms_view){r->states, 0};
+    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
+    clFinish(r->queue);
+    hook_reset();
+    hook_fail("clEnqueueNDRangeKernel", 4,
+              CL_OUT_OF_RESOURCES); /* candidates, choose, append */
+    RIG_FAILS(CL_OUT_OF_RESOURCES,
+              lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL), "");
+    assert_true(hook_failed());
+    assert_int_equal(length_of(r, 0), 10);
+    hook_reset();
+    hook_drop_kernels();
+    propose(r, 0, NULL);
+    select_from(r, 0, 0);
+    hook_reset();
+    assert_int_equal(length_of(r, 0), 11);
+    assert_empty_from(r, 0, 10);
+    lms_contrastive_destroy(own.search);
+}
+
 /* Its outputs are not written, its position stays empty; that does not stop the request. */
 static void test_terminated_selects(void **state)
 {
@@ -155,9 +241,9 @@ static void test_terminated_selects(void **state)
     RIG_OK(lms_contrastive_open(r->search, 1, &usual));
     append_rows(r, 0, 0, 31);
     append_rows(r, 1, 0, 31);
-    propose(r, 0, NULL);
-    clFinish(r->queue);
     for (unsigned i = 0; i < 3; ++i) { /* the last of a page, and the first of the next */
+        propose(r, 0, NULL);
+        clFinish(r->queue);
         hook_reset();
         hook_drop_kernels();
         select_from(r, 0, i);
@@ -262,9 +348,14 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_teardown(function, close_all)
     const struct CMUnitTest tests[] = {
-        TEST(test_terminated_appends),       TEST(test_nothing_of_earlier_contexts),
-        TEST(test_terminated_selects),       TEST(test_no_candidates),
-        TEST(test_forks_of_empty_positions), TEST(test_terminated_forks),
+        TEST(test_terminated_appends),
+        TEST(test_nothing_of_earlier_contexts),
+        TEST(test_terminated_after_a_failed_append),
+        TEST(test_terminated_after_a_failed_select),
+        TEST(test_terminated_selects),
+        TEST(test_no_candidates),
+        TEST(test_forks_of_empty_positions),
+        TEST(test_terminated_forks),
         TEST(test_others_are_untouched),
     };
     return cmocka_run_group_tests_name("contrastive_empty", tests, contrastive_setup,

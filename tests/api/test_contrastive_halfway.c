@@ -124,7 +124,7 @@ static void test_failed_calls_write_nothing(void **state)
     for (unsigned call = PROPOSE; call <= SELECT; ++call) {
         lms_contrastive *const search = new_search(r);
         const unsigned kernels = call == SELECT ? CHOOSE : 2;
-        RIG_OK(contrastive_begin(r, search, CONTRASTIVE_FIRST_STEP));
+        RIG_OK(contrastive_begin(r, search, call));
         clFinish(r->queue);
         assert_int_equal(contrastive_poison(r), CL_SUCCESS);
         for (unsigned nth = 1; nth <= kernels; ++nth) {

@@ -57,11 +57,23 @@ static lms_status append_to(const contrastive_api_rig *r, lms_contrastive *searc
     return append(r, search, 1, &slot, &count);
 }
 
-/* A select of one request with two candidates, of hidden states that are there. */
+/* Of two candidates for each. */
+static const uint32_t rows[] = {0, 2, 4, 6};
+
+static lms_status propose_to(const contrastive_api_rig *r, lms_contrastive *search,
+                             uint32_t requests, const uint32_t *slots)
+{
+    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    p.requests = requests;
+    p.slots = slots;
+    p.first_rows = rows;
+    return finished(r, lms_contrastive_propose(search, r->queue, &p, 0, NULL, NULL));
+}
+
+/* A select, of hidden states that are there. */
 static lms_status select_in(const contrastive_api_rig *r, lms_contrastive *search,
                             uint32_t requests, const uint32_t *slots)
 {
-    static const uint32_t rows[] = {0, 2, 4, 6};
     lms_contrastive_batch b = contrastive_batch(r, 0);
     b.requests = requests;
     b.slots = slots;
@@ -90,9 +102,12 @@ static void test_max_length(void **state)
             "max_length (70)");
     /* With another for whom there is room, who gets nothing either. */
     REFUSED(r->search, append(r, r->search, 2, slots, counts), "slots[1]: ", "max_length (70)");
+    RIG_OK(propose_to(r, r->search, 2, slots));
     REFUSED(r->search, select_in(r, r->search, 2, slots), "slots[1]: ", "max_length (70)");
     RIG_OK(append_to(r, r->search, 1, CONTRASTIVE_LENGTH - 1));
+    RIG_OK(propose_to(r, r->search, 1, slots));
     RIG_OK(select_in(r, r->search, 1, slots));
+    RIG_OK(propose_to(r, r->search, 1, slots));
     REFUSED(r->search, select_in(r, r->search, 1, slots), "slots[0]: ", "max_length (70)");
     /* A fork of a full context can be made, and is full. */
     RIG_OK(fork_to(r, r->search, 0, 2));
@@ -114,16 +129,14 @@ static void test_full_pool(void **state)
     REFUSED(r->search, append_to(r, r->search, 3, 65), "max_positions");
     RIG_OK(append_to(r, r->search, 3, 64));
     assert_int_equal(lms_contrastive_room(r->search), 0);
+    /* A propose needs no room. */
+    RIG_OK(propose_to(r, r->search, CONTRASTIVE_REQUESTS, slots));
     for (uint32_t q = 0; q < CONTRASTIVE_REQUESTS; ++q) {
         REFUSED(r->search, append_to(r, r->search, q, 1), "max_positions");
         REFUSED(r->search, select_in(r, r->search, 1, &slots[q]), "max_positions");
     }
     REFUSED(r->search, append(r, r->search, 4, slots, one_more), "max_positions");
     REFUSED(r->search, select_in(r, r->search, 4, slots), "max_positions");
-    /* A propose needs no room. */
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    p.slots = slots;
-    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
     /* Two pages come back, for parts that need five. */
     RIG_OK(lms_contrastive_close(r->search, 0));
     open_slots(r->search, 1);
@@ -133,6 +146,7 @@ static void test_full_pool(void **state)
     RIG_OK(append_to(r, r->search, 1, 1));
     assert_int_equal(lms_contrastive_room(r->search), 0);
     RIG_OK(append_to(r, r->search, 1, 4)); /* in the page that is there */
+    RIG_OK(propose_to(r, r->search, 1, &slots[1]));
     RIG_OK(select_in(r, r->search, 1, &slots[1]));
 }
 
@@ -147,6 +161,7 @@ static void test_select_of_many(void **state)
         open_slots(r->search, CONTRASTIVE_REQUESTS);
         RIG_OK(append(r, r->search, CONTRASTIVE_REQUESTS, slots, counts[pages]));
         assert_int_equal(lms_contrastive_room(r->search), pages * PAGE);
+        RIG_OK(propose_to(r, r->search, CONTRASTIVE_REQUESTS, slots));
         REFUSED(r->search, select_in(r, r->search, pages + 1, slots), "max_positions");
         if (pages > 0) RIG_OK(select_in(r, r->search, pages, slots));
         assert_int_equal(lms_contrastive_room(r->search), 0);
@@ -247,7 +262,11 @@ static void test_pages_come_back(void **state)
         switch (noise >> 19 & 7) {
         case 0: (void)lms_contrastive_open(r->search, slot, &p); break;
         case 1: (void)lms_contrastive_close(r->search, slot); break;
-        case 2: (void)select_in(r, r->search, 1, &slot); break;
+        case 2:
+            if (propose_to(r, r->search, 1, &slot) == LMS_OK) {
+                (void)select_in(r, r->search, 1, &slot);
+            }
+            break;
         case 3:
         case 4: (void)fork_to(r, r->search, slot, other); break;
         default: (void)append_to(r, r->search, slot, count); break;
