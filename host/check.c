@@ -30,6 +30,24 @@ static lms_status params_fail(uint32_t row, const lms_row_params *p, uint32_t fi
     }
 }
 
+lms_status lmsi_rows_check(const lms_row_params *params, const int32_t *index, uint32_t rows,
+                           uint64_t logits_rows)
+{
+    lms_status status = LMS_OK;
+    for (uint32_t r = 0; params != NULL && r < rows; ++r) {
+        const uint32_t field = lms_bad_field(params[r]);
+        if (field) return params_fail(r, &params[r], field);
+    }
+    for (uint32_t r = 0; index != NULL && r < rows; ++r) {
+        const int32_t i = index[r];
+        LMSI_FAIL_IF(i != LMS_SKIP_ROW && (i < 0 || (uint64_t)i >= logits_rows),
+                     LMS_E_ROW_INDEX, "index[%u]: %d is not LMS_SKIP_ROW or in 0..%llu",
+                     (unsigned)r, (int)i, (unsigned long long)logits_rows - 1);
+    }
+fail:
+    return status;
+}
+
 static lms_status doors_check(const lms_batch *b)
 {
     lms_status status = LMS_OK;
@@ -44,16 +62,7 @@ static lms_status doors_check(const lms_batch *b)
                  (unsigned)b->uniforms_per_row);
     LMSI_FAIL_IF(b->uniforms_per_row > INT32_MAX, LMS_E_ARGUMENT,
                  "uniforms_per_row: %u is above 2^31-1", (unsigned)b->uniforms_per_row);
-    for (uint32_t r = 0; b->params != NULL && r < b->rows; ++r) {
-        const uint32_t field = lms_bad_field(b->params[r]);
-        if (field) return params_fail(r, &b->params[r], field);
-    }
-    for (uint32_t r = 0; b->index != NULL && r < b->rows; ++r) {
-        const int32_t i = b->index[r];
-        LMSI_FAIL_IF(i != LMS_SKIP_ROW && (i < 0 || (uint64_t)i >= logits_rows),
-                     LMS_E_ROW_INDEX, "index[%u]: %d is not LMS_SKIP_ROW or in 0..%llu",
-                     (unsigned)r, (int)i, (unsigned long long)logits_rows - 1);
-    }
+    LMSI_TRY(lmsi_rows_check(b->params, b->index, b->rows, logits_rows));
     LMSI_FAIL_IF(b->index == NULL && b->index_device.buffer == NULL && logits_rows < b->rows,
                  LMS_E_ARGUMENT, "logits_rows: %llu is less than rows (%u) without an index",
                  (unsigned long long)logits_rows, (unsigned)b->rows);

@@ -45,4 +45,8 @@ lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
                             const lms_batch *batch, cl_uint num_wait,
                             const cl_event *wait_list);
 
+/* The part of it that looks at the host's records and indices, either of which may be NULL. */
+lms_status lmsi_rows_check(const lms_row_params *params, const int32_t *index, uint32_t rows,
+                           uint64_t logits_rows);
+
 #endif

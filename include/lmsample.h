@@ -261,10 +261,11 @@ LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const cl_event *wait_list, cl_event *event);
 
 /* clang-format off */
-/* One call whose data is all in host memory: shapes and rules as in lms_batch. Of a skipped row
- * only token and status are written. */
+/* A batch whose data is all in host memory: shapes and rules as in lms_batch, but for the number
+ * of rows. Of a skipped row only token and status are written. */
 typedef struct lms_host_batch {
-    uint32_t rows;                /* 0 .. max_rows                                          */
+    uint32_t rows;                /* any number: what is above max_rows, or needs more than
+                                     a buffer of the device has, is done in parts            */
     const void *logits;           /* in: [logits_rows][row_stride]                          */
     size_t row_stride;            /*     >= V; 0 = V                                        */
     size_t logits_rows;           /*     <= 2^31; 0 = `rows`                                */
@@ -284,7 +285,8 @@ typedef struct lms_host_batch {
 
 /* lms_sampler_run for callers that just have arrays: runs on the context's queue and waits.
  * Where host and device share memory the logits are read in place, else copied. May allocate.
- * On failure the outputs hold nothing of use. */
+ * What is wrong with any row's parameters or index is said before anything is done. If OpenCL
+ * fails, the outputs hold nothing of use: some rows may be written, and others not. */
 LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_host_batch *batch);
 
 /* ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define HOOK_LIMIT 64
+#define ANSWER_LIMIT 4
 
 static struct {
     const char *name;
@@ -21,8 +22,11 @@ static struct {
     cl_device_info what;
     const void *value;
     size_t size;
+} answers[ANSWER_LIMIT];
+static struct {
+    cl_device_id device;
     cl_int code;
-} answer;
+} silence;
 static cl_int platforms_code;
 static struct {
     const void *memory;
@@ -30,6 +34,7 @@ static struct {
     size_t size;
 } used[HOOK_LIMIT]; /* what buffers were made from */
 static unsigned used_count;
+static size_t largest_buffer;
 
 void hook_reset(void)
 {
@@ -43,10 +48,11 @@ void hook_reset(void)
     drop_kernels = 0;
     drop_writes = 0;
     small_limit = 0;
-    answer.size = 0;
-    answer.code = CL_SUCCESS;
+    memset(answers, 0, sizeof answers);
+    silence.code = CL_SUCCESS;
     platforms_code = CL_SUCCESS;
     used_count = 0;
+    largest_buffer = 0;
 }
 
 void hook_fail(const char *function, unsigned nth, cl_int code)
@@ -63,20 +69,28 @@ long hook_live(void) { return live; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
 void hook_small_gpu(size_t limit) { small_limit = limit; }
 
+void hook_answer_too(cl_device_id device, cl_device_info what, size_t size, const void *value)
+{
+    size_t i = 0;
+    while (i + 1 < ANSWER_LIMIT && answers[i].size != 0) ++i;
+    answers[i].device = device;
+    answers[i].what = what;
+    answers[i].size = size;
+    answers[i].value = value;
+}
+
 void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value)
 {
-    answer.device = device;
-    answer.what = what;
-    answer.size = size;
-    answer.value = value;
-    answer.code = CL_SUCCESS;
+    memset(answers, 0, sizeof answers);
+    silence.code = CL_SUCCESS;
+    hook_answer_too(device, what, size, value);
 }
 
 void hook_no_answer(cl_device_id device, cl_int code)
 {
-    answer.device = device;
-    answer.size = 0;
-    answer.code = code;
+    memset(answers, 0, sizeof answers);
+    silence.device = device;
+    silence.code = code;
 }
 
 size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
@@ -86,6 +100,8 @@ size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
     }
     return 0;
 }
+
+size_t hook_largest_buffer(void) { return largest_buffer; }
 
 void hook_no_platforms(cl_int code) { platforms_code = code; }
 void hook_corrupt_read(unsigned nth) { corrupt_read = nth; }
@@ -272,6 +288,7 @@ cl_mem __wrap_clCreateBuffer(cl_context a, cl_mem_flags b, size_t c, void *d, cl
         used[used_count].flags = b;
         used[used_count++].size = c;
     }
+    if (buffer != NULL && c > largest_buffer) largest_buffer = c;
     live += buffer != NULL;
     return buffer;
 }
@@ -324,13 +341,16 @@ cl_int __wrap_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size
 cl_int __wrap_clGetDeviceInfo(cl_device_id a, cl_device_info b, size_t c, void *d, size_t *e)
 {
     cl_int code = enter("clGetDeviceInfo");
-    const int is_meant = answer.device == NULL || answer.device == a;
-    if (is_meant && code == CL_SUCCESS) code = answer.code;
-    if (is_meant && code == CL_SUCCESS && answer.size != 0 && answer.what == b) {
-        if (e != NULL) *e = answer.size;
+    if (code == CL_SUCCESS && (silence.device == NULL || silence.device == a)) {
+        code = silence.code;
+    }
+    for (size_t i = 0; i < ANSWER_LIMIT && code == CL_SUCCESS; ++i) {
+        if (answers[i].size == 0 || answers[i].what != b) continue;
+        if (answers[i].device != NULL && answers[i].device != a) continue;
+        if (e != NULL) *e = answers[i].size;
         if (d == NULL) return CL_SUCCESS;
-        if (c < answer.size) return CL_INVALID_VALUE;
-        memcpy(d, answer.value, answer.size);
+        if (c < answers[i].size) return CL_INVALID_VALUE;
+        memcpy(d, answers[i].value, answers[i].size);
         return CL_SUCCESS;
     }
     if (code == CL_SUCCESS) code = __real_clGetDeviceInfo(a, b, c, d, e);

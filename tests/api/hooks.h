@@ -30,6 +30,9 @@ long hook_live(void);
  * (CL_MEM_USE_HOST_PTR or CL_MEM_COPY_HOST_PTR); 0 if none was. */
 size_t hook_buffer_of(const void *memory, cl_mem_flags flag);
 
+/* Bytes of the largest buffer that was made since the last reset. */
+size_t hook_largest_buffer(void);
+
 /* All hooked functions, by number; NULL at the end. */
 const char *hook_name(unsigned i);
 
@@ -42,6 +45,8 @@ void hook_small_gpu(size_t limit);
 
 /* Until the next reset: how a device (NULL: every one) answers a question, if it does, ... */
 void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value);
+/* (one more question beside those that are answered already), */
+void hook_answer_too(cl_device_id device, cl_device_info what, size_t size, const void *value);
 void hook_no_answer(cl_device_id device, cl_int code);
 /* ... and what the loader says instead of listing platforms. */
 void hook_no_platforms(cl_int code);

@@ -115,9 +115,9 @@ static void test_refused_before_any_call(void **state)
     rig *const r = *state;
     scenario s;
     scenario_begin(&s, r);
-    s.batch.rows = RIG_ROWS + 1;
+    s.index[RIG_ROWS - 1] = RIG_ROWS;
     hook_reset();
-    RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(r->sampler, &s.batch), "rows: 7");
+    RIG_FAILS(LMS_E_ROW_INDEX, lms_sample_host(r->sampler, &s.batch), "index[5]: 6 is not");
     for (unsigned f = 0; hook_name(f) != NULL; ++f) {
         assert_int_equal(hook_count(hook_name(f)), 0);
     }
