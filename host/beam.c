@@ -2,38 +2,25 @@
 #include "beam.h"
 
 #include "desc.h"
+#include "kernels.h"
 #include "memory.h"
-#include "probe.h"
 #include "process.h"
-#include "program.h"
 #include "status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    KERNELS = 4
-};
-
-static cl_kernel *kernel_at(lms_beam *b, size_t i, const char **name)
+static lmsi_kernels list_kernels(lms_beam *b)
 {
-    static const char *const names[KERNELS] = {"lms_beam_tiles", "lms_beam_rows",
-                                               "lms_beam_advance", "lms_beam_results"};
-    cl_kernel *const kernels[KERNELS] = {&b->tile_kernel, &b->rows_kernel, &b->advance_kernel,
-                                         &b->results_kernel};
-    *name = names[i];
-    return kernels[i];
-}
-
-static void release_kernels(lms_beam *b)
-{
-    const char *name = NULL;
-    for (size_t i = 0; i < KERNELS; ++i) {
-        cl_kernel *const kernel = kernel_at(b, i, &name);
-        if (*kernel != NULL) clReleaseKernel(*kernel);
-        *kernel = NULL;
-    }
+    return (lmsi_kernels){
+        LMSI_BEAM,
+        b->desc.logits,
+        b->desc.tokens,
+        b->desc.work_items,
+        4,
+        {"lms_beam_tiles", "lms_beam_rows", "lms_beam_advance", "lms_beam_results"},
+        {&b->tile_kernel, &b->rows_kernel, &b->advance_kernel, &b->results_kernel}};
 }
 
 enum {
@@ -86,12 +73,13 @@ void lms_beam_destroy(lms_beam *b)
 {
     if (b == NULL || lmsi_is_child()) return;
     lmsi_buffer buffers[BUFFERS];
+    const lmsi_kernels kernels = list_kernels(b);
     if (b->last != NULL) {
         clWaitForEvents(1, &b->last);
         clReleaseEvent(b->last);
     }
     free_stages(b);
-    release_kernels(b);
+    lmsi_kernels_release(&kernels);
     list_buffers(b, buffers);
     lmsi_memory_release(buffers, BUFFERS);
     free(b->open.states);
@@ -185,49 +173,6 @@ fail:
     return status;
 }
 
-/* Makes the kernels; *limit is the largest team that all of them take. */
-static lms_status make_kernels(lms_beam *b, size_t *limit)
-{
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    cl_program program = NULL;
-    cl_kernel kernels[KERNELS] = {NULL};
-    char what[64];
-    LMSI_TRY(lmsi_program_get(b->ctx, b->desc.logits, b->desc.tokens, &b->shape, LMSI_BEAM,
-                              &program));
-    LMSI_TRY(lmsi_probe(b->ctx, program));
-    LMSI_TRY(lmsi_beam_probe(b->ctx, program));
-    for (size_t i = 0; i < KERNELS; ++i) {
-        const char *name = NULL;
-        cl_kernel *const kernel = kernel_at(b, i, &name);
-        *kernel = clCreateKernel(program, name, &code);
-        snprintf(what, sizeof what, "clCreateKernel for %s", name);
-        LMSI_CL_NAMED(code, what);
-        kernels[i] = *kernel;
-    }
-    LMSI_TRY(lmsi_team_limit(b->ctx, kernels, KERNELS, limit));
-fail:
-    return status;
-}
-
-/* Halves a team that is the library's choice until the kernels take it. */
-static lms_status make_fitting_kernels(lms_beam *b)
-{
-    lms_status status = LMS_OK;
-    size_t limit = 0;
-    LMSI_TRY(make_kernels(b, &limit));
-    while (b->shape.team > limit) {
-        LMSI_FAIL_IF(b->desc.work_items != 0 || b->shape.team == 1, LMS_E_UNSUPPORTED,
-                     "work_items: %u is above the %zu that the kernels can have on %s",
-                     (unsigned)b->shape.team, limit, b->ctx->device.name);
-        b->shape.team /= 2;
-        release_kernels(b);
-        LMSI_TRY(make_kernels(b, &limit));
-    }
-fail:
-    return status;
-}
-
 /* One step and the results of a search that is done: runtimes compile or link a kernel when it
  * is first enqueued, and a step must not wait for that. */
 static lms_status dry_run(lms_beam *b)
@@ -291,7 +236,8 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
     b->max_choices = choices_of(desc);
     LMSI_TRY(plan_workspace(b)); /* before the kernels: they take a while */
-    LMSI_TRY(make_fitting_kernels(b));
+    const lmsi_kernels kernels = list_kernels(b);
+    LMSI_TRY(lmsi_kernels_make(ctx, &kernels, &b->shape));
     LMSI_TRY(plan_workspace(b)); /* for the team that they take */
     LMSI_TRY(make_workspace(b));
     LMSI_TRY(dry_run(b));

@@ -1,5 +1,6 @@
 #include "cache.h"
 
+#include "runtime.h"
 #include "status.h"
 
 #include <fcntl.h>
@@ -61,8 +62,7 @@ lms_status lmsi_cache_dir(const lmsi_device *device, char **out)
     *out = NULL;
     /* pocl keeps its binaries already linked for each work-group size, which a program
      * binary of its does not; ours would only be slower. */
-    if (base == NULL || (getenv("LMS_CACHE_DIR") == NULL &&
-                         strcmp(device->platform, "Portable Computing Language") == 0)) {
+    if (base == NULL || (getenv("LMS_CACHE_DIR") == NULL && lmsi_is_pocl(device->platform))) {
         return LMS_OK;
     }
     *out = join(base, below);

@@ -3,49 +3,34 @@
 #include "contrastive.h"
 
 #include "desc.h"
-#include "probe.h"
+#include "kernels.h"
 #include "process.h"
-#include "program.h"
 #include "status.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PROPOSE_KERNELS = 2,
-    CONTEXT_KERNELS = 5,
-    MOST_KERNELS = CONTEXT_KERNELS
-};
-
-/* One of the two programs: the kernels that it has. */
-typedef struct lmsi_kernel_list {
-    size_t count;
-    const char *names[MOST_KERNELS];
-    cl_kernel *kernels[MOST_KERNELS];
-} lmsi_kernel_list;
-
-static lmsi_kernel_list list_kernels(lms_contrastive *c, lmsi_kind kind)
+/* Those of one of the two programs. */
+static lmsi_kernels list_kernels(lms_contrastive *c, lmsi_kind kind)
 {
-    const lmsi_kernel_list propose = {PROPOSE_KERNELS,
-                                      {"lms_contrastive_tiles", "lms_contrastive_rows"},
-                                      {&c->tile_kernel, &c->rows_kernel}};
-    const lmsi_kernel_list context = {
-        CONTEXT_KERNELS,
-        {"lms_context_append", "lms_context_copy", "lms_context_candidates", "lms_context_scan",
-         "lms_context_choose"},
-        {&c->append_kernel, &c->copy_kernel, &c->candidates_kernel, &c->scan_kernel,
-         &c->choose_kernel}};
+    const lmsi_kernels propose = {kind,
+                                  c->desc.logits,
+                                  c->desc.tokens,
+                                  c->desc.work_items,
+                                  2,
+                                  {"lms_contrastive_tiles", "lms_contrastive_rows"},
+                                  {&c->tile_kernel, &c->rows_kernel}};
+    const lmsi_kernels context = {kind,
+                                  c->desc.hidden,
+                                  c->desc.tokens,
+                                  c->desc.work_items,
+                                  5,
+                                  {"lms_context_append", "lms_context_copy",
+                                   "lms_context_candidates", "lms_context_scan",
+                                   "lms_context_choose"},
+                                  {&c->append_kernel, &c->copy_kernel, &c->candidates_kernel,
+                                   &c->scan_kernel, &c->choose_kernel}};
     return kind == LMSI_PROPOSE ? propose : context;
-}
-
-static void release_kernels(lms_contrastive *c, lmsi_kind kind)
-{
-    const lmsi_kernel_list list = list_kernels(c, kind);
-    for (size_t i = 0; i < list.count; ++i) {
-        if (*list.kernels[i] != NULL) clReleaseKernel(*list.kernels[i]);
-        *list.kernels[i] = NULL;
-    }
 }
 
 /* Every buffer but the pages', and its bytes. */
@@ -117,13 +102,15 @@ void lms_contrastive_destroy(lms_contrastive *c)
 {
     if (c == NULL || lmsi_is_child()) return;
     lmsi_buffer buffers[BUFFERS];
+    const lmsi_kernels propose = list_kernels(c, LMSI_PROPOSE);
+    const lmsi_kernels context = list_kernels(c, LMSI_CONTEXT);
     if (c->last != NULL) {
         clWaitForEvents(1, &c->last);
         clReleaseEvent(c->last);
     }
     free_stages(c);
-    release_kernels(c, LMSI_PROPOSE);
-    release_kernels(c, LMSI_CONTEXT);
+    lmsi_kernels_release(&propose);
+    lmsi_kernels_release(&context);
     list_buffers(c, buffers);
     for (size_t i = 0; i < BUFFERS; ++i) {
         if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
@@ -326,55 +313,6 @@ fail:
     return status;
 }
 
-/* --- Kernels ---------------------------------------------------------------------------- */
-
-/* Makes a program's kernels; *limit is the largest team that all of them take. */
-static lms_status make_kernels(lms_contrastive *c, lmsi_kind kind, const lmsi_shape *shape,
-                               size_t *limit)
-{
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    cl_program program = NULL;
-    cl_kernel kernels[MOST_KERNELS] = {NULL};
-    char what[64];
-    const lmsi_kernel_list list = list_kernels(c, kind);
-    const lms_dtype dtype = kind == LMSI_PROPOSE ? c->desc.logits : c->desc.hidden;
-    LMSI_TRY(lmsi_program_get(c->ctx, dtype, c->desc.tokens, shape, kind, &program));
-    if (kind == LMSI_PROPOSE) {
-        LMSI_TRY(lmsi_probe(c->ctx, program));
-    } else {
-        LMSI_TRY(lmsi_contrastive_probe(c->ctx, program));
-    }
-    for (size_t i = 0; i < list.count; ++i) {
-        *list.kernels[i] = clCreateKernel(program, list.names[i], &code);
-        snprintf(what, sizeof what, "clCreateKernel for %s", list.names[i]);
-        LMSI_CL_NAMED(code, what);
-        kernels[i] = *list.kernels[i];
-    }
-    LMSI_TRY(lmsi_team_limit(c->ctx, kernels, list.count, limit));
-fail:
-    return status;
-}
-
-/* Halves a team that is the library's choice until the kernels take it. A context has teams of
- * 32 and more, or of one. */
-static lms_status make_fitting_kernels(lms_contrastive *c, lmsi_kind kind, lmsi_shape *shape)
-{
-    lms_status status = LMS_OK;
-    size_t limit = 0;
-    LMSI_TRY(make_kernels(c, kind, shape, &limit));
-    while (shape->team > limit) {
-        LMSI_FAIL_IF(c->desc.work_items != 0 || shape->team == 1, LMS_E_UNSUPPORTED,
-                     "work_items: %u is above the %zu that the kernels can have on %s",
-                     (unsigned)shape->team, limit, c->ctx->device.name);
-        shape->team = kind == LMSI_CONTEXT && shape->team == 32 ? 1 : shape->team / 2;
-        release_kernels(c, kind);
-        LMSI_TRY(make_kernels(c, kind, shape, &limit));
-    }
-fail:
-    return status;
-}
-
 /* --- Dry run ---------------------------------------------------------------------------- */
 
 /* A request without candidates, twice if its context may be so long: its second choice has a
@@ -441,6 +379,8 @@ static lms_status make(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
     const lms_contrastive_desc *const d = &c->desc;
+    const lmsi_kernels propose = list_kernels(c, LMSI_PROPOSE);
+    const lmsi_kernels context = list_kernels(c, LMSI_CONTEXT);
     LMSI_TRY(lmsi_shape_for(c->ctx, d->logits, d->vocab, d->work_items, &c->shape, NULL));
     LMSI_TRY(
         lmsi_shape_for(c->ctx, d->hidden, d->width, d->work_items, &c->context_shape, NULL));
@@ -450,8 +390,8 @@ static lms_status make(lms_contrastive *c)
     c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
     c->pages_each = lmsi_pages_for(d->max_length);
     LMSI_TRY(count_pages(c));
-    LMSI_TRY(make_fitting_kernels(c, LMSI_PROPOSE, &c->shape));
-    LMSI_TRY(make_fitting_kernels(c, LMSI_CONTEXT, &c->context_shape));
+    LMSI_TRY(lmsi_kernels_make(c->ctx, &propose, &c->shape));
+    LMSI_TRY(lmsi_kernels_make(c->ctx, &context, &c->context_shape));
     c->row_slots = lmsi_shape_places(&c->shape, c->ctx->device.units, d->max_requests);
     LMSI_TRY(make_workspace(c));
     LMSI_TRY(dry_run(c));

@@ -25,19 +25,3 @@ lms_status lmsi_desc_check(const lms_context *ctx, const lmsi_desc *d)
 fail:
     return status;
 }
-
-lms_status lmsi_team_limit(const lms_context *ctx, const cl_kernel *kernels, size_t count,
-                           size_t *limit)
-{
-    lms_status status = LMS_OK;
-    *limit = LMSI_MAX_TEAM;
-    for (size_t i = 0; i < count; ++i) {
-        size_t own = 0;
-        if (kernels[i] == NULL) continue;
-        LMSI_CL(clGetKernelWorkGroupInfo(kernels[i], ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                         sizeof own, &own, NULL));
-        if (own < *limit) *limit = own;
-    }
-fail:
-    return status;
-}

@@ -17,9 +17,4 @@ typedef struct lmsi_desc {
 
 lms_status lmsi_desc_check(const lms_context *ctx, const lmsi_desc *d);
 
-/* The largest team that all of some kernels take: fewer registers may mean smaller ones than
- * the device's. NULL ones do not count. */
-lms_status lmsi_team_limit(const lms_context *ctx, const cl_kernel *kernels, size_t count,
-                           size_t *limit);
-
 #endif

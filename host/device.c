@@ -123,7 +123,7 @@ static void find_problem(cl_device_id id, const lmsi_device *device, lms_device 
 static lms_status describe(cl_device_id id, lms_device *out)
 {
     lmsi_device device;
-    char message[512];
+    char message[LMSI_MESSAGE_BYTES];
     memset(out, 0, sizeof *out);
     out->id = id;
     snprintf(message, sizeof message, "%s", lms_error_message());

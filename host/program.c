@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include "cache.h"
+#include "runtime.h"
 #include "source.h"
 #include "status.h"
 
@@ -11,6 +12,10 @@
 /* CL1.2 by name: without it some runtimes compile as 3.0. Never a relaxed-math option: those
  * fold the rounding tricks of number.cl away. */
 static const char build_options[] = "-cl-std=CL1.2";
+
+/* The same, for runtimes that keep programs by their source and options: another entry of their
+ * cache, where the first one may be damaged. */
+static const char other_options[] = "-cl-std=CL1.2 -DLMS_ANOTHER_ENTRY";
 
 static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_shape *shape,
                           lmsi_kind kind)
@@ -79,25 +84,35 @@ static void keep_log(lms_context *ctx, cl_program program)
     ctx->log = log;
 }
 
-static cl_program from_cache(lms_context *ctx, const char *key)
+/* Does the program have kernels? Another code than that it has none is passed on. */
+static cl_int find_kernels(cl_program program, lmsi_kind kind, int *found)
+{
+    const char *const name = kind == LMSI_CONTEXT ? "lms_context_probe" : "lms_probe";
+    cl_int code = CL_SUCCESS;
+    const cl_kernel kernel = clCreateKernel(program, name, &code);
+    *found = code == CL_SUCCESS;
+    if (kernel != NULL) clReleaseKernel(kernel);
+    return code == CL_INVALID_KERNEL_NAME ? CL_SUCCESS : code;
+}
+
+static cl_program from_cache(lms_context *ctx, const char *key, lmsi_kind kind)
 {
     size_t size = 0;
     cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
+    int found = 0;
     unsigned char *const binary = lmsi_cache_load(ctx->cache_dir, key, strlen(key), &size);
     if (binary == NULL) return NULL;
     const unsigned char *binaries[1] = {binary};
     cl_program program = clCreateProgramWithBinary(ctx->context, 1, &ctx->id, &size, binaries,
                                                    &binary_code, &code);
     free(binary);
-    if (code != CL_SUCCESS || binary_code != CL_SUCCESS) {
-        if (program != NULL) clReleaseProgram(program);
-        return NULL;
+    if (code == CL_SUCCESS && binary_code == CL_SUCCESS &&
+        clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL) == CL_SUCCESS &&
+        find_kernels(program, kind, &found) == CL_SUCCESS && found) {
+        return program;
     }
-    if (clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL) != CL_SUCCESS) {
-        clReleaseProgram(program);
-        return NULL;
-    }
-    return program;
+    if (program != NULL) clReleaseProgram(program);
+    return NULL;
 }
 
 static void to_cache(lms_context *ctx, const char *key, cl_program program)
@@ -136,32 +151,68 @@ done:
     free(binaries);
 }
 
-static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, cl_program *out)
+/* A build that failed. *again: may it be the runtime's cache that is at fault? Where the compiler
+ * has something to say, it is not. */
+static lms_status build_fail(lms_context *ctx, cl_program program, int *again)
+{
+    char hint[LMSI_HINT_BYTES] = "";
+    keep_log(ctx, program);
+    const char *const log = ctx->log == NULL ? "" : ctx->log;
+    *again =
+        lmsi_is_pocl(ctx->device.platform) && ctx->log != NULL && strstr(log, "error:") == NULL;
+    if (*again) lmsi_pocl_hint(1, hint);
+    return lmsi_fail(LMS_E_BUILD, "clBuildProgram (%d) on %s: %.300s%s",
+                     (int)CL_BUILD_PROGRAM_FAILURE, ctx->device.name, log, hint);
+}
+
+/* A damaged entry of a runtime's cache can give a program that has no kernels, and builds. */
+static lms_status empty_fail(const lms_context *ctx, int *again)
+{
+    char hint[LMSI_HINT_BYTES] = "";
+    *again = 1;
+    if (lmsi_is_pocl(ctx->device.platform)) lmsi_pocl_hint(1, hint);
+    return lmsi_fail(LMS_E_BUILD, "what %s has built has no kernels%s", ctx->device.name, hint);
+}
+
+static lms_status from_source(lms_context *ctx, const char *text, lmsi_kind kind,
+                              const char *options, cl_program *out, int *again)
 {
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
+    int found = 0;
+    const char *texts[1] = {text};
+    cl_program program = clCreateProgramWithSource(ctx->context, 1, texts, NULL, &code);
+    *again = 0;
+    LMSI_CL_NAMED(code, "clCreateProgramWithSource");
+    code = clBuildProgram(program, 1, &ctx->id, options, NULL, NULL);
+    if (code == CL_BUILD_PROGRAM_FAILURE) LMSI_TRY(build_fail(ctx, program, again));
+    LMSI_CL_NAMED(code, "clBuildProgram");
+    LMSI_CL_NAMED(find_kernels(program, kind, &found), "clCreateKernel");
+    if (!found) LMSI_TRY(empty_fail(ctx, again));
+    *out = program;
+    return LMS_OK;
+
+fail:
+    if (program != NULL) clReleaseProgram(program);
+    return status;
+}
+
+static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, cl_program *out)
+{
+    lms_status status = LMS_OK;
     cl_program program = NULL;
+    int again = 0;
     char *const text = make_text(prelude, kind);
     char *const key = text == NULL ? NULL : make_key(ctx, text);
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
-    if (ctx->cache_dir != NULL) program = from_cache(ctx, key);
+    if (ctx->cache_dir != NULL) program = from_cache(ctx, key, kind);
     if (program == NULL) {
-        const char *texts[1] = {text};
-        program = clCreateProgramWithSource(ctx->context, 1, texts, NULL, &code);
-        LMSI_CL_NAMED(code, "clCreateProgramWithSource");
-        code = clBuildProgram(program, 1, &ctx->id, build_options, NULL, NULL);
-        if (code == CL_BUILD_PROGRAM_FAILURE) keep_log(ctx, program);
-        LMSI_FAIL_IF(code == CL_BUILD_PROGRAM_FAILURE, LMS_E_BUILD,
-                     "clBuildProgram (%d) on %s: "
-                     "%.300s",
-                     (int)code, ctx->device.name, ctx->log == NULL ? "" : ctx->log);
-        LMSI_CL_NAMED(code, "clBuildProgram");
-        if (ctx->cache_dir != NULL) to_cache(ctx, key, program);
+        status = from_source(ctx, text, kind, build_options, &program, &again);
+        if (again) status = from_source(ctx, text, kind, other_options, &program, &again);
+        if (status == LMS_OK && ctx->cache_dir != NULL) to_cache(ctx, key, program);
     }
     *out = program;
-    program = NULL;
 fail:
-    if (program != NULL) clReleaseProgram(program);
     free(text);
     free(key);
     return status;

@@ -2,10 +2,9 @@
 #include "sampler.h"
 
 #include "desc.h"
+#include "kernels.h"
 #include "memory.h"
-#include "probe.h"
 #include "process.h"
-#include "program.h"
 #include "status.h"
 
 #include <stdio.h>
@@ -33,23 +32,23 @@ static void list_buffers(lms_sampler *s, lmsi_buffer out[BUFFERS])
     memcpy(out, all, sizeof all);
 }
 
-static void release_kernel(cl_kernel *kernel)
+static lmsi_kernels list_kernels(lms_sampler *s)
 {
-    if (*kernel != NULL) clReleaseKernel(*kernel);
-    *kernel = NULL;
-}
-
-static void release_kernels(lms_sampler *s)
-{
-    release_kernel(&s->tile_kernel);
-    release_kernel(&s->sample_kernel);
-    release_kernel(&s->report_kernel);
+    const int report = s->desc.outputs != 0;
+    return (lmsi_kernels){report ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE,
+                          s->desc.logits,
+                          s->desc.tokens,
+                          s->desc.work_items,
+                          report ? 3 : 2,
+                          {"lms_tile_maxima", "lms_sample", "lms_report"},
+                          {&s->tile_kernel, &s->sample_kernel, &s->report_kernel}};
 }
 
 void lms_sampler_destroy(lms_sampler *s)
 {
     lmsi_buffer buffers[BUFFERS];
     if (s == NULL || lmsi_is_child()) return;
+    const lmsi_kernels kernels = list_kernels(s);
     if (s->last != NULL) {
         clWaitForEvents(1, &s->last);
         clReleaseEvent(s->last);
@@ -63,7 +62,7 @@ void lms_sampler_destroy(lms_sampler *s)
         free(s->stages[i].index);
     }
     free(s->stages);
-    release_kernels(s);
+    lmsi_kernels_release(&kernels);
     list_buffers(s, buffers);
     lmsi_memory_release(buffers, BUFFERS);
     free(s);
@@ -113,51 +112,6 @@ static lms_status make_workspace(lms_sampler *s)
         s->stages[i].index = calloc(s->desc.max_rows, sizeof *s->stages[i].index);
         LMSI_FAIL_IF(s->stages[i].params == NULL || s->stages[i].index == NULL, LMS_E_MEMORY,
                      "out of memory for staging %u rows", (unsigned)s->desc.max_rows);
-    }
-fail:
-    return status;
-}
-
-static lms_status make_kernels(lms_sampler *s)
-{
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    cl_program program = NULL;
-    const int report = s->desc.outputs != 0;
-    LMSI_TRY(lmsi_program_get(s->ctx, s->desc.logits, s->desc.tokens, &s->shape,
-                              report ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE, &program));
-    LMSI_TRY(lmsi_probe(s->ctx, program));
-    s->tile_kernel = clCreateKernel(program, "lms_tile_maxima", &code);
-    LMSI_CL_NAMED(code, "clCreateKernel for lms_tile_maxima");
-    s->sample_kernel = clCreateKernel(program, "lms_sample", &code);
-    LMSI_CL_NAMED(code, "clCreateKernel for lms_sample");
-    if (report) s->report_kernel = clCreateKernel(program, "lms_report", &code);
-    LMSI_CL_NAMED(code, "clCreateKernel for lms_report");
-fail:
-    return status;
-}
-
-static lms_status kernel_limit(const lms_sampler *s, size_t *limit)
-{
-    const cl_kernel kernels[3] = {s->tile_kernel, s->sample_kernel, s->report_kernel};
-    return lmsi_team_limit(s->ctx, kernels, 3, limit);
-}
-
-/* Halves a team that is the library's choice until the kernels take it. */
-static lms_status make_fitting_kernels(lms_sampler *s)
-{
-    lms_status status = LMS_OK;
-    size_t limit = 0;
-    LMSI_TRY(make_kernels(s));
-    LMSI_TRY(kernel_limit(s, &limit));
-    while (s->shape.team > limit) {
-        LMSI_FAIL_IF(s->desc.work_items != 0 || s->shape.team == 1, LMS_E_UNSUPPORTED,
-                     "work_items: %u is above the %zu that the kernels can have on %s",
-                     (unsigned)s->shape.team, limit, s->ctx->device.name);
-        s->shape.team /= 2;
-        release_kernels(s);
-        LMSI_TRY(make_kernels(s));
-        LMSI_TRY(kernel_limit(s, &limit));
     }
 fail:
     return status;
@@ -227,7 +181,8 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
     s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
     LMSI_TRY(plan_workspace(s)); /* before the kernels: they take a while */
-    LMSI_TRY(make_fitting_kernels(s));
+    const lmsi_kernels kernels = list_kernels(s);
+    LMSI_TRY(lmsi_kernels_make(ctx, &kernels, &s->shape));
     LMSI_TRY(plan_workspace(s)); /* for the team that they take */
     LMSI_TRY(make_workspace(s));
     LMSI_TRY(dry_run(s));

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static _Thread_local char message[512];
+static _Thread_local char message[LMSI_MESSAGE_BYTES];
 
 lms_status lmsi_fail(lms_status status, const char *format, ...)
 {

@@ -11,6 +11,9 @@
 #define LMSI_PRINTF(text, first)
 #endif
 
+/* A message has at most that, with its end. */
+#define LMSI_MESSAGE_BYTES 1024
+
 /* Stores the calling thread's message and returns `status`. */
 lms_status lmsi_fail(lms_status status, const char *format, ...) LMSI_PRINTF(2, 3);
 

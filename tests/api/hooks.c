@@ -1,5 +1,6 @@
 #include "hooks.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static cl_int fail_code;
 static int fail_done, break_source, terminate_event, drop_kernels, drop_writes;
 static long live;
 static size_t small_limit;
+static unsigned most_team = UINT_MAX, empty_programs;
 static struct {
     cl_device_id device;
     cl_device_info what;
@@ -50,6 +52,8 @@ void hook_reset(void)
     small_limit = 0;
     memset(answers, 0, sizeof answers);
     silence.code = CL_SUCCESS;
+    most_team = UINT_MAX;
+    empty_programs = 0;
     platforms_code = CL_SUCCESS;
     used_count = 0;
     largest_buffer = 0;
@@ -68,6 +72,8 @@ unsigned hook_blocking(void) { return blocking; }
 long hook_live(void) { return live; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
 void hook_small_gpu(size_t limit) { small_limit = limit; }
+void hook_refuse_teams(unsigned limit) { most_team = limit; }
+void hook_no_kernels(unsigned programs) { empty_programs = programs; }
 
 void hook_answer_too(cl_device_id device, cl_device_info what, size_t size, const void *value)
 {
@@ -228,7 +234,6 @@ HOOK_NEW(clCreateContext, cl_context,
 HOOK_NEW(clCreateCommandQueue, cl_command_queue,
          (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code),
          (a, b, c, code))
-HOOK_NEW(clCreateKernel, cl_kernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
 HOOK_NEW(clCreateProgramWithBinary, cl_program,
          (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d,
           const unsigned char **e, cl_int *f, cl_int *code),
@@ -251,6 +256,29 @@ cl_int __wrap_clEnqueueNDRangeKernel LAUNCH
     return code;
 }
 
+cl_kernel __real_clCreateKernel(cl_program, const char *, cl_int *);
+cl_kernel __wrap_clCreateKernel(cl_program, const char *, cl_int *);
+cl_kernel __wrap_clCreateKernel(cl_program a, const char *b, cl_int *code)
+{
+    cl_kernel kernel = NULL;
+    *code = enter("clCreateKernel");
+    if (*code == CL_SUCCESS && empty_programs > 0) {
+        --empty_programs;
+        *code = CL_INVALID_KERNEL_NAME;
+    } else if (*code == CL_SUCCESS) {
+        kernel = __real_clCreateKernel(a, b, code);
+    }
+    live += kernel != NULL;
+    return kernel;
+}
+
+/* Does the library's source ask for a larger team than the compiler is to take? */
+static int is_too_large(const char *source)
+{
+    const char *const team = strstr(source, "#define LMS_TEAM ");
+    return team != NULL && strtoul(team + 17, NULL, 10) > most_team;
+}
+
 cl_program __real_clCreateProgramWithSource(cl_context, cl_uint, const char **, const size_t *,
                                             cl_int *);
 cl_program __wrap_clCreateProgramWithSource(cl_context, cl_uint, const char **, const size_t *,
@@ -260,13 +288,19 @@ cl_program __wrap_clCreateProgramWithSource(cl_context a, cl_uint b, const char 
 {
     static const char *broken[1] = {
         "__kernel void broken(__global int *p) { *p = unheard_of; }"};
+    static const char *refused[1] = {"#error reqd_work_group_size is too large\n"};
     const cl_int wanted = enter("clCreateProgramWithSource");
     cl_program program = NULL;
     if (wanted != CL_SUCCESS) {
         *code = wanted;
     } else {
-        program = break_source ? __real_clCreateProgramWithSource(a, 1, broken, NULL, code)
-                               : __real_clCreateProgramWithSource(a, b, c, d, code);
+        if (break_source) {
+            program = __real_clCreateProgramWithSource(a, 1, broken, NULL, code);
+        } else if (is_too_large(c[0])) {
+            program = __real_clCreateProgramWithSource(a, 1, refused, NULL, code);
+        } else {
+            program = __real_clCreateProgramWithSource(a, b, c, d, code);
+        }
     }
     break_source = 0;
     live += program != NULL;
@@ -354,7 +388,9 @@ cl_int __wrap_clGetDeviceInfo(cl_device_id a, cl_device_info b, size_t c, void *
         return CL_SUCCESS;
     }
     if (code == CL_SUCCESS) code = __real_clGetDeviceInfo(a, b, c, d, e);
-    if (small_limit != 0 && b == CL_DEVICE_TYPE) *(cl_device_type *)d = CL_DEVICE_TYPE_GPU;
+    if ((small_limit != 0 || most_team != UINT_MAX) && b == CL_DEVICE_TYPE) {
+        *(cl_device_type *)d = CL_DEVICE_TYPE_GPU;
+    }
     return code;
 }
 

@@ -43,6 +43,12 @@ void hook_break_source(void);
 /* Until the next reset, kernels take work-groups of at most `limit`, and devices are GPUs. */
 void hook_small_gpu(size_t limit);
 
+/* Until the next reset, no source with a larger LMS_TEAM compiles, and devices are GPUs. */
+void hook_refuse_teams(unsigned limit);
+
+/* From now on, so many programs that are built have no kernels. */
+void hook_no_kernels(unsigned programs);
+
 /* Until the next reset: how a device (NULL: every one) answers a question, if it does, ... */
 void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value);
 /* (one more question beside those that are answered already), */

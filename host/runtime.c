@@ -1,0 +1,68 @@
+#include "runtime.h"
+
+#include "cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int lmsi_is_pocl(const char *platform)
+{
+    return strcmp(platform, "Portable Computing Language") == 0;
+}
+
+/* Where pocl keeps its programs, by its own rules. */
+static void find_folder(char *path, size_t size)
+{
+    const char *dir = getenv("POCL_CACHE_DIR");
+    const char *below = "";
+    if (dir == NULL) {
+        dir = getenv("XDG_CACHE_HOME");
+        below = "/pocl/kcache";
+    }
+    if (dir == NULL) {
+        dir = getenv("HOME");
+        below = "/.cache/pocl/kcache";
+    }
+    snprintf(path, size, "%s%s", dir == NULL ? "/tmp" : dir,
+             dir == NULL ? "/pocl/kcache" : below);
+}
+
+/* Writes a few pages there and takes them away. Returns what errno says. */
+static int try_folder(const char *dir)
+{
+    static const char pages[65536];
+    char path[LMSI_HINT_BYTES + 32];
+    int problem = 0;
+    lmsi_cache_make_dirs(dir);
+    snprintf(path, sizeof path, "%s/lmsample-XXXXXX", dir);
+    const int file = mkstemp(path);
+    if (file < 0) return errno;
+    const ssize_t written = write(file, pages, sizeof pages);
+    if (written < 0) problem = errno;
+    if (written >= 0 && (size_t)written < sizeof pages) problem = ENOSPC;
+    close(file);
+    unlink(path);
+    return problem;
+}
+
+void lmsi_pocl_hint(int may_be_damaged, char hint[LMSI_HINT_BYTES])
+{
+    char folder[LMSI_HINT_BYTES / 2];
+    find_folder(folder, sizeof folder);
+    const int problem = try_folder(folder);
+    hint[0] = '\0';
+    if (problem != 0) {
+        snprintf(hint, LMSI_HINT_BYTES,
+                 "; pocl's cache folder %s cannot be written (%s): POCL_CACHE_DIR may name "
+                 "another",
+                 folder, strerror(problem));
+    } else if (may_be_damaged) {
+        snprintf(hint, LMSI_HINT_BYTES,
+                 "; pocl's cache folder %s may be damaged: remove it, or let POCL_CACHE_DIR "
+                 "name another",
+                 folder);
+    }
+}
