@@ -3,25 +3,24 @@
 #include "probe.h"
 #include "status.h"
 
-#define LMSI_BEAM_PROBES 12
+#define LMSI_RECORD(type, field)                                                               \
+    {"sizeof " #type ", offset of " #field,                                                    \
+     (uint64_t)sizeof(type) << 32 | offsetof(type, field)},
 
 static const struct {
     const char *what;
     uint64_t answer;
-} expected[LMSI_BEAM_PROBES] = {
-    {"sizeof lms_beam_params", sizeof(lms_beam_params)},
-    {"offset of end_tokens", offsetof(lms_beam_params, end_tokens)},
-    {"sizeof lms_beam_state", sizeof(lms_beam_state)},
-    {"sizeof lms_beam_live", sizeof(lms_beam_live)},
-    {"sizeof lms_hypothesis", sizeof(lms_hypothesis)},
-    {"sizeof lms_candidate", sizeof(lms_candidate)},
-    {"sizeof lms_choice", sizeof(lms_choice)},
-    {"sizeof lms_beam_link", sizeof(lms_beam_link)},
-    {"gap", 0x00000004d55554c7u},
-    {"rate", 0xfffffb335f385a64u},
+} expected[] = {
+    LMS_BEAM_RECORDS(LMSI_RECORD){"gap", 0x00000004d55554c7u},
+    {"rate, digits", 0x666be70b4c7fb9b0u},
+    {"rate, octaves", 0xc0000015c000000du},
+    {"rate of another penalty", 0x383d2cea8ae46c6du},
+    {"rate in nats", 0xc4999419u},
     {"root", 0xe9ea2910c2c22ca3u},
     {"exp and ln", 0x0000000162e42eefu},
 };
+
+#define LMSI_BEAM_PROBES (sizeof expected / sizeof expected[0])
 
 lms_status lmsi_beam_probe(lms_context *ctx, cl_program program)
 {

@@ -9,7 +9,7 @@
 #define LMSI_SAMPLE_LIST(X) X(sample)
 #define LMSI_REPORT_LIST(X) X(report)
 #define LMSI_BEAM_LIST(X)                                                                  \
-    X(beam) X(score) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
+    X(beam) X(score) X(rating) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
     X(pool) X(beam_advance) X(beam_results) X(beam_probe)
 #define LMSI_PROPOSE_LIST(X) X(contrastive) X(propose) X(contrastive_rows)
 /* On its own, without rows of logits. */

@@ -94,7 +94,8 @@ typedef struct lms_beam_params {
     lms_u32 groups;            /* diversity groups: divides width; 1 unless LMS_BEAM_SEARCH   */
     lms_f32 diversity_penalty; /* Hamming, in nats for each earlier group's beam: >= 0, and
                                   of several groups >= 2^-32, or all would find the same      */
-    lms_f32 length_penalty;    /* scores are divided by length ^ this; finite                 */
+    lms_f32 length_penalty;    /* scores are divided by length ^ this; finite (beyond 2^24 in
+                                  size, 2^24)                                                 */
     lms_u32 length_counts;     /* LMS_LENGTH_...: what that length is                         */
     lms_u32 early_stopping;    /* LMS_EARLY_...: when a search with N results is done         */
     lms_u32 flags;             /* LMS_BEAM_KEEP_LIVE and the like                             */

@@ -88,7 +88,9 @@ typedef struct lms_beam_output {
                                    LMS_NO_TOKEN                                             */
     lms_view scores;            /* out: float[sequences], what they are ranked by: the sum
                                    over length ^ length_penalty, or the perturbed one of
-                                   LMS_BEAM_STOCHASTIC; optional                            */
+                                   LMS_BEAM_STOCHASTIC. Ranks have more range and digits: a
+                                   score below 2^-126 is 0, and none is beyond FLT_MAX, here;
+                                   optional                                                 */
     lms_view logprobs;          /* out: float[sequences], the sum of log-probabilities, less
                                    diversity penalties; optional                            */
     lms_view token_logprobs;    /* out: float[sequences][token_stride], each token's, without
@@ -99,7 +101,7 @@ typedef struct lms_beam_output {
 /* clang-format on */
 
 /* As lms_sampler_create. With C = max(2, 1 + max_end_tokens) * max_width, it holds about
- * max_requests * (max_width * (12 * max_length + 144) + 120 * C) bytes of the device, 24 * C
+ * max_requests * (max_width * (12 * max_length + 180) + 136 * C) bytes of the device, 24 * C
  * for each of max_rows, and a workspace for rows. */
 LMS_API lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out);
 

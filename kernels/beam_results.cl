@@ -51,7 +51,7 @@ lms_beam_entrant lms_entrant_of(const lms_gather *g, uint i)
     const lms_beam_group now = lms_gathered_group(g, group);
     lms_beam_entrant e;
     e.order = group * 2 * g->per + (is_live ? g->per : 0) + beam % g->per;
-    e.rating = 0;
+    e.rating = lms_rating_zero();
     e.class_ = 0;
     if (beam % g->per >= (is_live ? now.live : now.pooled)) return e;
     if (!is_live) {
@@ -76,9 +76,9 @@ uint lms_entrant_place(const lms_gather *g, lms_beam_entrant own)
         if (e.class_ == 0) continue;
         if (e.class_ != own.class_) {
             place += e.class_ < own.class_;
-        } else if (e.rating != own.rating) {
-            place += e.rating > own.rating;
-        } else {
+        } else if (lms_is_better(e.rating, own.rating)) {
+            ++place;
+        } else if (!lms_is_better(own.rating, e.rating)) {
             place += e.order < own.order;
         }
     }
@@ -92,10 +92,11 @@ void lms_put_token(const lms_gather *g, ulong at, int token, float logprob, int 
     if (g->wanted & LMS_WANT_BEAMS) g->beams[at] = beam;
 }
 
-void lms_put_sequence(const lms_gather *g, uint result, uint length, long rating, long score)
+void lms_put_sequence(const lms_gather *g, uint result, uint length, lms_rating rating,
+                      long score)
 {
     g->lengths[result] = (int)length;
-    if (g->wanted & LMS_WANT_SCORES) g->scores[result] = lms_score_or_none(rating);
+    if (g->wanted & LMS_WANT_SCORES) g->scores[result] = lms_rating_nats(rating);
     if (g->wanted & LMS_WANT_LOGPROBS) g->logprobs[result] = lms_score_or_none(score);
     for (uint i = length; i < g->columns; ++i) {
         lms_put_token(g, result * g->stride + i, LMS_NO_TOKEN, 0.0f, -1);
@@ -113,7 +114,7 @@ void lms_put_links(const lms_gather *g, uint result, uint length, uint beam)
     }
 }
 
-void lms_put_entrant(const lms_gather *g, uint i, uint result, long rating)
+void lms_put_entrant(const lms_gather *g, uint i, uint result, lms_rating rating)
 {
     if (i >= g->p.width) {
         const uint beam = i - g->p.width;
@@ -184,7 +185,7 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
         if (place < count) lms_put_entrant(&g, i, place, e.rating);
     }
     for (uint i = count + lms_lane(); i < max_results; i += LMS_TEAM) {
-        lms_put_sequence(&g, i, 0, LMS_NO_SCORE, LMS_NO_SCORE);
+        lms_put_sequence(&g, i, 0, lms_rating_none(), LMS_NO_SCORE);
     }
     if (lms_lane() == 0) counts[counts_offset + r] = (int)count;
 }

@@ -61,9 +61,17 @@ typedef struct lms_beam_link {
     lms_f32 logprob;
 } lms_beam_link;
 
+/* What a sequence is ranked by: by octave first, then by digits, larger ones better; lib/rating.cl
+ * says what they are. */
+typedef struct lms_rating {
+    lms_u64 digits;
+    lms_i32 octave; /* below 0 of numbers below 0; 0 of 0 */
+    lms_u32 reserved;
+} lms_rating;
+
 /* A finished sequence: its last token; the others are behind `parent`. */
 typedef struct lms_hypothesis {
-    lms_i64 rating;
+    lms_rating rating;
     lms_i64 score;
     lms_i32 token;
     lms_u32 parent;
@@ -100,9 +108,25 @@ typedef struct lms_choice {
 
 /* An entry among the results. */
 typedef struct lms_beam_entrant {
-    lms_i64 rating;
+    lms_rating rating;
     lms_u32 order;
     lms_u32 class_; /* 0: none, 1: first class, 2: second */
 } lms_beam_entrant;
+
+/* Every record that is in a buffer, and its last field: what a probe compares. */
+#define LMS_BEAM_RECORDS(X)                                                                    \
+    X(lms_beam_params, reserved)                                                               \
+    X(lms_beam_state, status)                                                                  \
+    X(lms_beam_turn, width)                                                                    \
+    X(lms_beam_entry, reserved)                                                                \
+    X(lms_beam_group, taken)                                                                   \
+    X(lms_beam_live, value)                                                                    \
+    X(lms_beam_link, logprob)                                                                  \
+    X(lms_rating, reserved)                                                                    \
+    X(lms_hypothesis, reserved)                                                                \
+    X(lms_candidate, logprob)                                                                  \
+    X(lms_beam_offer, seen)                                                                    \
+    X(lms_choice, reserved)                                                                    \
+    X(lms_beam_entrant, class_)
 
 #endif /* LMS_BEAM_H */

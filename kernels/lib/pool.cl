@@ -87,7 +87,7 @@ lms_part lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
             ++part.sum;
         }
         if (!(own.is_end || lms_is_over(a)) || rank >= a->per || listed) {
-            a->finished[i].rating = LMS_NO_SCORE; /* a rating may be a logarithm */
+            a->finished[i].rating = lms_rating_none();
         } else {
             a->finished[i] = lms_hypothesis_of(a, &own);
         }
@@ -113,14 +113,15 @@ ulong lms_pool_part(const lms_advance *a)
     ulong finished = 0;
     for (uint i = lms_lane(); i < all; i += LMS_TEAM) {
         const lms_hypothesis own = lms_member(a, i);
-        if (own.rating == LMS_NO_SCORE) continue;
+        if (!lms_is_rated(own.rating)) continue;
         const bool is_new = i >= a->pooled;
         uint place = 0;
         for (uint j = 0; j < all; ++j) {
             const lms_hypothesis other = lms_member(a, j);
             const bool is_earlier =
                 j < a->pooled ? is_new || j < i : is_new && other.order < own.order;
-            place += other.rating > own.rating || (other.rating == own.rating && is_earlier);
+            place += lms_is_better(other.rating, own.rating) ||
+                     (is_earlier && !lms_is_better(own.rating, other.rating));
         }
         if (place < a->per) a->merged[place] = own;
         finished += is_new;
@@ -147,9 +148,9 @@ bool lms_is_early(const lms_advance *a)
     const bool at_most = a->p.early_stopping == LMS_EARLY_NEVER && a->p.length_penalty > 0.0f;
     lms_beam_live best = a->live[a->group * a->per];
     if (lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = a->best;
-    const long rating = lms_rating_of(&a->p, best.value, best.score,
-                                      at_most ? a->p.max_length : a->step + 1);
-    return a->merged[a->per - 1].rating >= rating;
+    const lms_rating hope = lms_rating_of(&a->p, best.value, best.score,
+                                          at_most ? a->p.max_length : a->step + 1);
+    return !lms_is_better(hope, a->merged[a->per - 1].rating);
 }
 
 lms_beam_group lms_group_now(const lms_advance *a)

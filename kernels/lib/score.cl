@@ -79,45 +79,6 @@ ulong lms_root_of(uint f)
     return e;
 }
 
-/* length^penalty where that is an integer below 2^32, else 0. */
-ulong lms_whole_power(uint length, float penalty)
-{
-    ulong power = 1;
-    if ((as_uint(penalty) & 0x7fffffffu) < 0x00800000u) return 1; /* ^0 */
-    if (!(penalty >= 1.0f && penalty <= 32.0f) || (float)(uint)penalty != penalty) return 0;
-    for (uint i = (uint)penalty; i > 0; --i) {
-        power *= length;
-        if (power >> 32) return 0;
-    }
-    return power;
-}
-
-/* A score over length ^ penalty. */
-long lms_rate(long score, uint length, float penalty)
-{
-    const ulong s = (ulong)-score;
-    if (length == 1) return score;
-    const ulong power = lms_whole_power(length, penalty);
-    if (power) return -(long)(s / power);
-    const uint bits = as_uint(penalty) & 0x7fffffffu;
-    const ulong a = (bits & 0x7fffffu) | 0x800000u;
-    const ulong product = a * (ulong)lms_lg(length);
-    const int up = (int)(bits >> 23) - 150;
-    const ulong most = 1ul << 38;
-    ulong y = most;
-    if (up < 0) {
-        y = -up > 63 ? 0 : min(product >> -up, most);
-    } else if (up < 38 && product <= most >> up) {
-        y = product << up;
-    }
-    const long z = penalty > 0.0f ? -(long)y : (long)y;
-    const ulong high = mul_hi(s, lms_root_of((uint)z));
-    const int shift = (int)(z >> 32) + 1;
-    if (shift < 0) return shift < -63 ? 0 : -(long)(high >> -shift);
-    const int up_by = min(shift, 63);
-    return high > ((1ul << 62) >> up_by) ? LMS_SCORE_FLOOR : -(long)(high << up_by);
-}
-
 /* -ln of a uniform in (0, 1], from 64 random bits. */
 ulong lms_exponential(ulong word)
 {

@@ -49,7 +49,7 @@ static float some_length_penalty(uint64_t *state)
     static const float edges[] = {0.0f, -0.0f, 1e-45f, 0.5f,  1.0f,   1.0f,   2.0f,
                                   3.0f, 10.0f, 31.0f,  33.0f, -0.5f,  -1.0f,  -2.0f,
                                   0.6f, 1.5f,  40.5f,  3e38f, -3e38f, -40.0f, -1e-45f};
-    if (gen_below(3, state) == 0) return (float)rows_between(state, -2.0, 4.0);
+    if (gen_below(3, state) == 0) return (float)rows_between(state, -16.0, 16.0);
     return edges[gen_below(LENGTH(edges), state)];
 }
 

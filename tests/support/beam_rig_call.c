@@ -242,7 +242,7 @@ static void expect_sequence(const beam_rig *r, results_call *c, size_t s,
 {
     const uint32_t length = result ? result->length : 0;
     out_array_i32(&c->lengths, s, (int32_t)length);
-    out_array_f32(&c->scores, s, result ? oracle_beam_float(result->rating) : -INFINITY);
+    out_array_f32(&c->scores, s, result ? oracle_rating_float(result->rating) : -INFINITY);
     out_array_f32(&c->logprobs, s, result ? oracle_beam_float(result->score) : -INFINITY);
     for (size_t i = 0; i < c->stride && i < r->c->length; ++i) {
         const bool there = i < length;

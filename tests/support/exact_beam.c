@@ -61,10 +61,15 @@ double exact_rating(const lms_beam_params *p, double score, uint32_t tokens, boo
     return score / pow(fmax(length, 1.0), (double)p->length_penalty);
 }
 
-/* a > b, with ties and near ties noticed */
-static bool above(search *s, double a, double b)
+static double unit_of(const lms_beam_params *p, uint32_t tokens, bool ended)
 {
-    const double size = fmax(1.0, fmax(fabs(a), fabs(b)));
+    return exact_rating(p, 1.0, tokens, ended);
+}
+
+/* a > b, with ties and near ties noticed; values may be off by some part of a unit */
+static bool above(search *s, double a, double b, double unit)
+{
+    const double size = fmax(unit, fmax(fabs(a), fabs(b)));
     const double difference = fabs(a - b) / size;
     if (difference < EXACT_BEAM_TIE) {
         return false;
@@ -136,7 +141,7 @@ static uint32_t sort(search *s, candidate *list, uint32_t count, uint32_t most)
     for (uint32_t i = 0; i < most && i < count; i++) {
         uint32_t best = i;
         for (uint32_t j = i + 1; j < count; j++) {
-            if (above(s, list[j].value, list[best].value)) {
+            if (above(s, list[j].value, list[best].value, 1.0)) {
                 best = j;
             }
         }
@@ -159,8 +164,10 @@ static void enter(search *s, group *g, const candidate *c)
 {
     exact_sequence entry = extend(&g->live[c->parent], c);
     entry.rating = exact_rating(s->p, entry.score, entry.length, is_end(s, c->token));
+    entry.unit = unit_of(s->p, entry.length, is_end(s, c->token));
     uint32_t at = 0;
-    while (at < g->pool_count && !above(s, entry.rating, g->pool[at].rating)) {
+    while (at < g->pool_count &&
+           !above(s, entry.rating, g->pool[at].rating, fmax(entry.unit, g->pool[at].unit))) {
         at++;
     }
     if (at == s->per_group) {
@@ -210,7 +217,8 @@ static void judge(search *s, group *g, double best)
         const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;
         const double hope =
             exact_rating(p, by_candidate ? best : g->live[0].score, length, false);
-        g->early = !above(s, hope, g->pool[s->per_group - 1].rating);
+        const exact_sequence *const last = &g->pool[s->per_group - 1];
+        g->early = !above(s, hope, last->rating, fmax(last->unit, unit_of(p, length, false)));
     }
     g->done = g->early || s->t + 1 == p->max_length || g->live_count == 0;
 }
@@ -250,7 +258,8 @@ static void step(search *s, group *g)
 static void insert(search *s, exact_sequence *list, uint32_t count, const exact_sequence *entry)
 {
     uint32_t at = count;
-    while (at > 0 && above(s, entry->rating, list[at - 1].rating)) {
+    while (at > 0 &&
+           above(s, entry->rating, list[at - 1].rating, fmax(entry->unit, list[at - 1].unit))) {
         at--;
     }
     memmove(&list[at + 1], &list[at], (count - at) * sizeof *list);
@@ -271,6 +280,7 @@ static void collect(search *s, group *groups)
         for (uint32_t i = 0; i < from->live_count; i++) {
             exact_sequence *const live = &from->live[i];
             live->rating = exact_rating(s->p, live->score, live->length, false);
+            live->unit = unit_of(s->p, live->length, false);
             insert(s, all[class], counts[class]++, live);
         }
     }

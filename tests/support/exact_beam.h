@@ -12,7 +12,7 @@
 #include "beam_model.h"
 #include "lms_abi.h"
 
-#define EXACT_BEAM_LENGTH 12u /* most tokens */
+#define EXACT_BEAM_LENGTH 100u /* most tokens */
 #define EXACT_BEAM_WIDTH 16u
 #define EXACT_BEAM_VOCAB 16u
 
@@ -24,6 +24,7 @@ typedef struct exact_sequence {
     int32_t tokens[EXACT_BEAM_LENGTH];
     double score;
     double rating;
+    double unit; /* of the rating: what a nat of the score makes in it */
 } exact_sequence;
 
 typedef struct exact_beam_run {

@@ -110,13 +110,14 @@ uint64_t oracle_rated_length(const lms_beam_params *p, uint64_t tokens, bool end
     return length ? length : 1;
 }
 
-int64_t oracle_rating(const lms_beam_params *p, int64_t score, int64_t value, uint64_t length)
+oracle_rating oracle_rated(const lms_beam_params *p, int64_t score, int64_t value,
+                           uint64_t length)
 {
     if (p->mode == LMS_BEAM_STOCHASTIC) {
-        return value;
+        return oracle_rating_of(value);
     }
     if (p->length_counts == LMS_LENGTH_NONE) {
-        return score;
+        return oracle_rating_of(score);
     }
     return oracle_beam_rate(score, length, p->length_penalty);
 }
@@ -149,7 +150,7 @@ static const oracle_node *append(oracle_beam *b, const oracle_node *before,
 oracle_hypothesis oracle_follow(oracle_beam *b, const oracle_candidate *c)
 {
     const oracle_node *const node = append(b, oracle_beam_at(b, c->beam)->node, c);
-    return (oracle_hypothesis){node, c->score, c->value, 0};
+    return (oracle_hypothesis){node, c->score, c->value, {0}};
 }
 
 /* Behind all that are rated as high. */
@@ -158,9 +159,9 @@ void oracle_enter(oracle_beam *b, oracle_group *group, const oracle_candidate *c
     oracle_hypothesis entry = oracle_follow(b, c);
     const uint64_t length =
         oracle_rated_length(&b->params, entry.node->length, oracle_is_end(b, c->token));
-    entry.rating = oracle_rating(&b->params, c->score, c->value, length);
+    entry.rating = oracle_rated(&b->params, c->score, c->value, length);
     uint32_t at = group->pooled;
-    while (at > 0 && group->pool[at - 1].rating < entry.rating) {
+    while (at > 0 && oracle_rating_compare(group->pool[at - 1].rating, entry.rating) < 0) {
         at--;
     }
     if (at == b->per_group) {
@@ -192,9 +193,9 @@ static bool is_early(const oracle_beam *b, const oracle_group *group, int64_t be
     const uint64_t length = oracle_rated_length(p, at_most ? p->max_length : group->t, false);
     const oracle_hypothesis *const first = &group->beams[0];
     const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;
-    return group->pool[b->per_group - 1].rating >=
-           oracle_rating(p, by_candidate ? best : first->score,
-                         by_candidate ? best : first->value, length);
+    const oracle_rating hope = oracle_rated(p, by_candidate ? best : first->score,
+                                            by_candidate ? best : first->value, length);
+    return oracle_rating_compare(group->pool[b->per_group - 1].rating, hope) >= 0;
 }
 
 void oracle_judge(const oracle_beam *b, oracle_group *group, int64_t best)

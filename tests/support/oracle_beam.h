@@ -16,14 +16,26 @@
 
 /* --- single steps of the specification --- */
 
-int64_t oracle_beam_gap(float top, float x, float temperature);    /* of live logits */
-int64_t oracle_beam_norm(const oracle_row *row, uint64_t mass);    /* mass > 0, at scale(T) */
-int64_t oracle_beam_exponential(uint64_t word);                    /* -ln of a uniform */
-float oracle_beam_exp2(int64_t z);                                 /* z in units of 2^-32 */
-int64_t oracle_beam_ln(float tau);                                 /* L of section 15 */
-uint64_t oracle_beam_power(uint32_t fraction);                     /* E(f) */
-int64_t oracle_beam_rate(int64_t score, uint64_t length, float p); /* s / length^p */
-float oracle_beam_float(int64_t score);                            /* in nats */
+int64_t oracle_beam_gap(float top, float x, float temperature); /* of live logits */
+int64_t oracle_beam_norm(const oracle_row *row, uint64_t mass); /* mass > 0, at scale(T) */
+int64_t oracle_beam_exponential(uint64_t word);                 /* -ln of a uniform */
+float oracle_beam_exp2(int64_t z);                              /* z in units of 2^-32 */
+int64_t oracle_beam_ln(float tau);                              /* L of section 15 */
+uint64_t oracle_beam_power(uint32_t fraction);                  /* E(f) */
+float oracle_beam_float(int64_t score);                         /* in nats */
+
+/* sign * mantissa * 2^exponent, in units of 2^-32 nat; mantissa >= 2^63, or all are 0 */
+typedef struct oracle_rating {
+    int sign;
+    uint64_t mantissa;
+    int32_t exponent;
+} oracle_rating;
+
+oracle_rating oracle_rating_of(int64_t score);
+oracle_rating oracle_beam_rate(int64_t score, uint64_t length, float p); /* s / length^p */
+int oracle_rating_compare(oracle_rating a, oracle_rating b);             /* < 0, 0, > 0 */
+float oracle_rating_float(oracle_rating rating);      /* in nats, for people */
+long double oracle_rating_nats(oracle_rating rating); /* exactly */
 
 /* What one beam offers: section 13. */
 typedef struct oracle_offers {
@@ -55,11 +67,11 @@ typedef struct oracle_beam_move {
 
 typedef struct oracle_beam_result {
     uint32_t length;
-    int64_t rating;    /* what results are ordered by */
-    int64_t score;     /* the sum of logprobs, less diversity penalties */
-    int32_t *tokens;   /* [length] */
-    int32_t *beams;    /* [length], the beam that each token continued */
-    int64_t *logprobs; /* [length] */
+    oracle_rating rating; /* what results are ordered by */
+    int64_t score;        /* the sum of logprobs, less diversity penalties */
+    int32_t *tokens;      /* [length] */
+    int32_t *beams;       /* [length], the beam that each token continued */
+    int64_t *logprobs;    /* [length] */
 } oracle_beam_result;
 
 /* Parameters must be good, end tokens in the vocabulary. NULL if memory is out. */

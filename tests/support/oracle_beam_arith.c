@@ -135,45 +135,6 @@ float oracle_beam_exp2(int64_t z)
     return ldexpf((float)(oracle_beam_power(fraction) >> 40), (int)whole - 23);
 }
 
-/* length^p for an integer p in [0, 32], or 0 if that is 2^32 or more */
-static uint64_t small_power(uint64_t length, uint32_t p)
-{
-    u128 power = 1;
-    for (uint32_t i = 0; i < p && power >> 32 == 0; i++) {
-        power *= length;
-    }
-    return power >> 32 ? 0 : (uint64_t)power;
-}
-
-/* s / length^p where that needs a power of two */
-static uint64_t rate_by_power(uint64_t s, uint64_t length, float p)
-{
-    uint32_t a;
-    int b;
-    oracle_decompose(fabsf(p), &a, &b);
-    const int64_t y = (int64_t)shifted((u128)a * oracle_lg(length), b, UINT64_C(1) << 38);
-    uint32_t fraction;
-    const int64_t whole = split_units(p > 0.0f ? -y : y, &fraction);
-    const uint64_t product = (uint64_t)((u128)s * oracle_beam_power(fraction) >> 64);
-    return shifted(product, (int)whole + 1, UINT64_C(1) << 62);
-}
-
-int64_t oracle_beam_rate(int64_t score, uint64_t length, float p)
-{
-    if (length == 1) {
-        return score;
-    }
-    const uint64_t s = (uint64_t)-score;
-    const float power = fabsf(p) < FLT_MIN ? 0.0f : p;
-    if (power >= 0.0f && power <= 32.0f && power == floorf(power)) {
-        const uint64_t divisor = small_power(length, (uint32_t)power);
-        if (divisor) {
-            return -(int64_t)(s / divisor);
-        }
-    }
-    return -(int64_t)rate_by_power(s, length, power);
-}
-
 float oracle_beam_float(int64_t score)
 {
     return score == ORACLE_BEAM_NONE ? -INFINITY : (float)score * 0x1p-32f;

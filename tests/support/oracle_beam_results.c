@@ -9,7 +9,7 @@ typedef struct entry {
     uint32_t group;
     uint32_t from_live; /* pools come before live beams */
     uint32_t place;
-    int64_t rating;
+    oracle_rating rating;
     const oracle_hypothesis *what;
 } entry;
 
@@ -22,8 +22,9 @@ static int compare_entries(const void *left, const void *right)
     if (a->class != b->class) {
         return order_of(a->class, b->class);
     }
-    if (a->rating != b->rating) {
-        return a->rating > b->rating ? -1 : 1;
+    const int rated = oracle_rating_compare(a->rating, b->rating);
+    if (rated != 0) {
+        return -rated;
     }
     if (a->group != b->group) {
         return order_of(a->group, b->group);
@@ -48,7 +49,7 @@ static uint32_t list_group(const oracle_beam *b, uint32_t g, entry *out)
     }
     for (uint32_t i = 0; i < group->live; i++) {
         const oracle_hypothesis *const h = &group->beams[i];
-        const int64_t rating = oracle_rating(p, h->score, h->value, length);
+        const oracle_rating rating = oracle_rated(p, h->score, h->value, length);
         out[count++] = (entry){competes ? 1 : 2, g, 1, i, rating, h};
     }
     return count;

@@ -38,7 +38,7 @@ typedef struct oracle_hypothesis {
     const oracle_node *node;
     int64_t score;
     int64_t value;
-    int64_t rating; /* of a pool's entry */
+    oracle_rating rating; /* of a pool's entry */
 } oracle_hypothesis;
 
 typedef enum oracle_end {
@@ -83,7 +83,8 @@ typedef struct oracle_candidate {
 
 /* The length that a rating is for: of `tokens` tokens. */
 uint64_t oracle_rated_length(const lms_beam_params *p, uint64_t tokens, bool ended);
-int64_t oracle_rating(const lms_beam_params *p, int64_t score, int64_t value, uint64_t length);
+oracle_rating oracle_rated(const lms_beam_params *p, int64_t score, int64_t value,
+                           uint64_t length);
 /* Beam n of a request, or NULL for no beam. */
 const oracle_hypothesis *oracle_beam_at(const oracle_beam *b, uint32_t n);
 bool oracle_is_end(const oracle_beam *b, uint32_t token);

@@ -56,6 +56,12 @@ void small_expect_near(int64_t score, double nats)
     assert_true(fabs((double)score * 0x1p-32 - nats) < 2e-6);
 }
 
+/* Of scores of a few nats. */
+void small_expect_rating(oracle_rating rating, double nats)
+{
+    assert_true(fabs((double)oracle_rating_nats(rating) - nats) < 4e-6 * fabs(nats));
+}
+
 void small_expect_result(const small_rig *r, uint32_t i, uint32_t length, const int32_t *tokens)
 {
     assert_int_equal(r->results[i].length, length);

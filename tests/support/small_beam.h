@@ -25,6 +25,7 @@ uint32_t small_step(small_rig *r);
 uint32_t small_results(small_rig *r);
 void small_expect_move(const small_rig *r, uint32_t n, int32_t parent, int32_t token);
 void small_expect_near(int64_t score, double nats);
+void small_expect_rating(oracle_rating rating, double nats);
 void small_expect_result(const small_rig *r, uint32_t i, uint32_t length,
                          const int32_t *tokens);
 

@@ -27,7 +27,7 @@ static void test_end_at_first_step(void **state)
     small_expect_move(&r, 0, 0, 0);
     assert_int_equal(small_results(&r), 1);
     small_expect_result(&r, 0, 1, (int32_t[]){1});
-    small_expect_near(r.results[0].rating, log(0.6));
+    small_expect_rating(r.results[0].rating, log(0.6));
     small_expect_near(r.results[0].logprobs[0], log(0.6));
     assert_int_equal(r.results[0].beams[0], 0);
     /* once more: nothing changes, and nothing is read */
@@ -269,7 +269,7 @@ static void test_stop_by_candidate(void **state)
     }
 }
 
-static int64_t rating_of_two(float penalty, uint32_t counts, uint32_t flags)
+static oracle_rating rating_of_two(float penalty, uint32_t counts, uint32_t flags)
 {
     const int32_t ends[] = {1};
     lms_beam_params p = small_params(1, 4);
@@ -287,7 +287,7 @@ static int64_t rating_of_two(float penalty, uint32_t counts, uint32_t flags)
     small_results(&r);
     small_expect_result(&r, 0, 2, (int32_t[]){0, 1});
     small_expect_near(r.results[0].score, log(0.375));
-    const int64_t rating = r.results[0].rating;
+    const oracle_rating rating = r.results[0].rating;
     small_end(&r);
     return rating;
 }
@@ -296,17 +296,17 @@ static void test_ratings(void **state)
 {
     (void)state;
     const double s = log(0.375);
-    small_expect_near(rating_of_two(0.0f, LMS_LENGTH_GENERATED, 0), s);
-    small_expect_near(rating_of_two(1.0f, LMS_LENGTH_NONE, 0), s);
-    small_expect_near(rating_of_two(1.0f, LMS_LENGTH_GENERATED, 0), s / 2.0);
-    small_expect_near(rating_of_two(0.5f, LMS_LENGTH_GENERATED, 0), s / sqrt(2.0));
-    small_expect_near(rating_of_two(-1.0f, LMS_LENGTH_GENERATED, 0), s * 2.0);
-    small_expect_near(rating_of_two(20.0f, LMS_LENGTH_GENERATED, 0), s / 1048576.0);
-    small_expect_near(rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, 0), s / 4.0);
-    small_expect_near(rating_of_two(1.0f, LMS_LENGTH_GENERATED, LMS_BEAM_LENGTH_WITHOUT_END),
-                      s);
-    small_expect_near(rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, LMS_BEAM_LENGTH_WITHOUT_END),
-                      s / 3.0);
+    small_expect_rating(rating_of_two(0.0f, LMS_LENGTH_GENERATED, 0), s);
+    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_NONE, 0), s);
+    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_GENERATED, 0), s / 2.0);
+    small_expect_rating(rating_of_two(0.5f, LMS_LENGTH_GENERATED, 0), s / sqrt(2.0));
+    small_expect_rating(rating_of_two(-1.0f, LMS_LENGTH_GENERATED, 0), s * 2.0);
+    small_expect_rating(rating_of_two(20.0f, LMS_LENGTH_GENERATED, 0), s / 1048576.0);
+    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, 0), s / 4.0);
+    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_GENERATED, LMS_BEAM_LENGTH_WITHOUT_END),
+                        s);
+    small_expect_rating(
+        rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, LMS_BEAM_LENGTH_WITHOUT_END), s / 3.0);
 }
 
 static void test_max_length(void **state)
@@ -361,7 +361,7 @@ static void test_results_at_once(void **state)
     assert_int_equal(small_results(&r), 2);
     for (uint32_t i = 0; i < 2; i++) {
         assert_int_equal(r.results[i].length, 0);
-        assert_int_equal(r.results[i].rating, 0);
+        assert_int_equal(r.results[i].rating.sign, 0);
     }
     small_end(&r);
 }

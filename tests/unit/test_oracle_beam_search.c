@@ -90,10 +90,10 @@ static uint32_t some_ends(uint32_t vocab, int32_t *ends, uint64_t *random)
 
 static bool same_sequence(const oracle_beam_result *a, const exact_sequence *b)
 {
-    const double rating = (double)a->rating * 0x1p-32;
+    const double rating = (double)oracle_rating_nats(a->rating);
     return a->length == b->length &&
            memcmp(a->tokens, b->tokens, b->length * sizeof *b->tokens) == 0 &&
-           fabs(rating - b->rating) <= 1e-5 * fmax(1.0, fabs(b->rating)) &&
+           fabs(rating - b->rating) <= 1e-5 * fmax(b->unit, fabs(b->rating)) &&
            fabs((double)a->score * 0x1p-32 - b->score) <= 1e-5;
 }
 
@@ -117,12 +117,41 @@ static void tell(uint64_t seed, uint32_t count, uint32_t steps, const exact_beam
                 (unsigned long long)seed, count, steps, exact->count, exact->steps);
     for (uint32_t i = 0; i < count && i < exact->count; i++) {
         print_error("  %u: length %u rating %.9f, not length %u rating %.9f\n", i,
-                    results[i].length, (double)results[i].rating * 0x1p-32,
+                    results[i].length, (double)oracle_rating_nats(results[i].rating),
                     exact->results[i].length, exact->results[i].rating);
     }
 }
 
-/* Whether the case could be told; it fails the test if it is wrong. */
+/* Whether the search could be told; it fails the test if it is wrong. */
+static bool check_search(uint64_t seed, const beam_model *m, const lms_beam_params *params,
+                         const int32_t *ends)
+{
+    const uint32_t vocab = m->vocab;
+    const lms_beam_params p = *params;
+    exact_beam_run exact;
+    exact_beam_search(m, &p, ends, &exact);
+    if (exact.close) {
+        return false;
+    }
+    oracle_beam *const beam = oracle_beam_new(&p, ends, vocab);
+    const oracle_beam_result *results;
+    uint32_t steps;
+    const uint32_t status = run_oracle(beam, m, &p, &steps);
+    const uint32_t count = oracle_beam_results(beam, &results);
+    bool same = count == exact.count && steps == exact.steps &&
+                (status & LMS_BEAM_EARLY ? exact.early : !exact.early);
+    for (uint32_t i = 0; i < count && same; i++) {
+        same = same_sequence(&results[i], &exact.results[i]);
+    }
+    if (!same) {
+        tell(seed, count, steps, &exact, results);
+        tell_params(&p, vocab, ends);
+    }
+    oracle_beam_free(beam);
+    assert_true(same);
+    return true;
+}
+
 static bool check_case(uint64_t seed, bool ties)
 {
     uint64_t random = seed;
@@ -141,28 +170,7 @@ static bool check_case(uint64_t seed, bool ties)
     if (gen_below(3, &random) == 0) {
         p.top_k = 1 + (int32_t)gen_below(vocab, &random);
     }
-    exact_beam_run exact;
-    exact_beam_search(&m, &p, ends, &exact);
-    if (exact.close) {
-        return false;
-    }
-    oracle_beam *const beam = oracle_beam_new(&p, ends, vocab);
-    const oracle_beam_result *results;
-    uint32_t steps;
-    const uint32_t status = run_oracle(beam, &m, &p, &steps);
-    const uint32_t count = oracle_beam_results(beam, &results);
-    bool same = count == exact.count && steps == exact.steps &&
-                (status & LMS_BEAM_EARLY ? exact.early : !exact.early);
-    for (uint32_t i = 0; i < count && same; i++) {
-        same = same_sequence(&results[i], &exact.results[i]);
-    }
-    if (!same) {
-        tell(seed, count, steps, &exact, results);
-        tell_params(&p, vocab, ends);
-    }
-    oracle_beam_free(beam);
-    assert_true(same);
-    return true;
+    return check_search(seed, &m, &p, ends);
 }
 
 static void check_cases(uint64_t first, uint32_t count, bool ties)
@@ -179,6 +187,39 @@ static void test_against_double(void **state)
 {
     (void)state;
     check_cases(1000000, 12000, false);
+}
+
+/* Any length penalty there is use for, and long searches, with all that rates: pools, early
+ * stopping, live beams among results. */
+static bool check_penalty(uint64_t seed)
+{
+    static const float penalties[] = {3.0f,  5.0f,  6.0f,  10.0f, 16.0f,  -3.0f,
+                                      -5.0f, -8.0f, 4.75f, 0.5f,  -16.0f, -2.25f};
+    uint64_t random = seed;
+    const beam_model m = {rows_random(&random), 3 + gen_below(4, &random), BEAM_MODEL_NORMAL,
+                          rows_between(&random, 0.5, 3.0)};
+    int32_t ends[MOST_ENDS];
+    lms_beam_params p;
+    some_params(&p, false, &random);
+    p.length_penalty = gen_below(3, &random) ? penalties[gen_below(LENGTH(penalties), &random)]
+                                             : (float)rows_between(&random, -16.0, 16.0);
+    p.length_counts = gen_below(3, &random) ? LMS_LENGTH_GENERATED : LMS_LENGTH_WITH_PROMPT;
+    p.max_length = 10 + gen_below(EXACT_BEAM_LENGTH - 9, &random);
+    if (p.min_length) p.min_length = gen_below(p.max_length, &random);
+    p.end_tokens = some_ends(m.vocab, ends, &random);
+    return check_search(seed, &m, &p, ends);
+}
+
+static void test_length_penalties(void **state)
+{
+    (void)state;
+    const uint32_t count = 1000;
+    uint32_t skipped = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        skipped += !check_penalty(3000000 + i);
+    }
+    print_message("%u searches, %u too close to tell\n", count, skipped);
+    assert_true(skipped <= count / 10); /* long searches have many places to be close at */
 }
 
 /* Equal values are everywhere, and who is first among them decides. */
@@ -264,7 +305,8 @@ static void check_exhaustive(uint64_t seed)
     if (e.best - e.second > 1e-6) {
         assert_true(same_sequence(&results[0], &e.sequence));
     }
-    assert_true(fabs((double)results[0].rating * 0x1p-32 - e.best) < 1e-5 * fmax(1.0, -e.best));
+    assert_true(fabs((double)oracle_rating_nats(results[0].rating) - e.best) <
+                1e-5 * fmax(1.0, -e.best));
     oracle_beam_free(beam);
 }
 
@@ -281,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_double),
+        cmocka_unit_test(test_length_penalties),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_exhaustive),
     };
