@@ -192,31 +192,48 @@ static void test_a_queue_for_each_call(void **state)
     RIG_OK(beam_close_all(r, r->beam));
 }
 
-/* A call waits for the earlier ones, on whatever queue they are, ... */
+/* A call that is held on one queue, and the next one (or the last one again) on another, behind
+ * `num_wait` events of its own. They are completed in this order, or the other way round. */
+static void behind_a_held_call(const beam_rig *r, cl_command_queue other, unsigned call,
+                               cl_uint num_wait, bool own_first)
+{
+    const unsigned next = call + 1 < BEAM_CALLS ? call + 1 : call;
+    const cl_event hold = rig_user_event(r->context);
+    cl_event own[2] = {NULL, NULL}, event = NULL;
+    for (cl_uint i = 0; i < num_wait; ++i) own[i] = rig_user_event(r->context);
+    assert_int_equal(beam_poison(r), CL_SUCCESS);
+    RIG_OK(beam_calls(r, r->beam, 0, call));
+    clFinish(r->queue);
+    RIG_OK(beam_call(r, r->beam, other, call, 1, &hold, NULL));
+    RIG_OK(beam_call(r, r->beam, r->queue, next, num_wait, num_wait > 0 ? own : NULL, &event));
+    rig_assert_pending(event);
+    if (!own_first) rig_complete(hold);
+    for (cl_uint i = 0; i < num_wait; ++i) {
+        rig_assert_pending(event);
+        rig_complete(own[i]);
+    }
+    if (own_first) {
+        rig_assert_pending(event);
+        rig_complete(hold);
+    }
+    rig_wait(event);
+    RIG_OK(beam_calls(r, r->beam, call + 2, BEAM_CALLS));
+    beam_assert_expected(r);
+    clFinish(other);
+    RIG_OK(beam_close_all(r, r->beam));
+}
+
+/* A call waits for the earlier ones, on whatever queue they are, whether it has a wait list of
+ * its own or not, ... */
 static void test_calls_wait_for_earlier_ones(void **state)
 {
     const beam_rig *const r = *state;
     const cl_command_queue other = rig_queue(r->ctx, 0);
     for (size_t i = 0; i < KINDS; ++i) {
-        const unsigned call = kinds[i];
-        const cl_event hold = rig_user_event(r->context);
-        cl_event event = NULL;
-        assert_int_equal(beam_poison(r), CL_SUCCESS);
-        RIG_OK(beam_calls(r, r->beam, 0, call));
-        clFinish(r->queue);
-        RIG_OK(beam_call(r, r->beam, other, call, 1, &hold, NULL));
-        if (call + 1 < BEAM_CALLS) {
-            RIG_OK(beam_call(r, r->beam, r->queue, call + 1, 0, NULL, &event));
-        } else {
-            RIG_OK(beam_call(r, r->beam, r->queue, call, 0, NULL, &event)); /* once more */
+        for (cl_uint num_wait = 0; num_wait <= 2; ++num_wait) {
+            behind_a_held_call(r, other, kinds[i], num_wait, true);
         }
-        rig_assert_pending(event);
-        rig_complete(hold);
-        rig_wait(event);
-        RIG_OK(beam_calls(r, r->beam, call + 2, BEAM_CALLS));
-        beam_assert_expected(r);
-        clFinish(other);
-        RIG_OK(beam_close_all(r, r->beam));
+        behind_a_held_call(r, other, kinds[i], 1, false);
     }
     clReleaseCommandQueue(other);
 }
