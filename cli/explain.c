@@ -177,7 +177,7 @@ static int explain(explain_options *options)
     explain_row row;
     explanation e = {0};
     int status = explain_row_open(&row, options);
-    if (status == EXIT_DONE) status = explain_compute(&e, &row, &options->sampling);
+    if (status == EXIT_DONE) status = explain_compute(&e, &row, options);
     if (status == EXIT_DONE) status = show(&e, options);
     explain_free(&e);
     explain_row_close(&row);

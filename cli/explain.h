@@ -78,11 +78,13 @@ typedef struct stage {
 
 typedef struct explanation {
     const explain_row *row;
-    lms_row_params params;
-    uint32_t live;      /* tokens that can be drawn */
-    uint32_t nans;      /* logits that are NaN */
-    uint32_t infinites; /* ... that are +inf */
-    int32_t drawn;      /* token, or LMS_NO_TOKEN */
+    uint64_t number;       /* of the row in its file */
+    uint64_t seed;         /* of all rows there, as it was given */
+    lms_row_params params; /* of the row, with its own seed */
+    uint32_t live;         /* tokens that can be drawn */
+    uint32_t nans;         /* logits that are NaN */
+    uint32_t infinites;    /* ... that are +inf */
+    int32_t drawn;         /* token, or LMS_NO_TOKEN */
     size_t stage_count;
     stage stages[STAGE_KINDS];
     int32_t *order;  /* tokens by rank; those that are never drawn come last */
@@ -93,7 +95,7 @@ typedef struct explanation {
 
 extern const char *const stage_names[STAGE_KINDS]; /* "min-p" */
 
-int explain_compute(explanation *e, const explain_row *row, const sampling_options *options);
+int explain_compute(explanation *e, const explain_row *row, const explain_options *options);
 void explain_free(explanation *e);
 
 const stage *explain_last(const explanation *e);
@@ -136,6 +138,9 @@ enum {
 /* What decided a stage's cut, such as "below 0.05 x 31.2% = 1.56%". */
 void explain_reason(const stage *s, const explanation *e, bool is_unicode, char *text,
                     size_t size);
+
+/* What names the random numbers: "seed 1, step 0", or, of row 3, "seed 1, row 3, step 0". */
+const char *explain_draw(const explanation *e, char text[96]);
 
 /* "31.2%", at most 7 columns. */
 const char *explain_percent(double probability, char text[16]);

@@ -216,10 +216,16 @@ static void measure(explanation *e, stage *s)
     }
 }
 
-int explain_compute(explanation *e, const explain_row *row, const sampling_options *options)
+int explain_compute(explanation *e, const explain_row *row, const explain_options *options)
 {
     const size_t vocab = row->vocab;
-    *e = (explanation){.row = row, .params = options->params, .drawn = LMS_NO_TOKEN};
+    const lms_row_params *const params = &options->sampling.params;
+    *e = (explanation){.row = row,
+                       .number = options->row,
+                       .seed = params->seed,
+                       .params = *params,
+                       .drawn = LMS_NO_TOKEN};
+    e->params.seed = lms_row_seed(e->seed, e->number);
     make_chain(e);
     e->order = calloc(vocab, sizeof *e->order);
     e->logits = malloc(vocab * sizeof *e->logits);
@@ -230,7 +236,7 @@ int explain_compute(explanation *e, const explain_row *row, const sampling_optio
         e->probs == NULL || !rank_tokens(e)) {
         return fail_memory("the row");
     }
-    const int status = call_library(e, options);
+    const int status = call_library(e, &options->sampling);
     if (status != EXIT_DONE) return status;
     for (size_t i = 0; i < e->stage_count; i++) measure(e, &e->stages[i]);
     fill_sums(e, &e->stages[0], e->sums[0]);

@@ -91,7 +91,8 @@ static json_object *parameters(const explanation *e)
         }
     }
     add(object, "flags", names);
-    add_count(object, "seed", e->params.seed);
+    add_count(object, "seed", e->seed);
+    add_count(object, "row_seed", e->params.seed);
     add_count(object, "step", e->params.step);
     return object;
 }

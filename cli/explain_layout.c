@@ -92,6 +92,15 @@ double explain_scale(const explanation *e)
 
 /* --- Numbers and reasons ------------------------------------------------------------------ */
 
+const char *explain_draw(const explanation *e, char text[96])
+{
+    char row[32] = "";
+    if (e->number > 0) snprintf(row, sizeof row, ", row %llu", (unsigned long long)e->number);
+    snprintf(text, 96, "seed %llu%s, step %llu", (unsigned long long)e->seed, row,
+             (unsigned long long)e->params.step);
+    return text;
+}
+
 const char *explain_percent(double probability, char text[16])
 {
     const double percent = 100 * probability;

@@ -69,13 +69,12 @@ static int print_facts(const svg_picture *p, int y)
 /* Greedy is the token of rank 1. */
 static int print_drawn(const svg_picture *p, int y)
 {
-    const lms_row_params *const params = &p->e->params;
+    char names[96];
     return output_print(p->out,
                         "<text class=\"quiet\" x=\"%d\" y=\"%d\">drawn: rank %u, token %d, by "
-                        "seed %llu, step %llu</text>\n",
+                        "%s</text>\n",
                         SVG_MARGIN + 16, y, (unsigned)explain_rank(p->e, p->e->drawn) + 1,
-                        (int)p->e->drawn, (unsigned long long)params->seed,
-                        (unsigned long long)params->step);
+                        (int)p->e->drawn, explain_draw(p->e, names));
 }
 
 int svg_print_stages(const svg_picture *p, int top)

@@ -13,7 +13,7 @@ enum {
     PERCENT = 7,     /* ... of a percentage */
     LEAST_TOKEN = 7, /* of a token's text, with its quotes */
     SUMMARY_TOKEN = 18,
-    LONG_SEED = 12, /* digits that still fit in the line */
+    LONG_DRAW = 24, /* columns of seed, row and step that still fit in the line */
     WIDE = 100      /* from here on both sums are shown */
 };
 
@@ -281,7 +281,7 @@ static int print_summary(const picture *p)
     const explanation *const e = p->e;
     const char *const arrow = p->terminal.is_unicode ? "\xe2\x86\x92" : "->";
     const stage *const before = &e->stages[0], *const after = explain_last(e);
-    char entropy[2][32], choices[2][32], more[128];
+    char entropy[2][32], choices[2][32], names[96], more[160];
     int status = output_print(
         p->out, "entropy   %s %s %s nats, as of %s %s %s equally probable tokens\n",
         explain_number(before->entropy, entropy[0]), arrow,
@@ -289,10 +289,9 @@ static int print_summary(const picture *p)
         explain_number(explain_choices(before), choices[0]), arrow,
         explain_number(explain_choices(after), choices[1]));
     if (status == EXIT_DONE) status = print_named(p, "greedy", e->order[0], "");
-    const int digits = digits_of(e->params.seed) + digits_of(e->params.step);
-    snprintf(more, sizeof more, ", rank %u, by%sseed %llu, step %llu",
-             (unsigned)explain_rank(e, e->drawn) + 1, digits > LONG_SEED ? "\n          " : " ",
-             (unsigned long long)e->params.seed, (unsigned long long)e->params.step);
+    explain_draw(e, names);
+    snprintf(more, sizeof more, ", rank %u, by%s%s", (unsigned)explain_rank(e, e->drawn) + 1,
+             strlen(names) > LONG_DRAW ? "\n          " : " ", names);
     if (status == EXIT_DONE && after->kind != STAGE_GREEDY) {
         status = print_named(p, "drawn", e->drawn, more);
     }

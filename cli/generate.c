@@ -115,10 +115,10 @@ static const struct argp argp = {
     "[PROMPT...]",
     "Continues texts with a small language model.\v"
     "Without a PROMPT, each line of standard input is one, read as it comes; an empty one "
-    "opens a text. A continuation's seed is --seed + its prompt's number * --number + its own "
-    "number, both from 0, unless --params gives the prompt a seed: then that + its own number. "
-    "Its "
-    "first token's step is --step. So neither --batch nor the other prompts change it.",
+    "opens a text. A continuation is a row of the batch that --seed names, as in `lmsample "
+    "sample': row (its prompt's number * --number + its own number), both from 0. A seed that "
+    "--params gives the prompt names the batch of its continuations. A first token's step is "
+    "--step. So neither --batch nor the other prompts change a text.",
     children,
     NULL,
     NULL,
@@ -169,8 +169,9 @@ static lms_row_params params_of(const generation *g, const prompt *p, uint64_t c
     const bool is_shared = g->params.rows == 1;
     const params_record *const record = &g->params.records[is_shared ? 0 : p->number];
     lms_row_params params = record->params;
-    params.seed += continuation;
-    if (is_shared || !record->has_seed) params.seed += p->number * g->options->number;
+    uint64_t row = continuation;
+    if (is_shared || !record->has_seed) row += p->number * g->options->number;
+    params.seed = lms_row_seed(params.seed, row);
     return params;
 }
 
@@ -335,6 +336,9 @@ static int generate(const generate_options *o)
     }
     if (exit_status == EXIT_DONE) exit_status = printer_commit(&g.printer);
     if (exit_status == EXIT_DONE) print_stats(&g);
+    if (exit_status == EXIT_DONE && params_file_needs_seed(&g.params)) {
+        sampling_tell_seed(&o->sampling);
+    }
     if (exit_status == EXIT_DONE && g.is_tokenless) {
         exit_status = fail(EXIT_NO_TOKEN,
                            "a continuation ended early: all of the model's logits were NaN "

@@ -166,7 +166,8 @@ static bool fill_record(json_object *record, const sequence *s, bool has_details
            add(record, "prompt", make_string(p->bytes, p->length)) &&
            add(record, "text", make_string(s->text, s->length)) &&
            add_list(record, "tokens", s, make_token) &&
-           add(record, "seed", json_object_new_uint64(s->params.seed)) &&
+           (sampling_is_greedy(&s->params) ||
+            add(record, "seed", json_object_new_uint64(s->params.seed))) &&
            add(record, "finish", json_object_new_string(end_names[s->end])) &&
            (!has_details || (add_list(record, "logprobs", s, make_logprob) &&
                              add_list(record, "raw_logprobs", s, make_logprob_raw) &&

@@ -93,8 +93,17 @@ lms_row_params params_file_row(const params_file *file, uint64_t row)
     const bool is_shared = file->rows == 1;
     const params_record *const record = &file->records[is_shared ? 0 : row];
     lms_row_params params = record->params;
-    if (is_shared || !record->has_seed) params.seed += row;
+    if (is_shared || !record->has_seed) params.seed = lms_row_seed(params.seed, row);
     return params;
+}
+
+bool params_file_needs_seed(const params_file *file)
+{
+    for (uint64_t i = 0; i < file->rows; i++) {
+        const params_record *const record = &file->records[i];
+        if (!record->has_seed && !sampling_is_greedy(&record->params)) return true;
+    }
+    return false;
 }
 
 void params_file_free(params_file *file)

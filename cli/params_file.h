@@ -29,9 +29,11 @@ int params_file_load(const char *path, const lms_row_params *defaults, params_fi
 int params_file_single(const lms_row_params *defaults, params_file *out);
 
 /* What row `row` is sampled with. Its seed is that of its record if the record is the row's
- * alone and has one of its own; else the seed for all rows + the row (mod 2^64), so that every
- * row is a sequence of its own. */
+ * alone and has one of its own; else lms_row_seed() of the seed for all rows and the row. */
 lms_row_params params_file_row(const params_file *file, uint64_t row);
+
+/* Does any row draw with a seed that no record has? */
+bool params_file_needs_seed(const params_file *file);
 
 /* Accepts one of zeros. */
 void params_file_free(params_file *file);

@@ -96,6 +96,7 @@ static int read_field(params_reader *reader, uint64_t row, const char *field,
     const json_type type = json_object_get_type(value);
     for (size_t i = 0; sampling_fields[i] != NULL; i++) {
         if (strcmp(sampling_fields[i], field) != 0) continue;
+        if (type == json_type_null) return EXIT_DONE; /* as if it were not there */
         if (is_text && type != json_type_string) {
             return wrong_type(reader, row, field, value, "a text in quotation marks");
         }
@@ -192,7 +193,8 @@ static int scan_number(json_scan *scan)
     char number[MOST_DIGITS + 1];
     const char *const begin = scan->text + scan->place;
     const size_t length = strspn(begin, "+-.0123456789eE");
-    const size_t digits = strspn(begin, "0123456789");
+    const size_t sign = begin[0] == '-';
+    const size_t digits = sign + strspn(begin + sign, "0123456789");
     scan->place += length - 1;
     if (digits < length || length < LONG_DIGITS) return EXIT_DONE;
     snprintf(number, sizeof number, "%.*s", (int)(length < MOST_DIGITS ? length : MOST_DIGITS),

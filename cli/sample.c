@@ -65,11 +65,11 @@ static const struct argp_child children[] = {{&sampling_argp, 0, NULL, 0}, {0}};
 
 static const char description[] =
     "Samples a token from every row of a file of logits, which may be larger than memory.\v"
-    "Row r (from 0) draws with the seed of --seed + r (mod 2^64), unless --params gives the "
-    "row "
-    "a seed of its own: every row is a sequence of random numbers of its own. Draw d (from 0) "
-    "of a row has the step of --step + d. Seed and step of a row name its random numbers on "
-    "every device.\n\n"
+    "--seed names the random numbers of all rows: each row derives a seed of its own from it "
+    "and from its number (lms_row_seed in lmsample.h, row_seed in Python), unless --params "
+    "gives the row one. Draw d (from 0) of a row has the step of --step + d. A row's seed and "
+    "step name the same random numbers on every device. --format json has the seeds of the "
+    "rows that are drawn.\n\n"
     "A row without a token (every logit is NaN or -inf) has the token -1. Files get their "
     "names "
     "when all is done, so that a failure leaves none.\n\n"
@@ -201,6 +201,9 @@ static int sample_to_results(const sample_options *options, logits_file *logits,
     }
     lms_context_destroy(context);
     if (status == EXIT_DONE) status = end_results(results, logits, &summary);
+    if (status <= EXIT_NO_TOKEN && params_file_needs_seed(params)) {
+        sampling_tell_seed(&options->sampling);
+    }
     sample_results_free(results);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "output.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,13 +115,18 @@ static int begin_object(sample_results *results, const sample_draws *draws, uint
                         size_t i)
 {
     const uint32_t status = draws->status[i];
+    char seed[40] = "";
     if (results->options->has_details) results->row_kept = draws->kept[i];
+    if (!sampling_is_greedy(&draws->params[i])) {
+        snprintf(seed, sizeof seed, ", \"seed\": %llu",
+                 (unsigned long long)draws->params[i].seed);
+    }
     return output_print(results->main,
-                        "%s\n{\"row\": %llu, \"status\": \"%s\"%s%s, \"tokens\": [",
+                        "%s\n{\"row\": %llu, \"status\": \"%s\"%s%s%s, \"tokens\": [",
                         results->rows_begun++ > 0 ? "," : "", (unsigned long long)row,
                         LMS_ROW_CODE(status) == LMS_ROW_EMPTY ? "empty" : "ok",
                         (status & LMS_ROW_NAN_SEEN) != 0 ? ", \"nan_seen\": true" : "",
-                        (status & LMS_ROW_INF_SEEN) != 0 ? ", \"inf_seen\": true" : "");
+                        (status & LMS_ROW_INF_SEEN) != 0 ? ", \"inf_seen\": true" : "", seed);
 }
 
 /* Nine digits are every float's own; JSON has no NaN. */

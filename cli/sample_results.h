@@ -13,6 +13,7 @@ typedef struct sample_draws {
     uint64_t row;  /* of the first one ... */
     uint64_t draw; /* ... and which of the row's it is */
     size_t count;
+    const lms_row_params *params;
     const int32_t *tokens;
     const uint32_t *status;
     const float *logprobs; /* NULL: not computed, like those below */

@@ -196,6 +196,7 @@ static int write_call(sample_job *job, const sample_call *call)
         .row = job->first_row + call->row,
         .draw = call->draw,
         .count = call->count,
+        .params = job->row_params,
         .tokens = job->tokens,
         .status = job->status,
         .logprobs = job->logprobs,

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 const char *const sampling_fields[] = {"temperature", "top_k", "top_p",  "min_p",
                                        "seed",        "step",  "preset", NULL};
@@ -81,8 +83,8 @@ static bool set_share(float *field, const char *text, const char *off, char *err
     if (!read_number(text, &value) || value < 0 || value > 1) {
         return refuse(error, size, "is \"%s\", must be from 0 to 1 (%s: off)", text, off);
     }
-    /* 0 means another thing than the smallest share. */
-    *field = value > 0 && (float)value == 0 ? 0x1p-126f : (float)value;
+    /* 0 means another thing than the smallest share, and some processes flush subnormals. */
+    *field = value > 0 && value < 0x1p-126 ? 0x1p-126f : (float)value;
     return true;
 }
 
@@ -93,11 +95,12 @@ static bool set_top_k(lms_row_params *params, const char *text, char *error, siz
         params->top_k = 0;
         return true;
     }
-    if (!read_whole(text, &value) || value > INT32_MAX) {
-        return refuse(error, size, "is \"%s\", must be a whole number from 0 (off) to %d", text,
-                      INT32_MAX);
+    if (!read_whole(text, &value)) {
+        return refuse(error, size, "is \"%s\", must be a whole number from 0 (off) to 2^64 - 1",
+                      text);
     }
-    params->top_k = (int32_t)value;
+    /* No vocabulary has so many tokens: off. */
+    params->top_k = value < INT32_MAX ? (int32_t)value : INT32_MAX;
     return true;
 }
 
@@ -105,6 +108,20 @@ static bool set_whole(uint64_t *field, const char *text, char *error, size_t siz
 {
     if (read_whole(text, field)) return true;
     return refuse(error, size, "is \"%s\", must be a whole number from 0 to 2^64 - 1", text);
+}
+
+/* Negative ones, as engines have them, are taken modulo 2^64. */
+static bool set_seed(uint64_t *field, const char *text, char *error, size_t size)
+{
+    const bool is_negative = text[0] == '-';
+    uint64_t value = 0;
+    if (!read_whole(text + is_negative, &value) ||
+        (is_negative && value > (uint64_t)INT64_MAX + 1)) {
+        return refuse(error, size, "is \"%s\", must be a whole number from -2^63 to 2^64 - 1",
+                      text);
+    }
+    *field = is_negative ? 0 - value : value;
+    return true;
 }
 
 static bool set_preset(lms_row_params *params, const char *text, char *error, size_t size)
@@ -146,12 +163,34 @@ bool sampling_set(lms_row_params *params, const char *field, const char *text, c
     if (strcmp(field, "min_p") == 0) {
         return set_share(&params->min_p, text, "0", error, error_size);
     }
-    if (strcmp(field, "seed") == 0) return set_whole(&params->seed, text, error, error_size);
+    if (strcmp(field, "seed") == 0) return set_seed(&params->seed, text, error, error_size);
     if (strcmp(field, "step") == 0) return set_whole(&params->step, text, error, error_size);
     if (strcmp(field, "preset") == 0) return set_preset(params, text, error, error_size);
     return refuse(error, error_size,
                   "is no field; the fields are temperature, top_k, top_p, min_p, seed, step, "
                   "preset");
+}
+
+bool sampling_is_greedy(const lms_row_params *params)
+{
+    return params->temperature == 0 || params->top_p <= 0;
+}
+
+/* Below 2^53, so that readers of JSON that have numbers of float64 only keep it. */
+static uint64_t fresh_seed(void)
+{
+    uint64_t seed = 0;
+    if (getentropy(&seed, sizeof seed) != 0) {
+        exit(fail(EXIT_INPUT, "--seed: is missing, and the system has no random numbers: %s",
+                  strerror(errno)));
+    }
+    return seed >> 11;
+}
+
+void sampling_tell_seed(const sampling_options *options)
+{
+    if (options->has_seed || !isatty(STDERR_FILENO)) return;
+    warn("drawn with --seed %llu", (unsigned long long)options->params.seed);
 }
 
 static void describe_flags(uint32_t flags, char *text, size_t size)
@@ -174,7 +213,7 @@ static void describe_flags(uint32_t flags, char *text, size_t size)
 void sampling_describe(const lms_row_params *params, char *text, size_t size)
 {
     char top_k[32] = "", top_p[32] = "", min_p[32] = "", preset[80] = "", flags[64];
-    if (params->temperature == 0 || params->top_p <= 0) {
+    if (sampling_is_greedy(params)) {
         snprintf(text, size, "greedy");
         return;
     }
@@ -228,7 +267,10 @@ static const struct argp_option options[] = {
      "Order and rules of the filters: vllm (default), hugging-face, llama.cpp or joint; or "
      "single rules, with + between: temperature-last, min-p-last, top-p-whole-row, top-k-ties",
      10},
-    {"seed", 's', "N", 0, "Names the random numbers, 0 to 2^64 - 1 (default 0)", 10},
+    {"seed", 's', "N", 0,
+     "Names the random numbers, -2^63 to 2^64 - 1, modulo 2^64 (default: other ones each "
+     "time)",
+     10},
     {"step", KEY_STEP, "N", 0, "Names the first draw of a seed (default 0)", 10},
     {NULL, 0, NULL, 0, "Where:", 20},
     {"device", 'd', "DEVICE", 0,
@@ -267,6 +309,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         wanted->device = value;
         return 0;
     }
+    if (key == ARGP_KEY_SUCCESS && !wanted->has_seed) wanted->params.seed = fresh_seed();
+    if (key == 's') wanted->has_seed = true;
     const char *const field = field_of(key);
     if (field == NULL) return ARGP_ERR_UNKNOWN;
     if (!sampling_set(&wanted->params, field, value, error, sizeof error)) {

@@ -11,11 +11,12 @@
 typedef struct sampling_options {
     lms_row_params params;
     const char *device; /* NULL: the library's choice */
+    bool has_seed;      /* given; otherwise the seed is a fresh one, which differs each time */
 } sampling_options;
 
 #define SAMPLING_OPTIONS_INIT                                                                  \
     {                                                                                          \
-        LMS_ROW_PARAMS_INIT, NULL                                                              \
+        LMS_ROW_PARAMS_INIT, NULL, false                                                       \
     }
 
 /* The placeholder of a preset, and what it stands for: too long for --help. */
@@ -33,6 +34,12 @@ extern const char *const sampling_fields[];
  * "is -1, must be 0 (greedy) or 2^-64 to 2^64". */
 bool sampling_set(lms_row_params *params, const char *field, const char *text, char *error,
                   size_t error_size);
+
+/* Nothing is drawn: seed and step do not matter. */
+bool sampling_is_greedy(const lms_row_params *params);
+
+/* On a terminal, how to have the same again where the seed is a fresh one. */
+void sampling_tell_seed(const sampling_options *options);
 
 /* What is on, such as "temperature 0.8, top-k 50"; "greedy" where no more can matter. */
 void sampling_describe(const lms_row_params *params, char *text, size_t size);

@@ -159,7 +159,7 @@ static bool search_and_print(const setup *s, const options *wanted)
     for (int r = 0; r < wanted->prompt_count; r++) {
         requests[r].prompt = wanted->prompts[r];
         requests[r].params = wanted->params;
-        requests[r].params.seed += (uint64_t)r;
+        requests[r].params.seed = lms_row_seed(wanted->params.seed, (uint64_t)r);
     }
     const bool good = beam_search(s, requests, wanted->prompt_count);
     for (int r = 0; r < wanted->prompt_count && good; r++) {

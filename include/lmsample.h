@@ -301,6 +301,24 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_host_batch *b
 /* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. */
 LMS_API uint32_t lms_row_params_check(const lms_row_params *params);
 
+/* The seed of row `row`, from 0, of a batch that `seed` names: for callers that have one seed for
+ * many rows. The same seed in every row would give every row the same random numbers, and
+ * seed + row would give neighbouring batches the same rows. The command line and the Python
+ * package use it where one seed is given. Row 0 has `seed` itself, row r the r-th number of
+ * SplitMix64 from the state mix(seed), modulo 2^64 throughout:
+ *
+ *     lms_row_seed(seed, 0) = seed
+ *     lms_row_seed(seed, r) = mix(mix(seed) + r * 0x9E3779B97F4A7C15)
+ *     mix(z):  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9
+ *              z = (z ^ z >> 27) * 0x94D049BB133111EB
+ *              mix = z ^ z >> 31
+ */
+LMS_API uint64_t lms_row_seed(uint64_t seed, uint64_t row);
+
+/* Gives params[i], i < rows, the seed of row first_row + i; touches nothing else of them. */
+LMS_API void lms_seed_rows(lms_row_params *params, size_t rows, uint64_t seed,
+                           uint64_t first_row);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,7 +19,7 @@ from ._library import (
     OutOfMemoryError,
     UnsupportedError,
 )
-from ._params import MIN_P_LAST, PRESETS, TEMPERATURE_LAST, TOP_K_TIES, TOP_P_WHOLE_ROW
+from ._params import MIN_P_LAST, PRESETS, TEMPERATURE_LAST, TOP_K_TIES, TOP_P_WHOLE_ROW, row_seed
 from ._sampler import (
     ROW_EMPTY,
     ROW_INF_SEEN,
@@ -61,6 +61,7 @@ __all__ = [
     "__version__",
     "clear_cache",
     "devices",
+    "row_seed",
     "sample",
 ]
 

@@ -169,6 +169,8 @@ def _declare(library: ctypes.CDLL) -> None:
         "lms_sampler_destroy": (None, pointer),
         "lms_sampler_workspace": (ctypes.c_size_t, pointer),
         "lms_sample_host": (status, pointer, ctypes.POINTER(HostBatch)),
+        "lms_row_seed": (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64),
+        "lms_seed_rows": (None, pointer, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint64),
     }
     for name, (result, *arguments) in signatures.items():
         function = getattr(library, name)

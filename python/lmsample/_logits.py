@@ -33,7 +33,7 @@ def dtype_name(dtype: object) -> str:
     return name
 
 
-def _is_tensor(value: object) -> bool:
+def is_tensor(value: object) -> bool:
     """Of PyTorch, which is not imported for that."""
     return any(cls.__module__.partition(".")[0] == "torch" for cls in type(value).__mro__)
 
@@ -95,7 +95,7 @@ def prepare(logits: object, dtype: Optional[object]) -> Logits:
     """Without a copy where the layout allows it."""
     torch = None
     wanted = None if dtype is None else dtype_name(dtype)
-    if _is_tensor(logits):
+    if is_tensor(logits):
         torch = sys.modules["torch"]
         array = _array_of_tensor(logits, torch)
         if array.dtype == np.uint16:

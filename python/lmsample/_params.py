@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numbers
+import os
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._library import ROW_PARAMS
+from ._library import ROW_PARAMS, lib
+from ._logits import is_tensor
 
-FloatParam = Union[float, Sequence[float], npt.NDArray[Any]]
+FloatParam = Union[None, float, Sequence[Optional[float]], npt.NDArray[Any]]
 IntParam = Union[int, Sequence[int], npt.NDArray[Any]]
+TopKParam = Union[None, int, Sequence[Optional[int]], npt.NDArray[Any]]
+SeedParam = Union[None, IntParam]
 PresetParam = Union[str, int, Sequence[Union[str, int]], npt.NDArray[Any]]
 
 #: Rules in which stacks differ; a preset is a set of them.
@@ -42,6 +46,8 @@ def _refuse(name: str, row: Optional[int], value: object, rule: str) -> ValueErr
 
 
 def _one_per_row(name: str, values: Array, rows: int) -> Array:
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]  # as engines have them, to divide rows of logits by
     if values.ndim > 1 or (values.ndim == 1 and len(values) not in (1, rows)):
         raise ValueError(
             f"{name}: has shape {values.shape}, must be one value, or one for each of the "
@@ -58,13 +64,21 @@ def _check_all(name: str, values: Array, good: Array, rule: str) -> None:
     raise _refuse(name, row if values.ndim else None, values.reshape(-1)[row], rule)
 
 
-def _numbers(name: str, value: object, rows: int, kinds: str, what: str) -> Array:
-    """An array of one of the kinds, of no or one dimension."""
+def _numbers(
+    name: str, value: Any, rows: int, kinds: str, what: str, none: Optional[float] = None
+) -> Array:
+    """An array of one of the kinds, of no or one dimension. `none`: what None stands for."""
+    if is_tensor(value):
+        value = _array_of_tensor(name, value)
     if not isinstance(value, np.ndarray):
         # As it is: NumPy would make floats of 0 and 2**63 in one list, and numbers of booleans.
         value = np.asarray(value, dtype=object)
     values: Array = value
     if values.dtype.kind == "O":
+        if none is not None:
+            filled: Array = np.empty(values.size, dtype=object)
+            filled[:] = [none if item is None else item for item in values.reshape(-1)]
+            values = filled.reshape(values.shape)
         for item in values.reshape(-1):
             is_number = numbers.Integral if kinds == "iu" else numbers.Real
             if isinstance(item, (bool, np.bool_)) or not isinstance(item, is_number):
@@ -76,8 +90,16 @@ def _numbers(name: str, value: object, rows: int, kinds: str, what: str) -> Arra
     return _one_per_row(name, values, rows)
 
 
-def _floats(name: str, value: object, rows: int) -> Array:
-    return _numbers(name, value, rows, "fiu", "a number").astype(np.float64)
+def _array_of_tensor(name: str, tensor: Any) -> Array:
+    if tensor.device.type != "cpu":
+        raise TypeError(f"{name}: is a tensor on {tensor.device}, must be on the CPU: .cpu()")
+    tensor = tensor.detach()
+    array: Array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    return array
+
+
+def _floats(name: str, value: object, rows: int, none: float) -> Array:
+    return _numbers(name, value, rows, "fiu", "a number", none).astype(np.float64)
 
 
 def _temperature(value: object, rows: int) -> Any:
@@ -86,42 +108,103 @@ def _temperature(value: object, rows: int) -> Any:
         if value == 0.0 or 2.0**-64 <= value <= 2.0**64:
             return value
         raise _refuse("temperature", None, value, rule)
-    values = _floats("temperature", value, rows)
+    values = _floats("temperature", value, rows, 1.0)
     good = (values == 0) | ((values >= 2.0**-64) & (values <= 2.0**64))
     _check_all("temperature", values, good, rule)
     return values
 
 
-def _share(name: str, value: object, rows: int, ends: str) -> Any:
-    """A share of one. 0 means another thing than the smallest share."""
+def _share(name: str, value: object, rows: int, ends: str, none: float) -> Any:
+    """A share of one. 0 means another thing than the smallest share, and some processes flush
+    subnormals: so one that float32 has no normal number for becomes its smallest."""
     rule = f"from 0 to 1 ({ends})"
     if type(value) is float:
         if 0.0 <= value <= 1.0:
             return value if value == 0.0 else max(value, _LEAST_NORMAL)
         raise _refuse(name, None, value, rule)
-    values = _floats(name, value, rows)
+    values = _floats(name, value, rows, none)
     _check_all(name, values, (values >= 0) & (values <= 1), rule)
     return np.where(values == 0, 0.0, np.maximum(values, _LEAST_NORMAL))
 
 
-def _whole(name: str, value: object, rows: int, least: int, most: int, rule: str) -> Any:
+def _whole(
+    name: str,
+    value: object,
+    rows: int,
+    least: int,
+    most: Optional[int],
+    rule: str,
+    none: Optional[int] = None,
+) -> Any:
+    """An integer or an array of them, as it came. `most` None: no limit."""
     if type(value) is int:
-        if least <= value <= most:
+        if least <= value and (most is None or value <= most):
             return value
         raise _refuse(name, None, value, rule)
-    values = _numbers(name, value, rows, "iu", "a whole number")
+    values = _numbers(name, value, rows, "iu", "a whole number", none)
     if values.dtype.kind == "O":
-        good = np.array([least <= item <= most for item in values.reshape(-1)], dtype=bool)
-        good = good.reshape(values.shape)
+        good = np.array(
+            [least <= item and (most is None or item <= most) for item in values.reshape(-1)],
+            dtype=bool,
+        ).reshape(values.shape)
     else:
         limits = np.iinfo(values.dtype)
-        good = np.full(values.shape, most >= limits.min)
+        good = np.full(values.shape, most is None or most >= limits.min)
         if least > limits.min:
             good &= values >= values.dtype.type(least)
-        if limits.min <= most < limits.max:
+        if most is not None and limits.min <= most < limits.max:
             good &= values <= values.dtype.type(most)
     _check_all(name, values, good, rule)
-    return values.astype(np.uint64 if least >= 0 else np.int64)
+    return values
+
+
+_MOST_TOP_K = 2**31 - 1
+
+
+def _top_k(value: object, rows: int) -> Any:
+    """Any number from the vocabulary's size on is off, so what is too large for the record is,
+    too."""
+    rule = "a whole number from 0 (off; -1 and None too)"
+    values = _whole("top_k", value, rows, -1, None, rule, 0)
+    if type(values) is int:
+        return min(values, _MOST_TOP_K)
+    if values.dtype.kind == "O":
+        return np.array([min(item, _MOST_TOP_K) for item in values.reshape(-1)]).reshape(
+            values.shape
+        )
+    return np.minimum(values, values.dtype.type(min(_MOST_TOP_K, np.iinfo(values.dtype).max)))
+
+
+_SEED_RULE = "a whole number from -2^63 to 2^64 - 1"
+
+
+def _fresh_seed() -> int:
+    """Below 2^53: JavaScript, spreadsheets and whoever else has numbers of float64 keep it."""
+    return int.from_bytes(os.urandom(8), "little") >> 11
+
+
+def _set_seeds(records: Array, value: object) -> Any:
+    """Returns what names the random numbers: the seed of all rows, or an array of each row's."""
+    rows = len(records)
+    if value is None:
+        value = _fresh_seed()
+    values = _whole("seed", value, rows, -(2**63), 2**64 - 1, _SEED_RULE)
+    if type(values) is not int and values.ndim == 1 and (len(values) == rows or rows == 1):
+        wrapped = values % 2**64 if values.dtype.kind == "O" else values.astype(np.uint64)
+        records["seed"] = wrapped
+        return records["seed"].copy()
+    seed = int(values if type(values) is int else values.reshape(-1)[0]) % 2**64
+    lib.lms_seed_rows(records.ctypes.data, rows, seed, 0)
+    return seed
+
+
+def row_seed(seed: int, row: int) -> int:
+    """The seed of row `row`, from 0, of a batch whose rows have one seed for all of them:
+    sample(x, seed=s) is sample(x, seed=[row_seed(s, 0), row_seed(s, 1), ...])."""
+    seed = int(_whole("seed", seed, 1, -(2**63), 2**64 - 1, _SEED_RULE))
+    row = int(_whole("row", row, 1, 0, 2**64 - 1, "a whole number from 0 to 2^64 - 1"))
+    derived: int = lib.lms_row_seed(seed % 2**64, row)
+    return derived
 
 
 def preset_flags(name: str, row: Optional[int] = None) -> int:
@@ -159,25 +242,23 @@ def _flags(value: object, rows: int) -> Any:
 def row_params(
     rows: int,
     temperature: FloatParam,
-    top_k: IntParam,
+    top_k: TopKParam,
     top_p: FloatParam,
     min_p: FloatParam,
-    seed: IntParam,
+    seed: SeedParam,
     step: IntParam,
     preset: PresetParam,
-) -> Array:
-    """One record for each row."""
+) -> Tuple[Array, Any]:
+    """One record for each row, and the seed: see Samples."""
     records: Array = np.zeros(rows, ROW_PARAMS)
     records["temperature"] = _temperature(temperature, rows)
-    top_k_rule = "a whole number from 0 (off; -1 too) to 2^31 - 1"
-    records["top_k"] = _whole("top_k", top_k, rows, -1, 2**31 - 1, top_k_rule)
-    records["top_p"] = _share("top_p", top_p, rows, "0: greedy, 1: off")
-    records["min_p"] = _share("min_p", min_p, rows, "0: off")
-    whole_rule = "a whole number from 0 to 2^64 - 1"
-    records["seed"] = _whole("seed", seed, rows, 0, 2**64 - 1, whole_rule)
-    records["step"] = _whole("step", step, rows, 0, 2**64 - 1, whole_rule)
+    records["top_k"] = _top_k(top_k, rows)
+    records["top_p"] = _share("top_p", top_p, rows, "0: greedy, 1: off", 1.0)
+    records["min_p"] = _share("min_p", min_p, rows, "0: off", 0.0)
+    step_rule = "a whole number from 0 to 2^64 - 1"
+    records["step"] = _whole("step", step, rows, 0, 2**64 - 1, step_rule)
     records["flags"] = _flags(preset, rows)
-    return records
+    return records, _set_seeds(records, seed)
 
 
 def row_index(index: object, logits_rows: int) -> Array:

@@ -27,7 +27,16 @@ from ._library import (
     lib,
 )
 from ._logits import Logits, dtype_name, prepare
-from ._params import FloatParam, IntParam, PresetParam, row_index, row_params, row_uniforms
+from ._params import (
+    FloatParam,
+    IntParam,
+    PresetParam,
+    SeedParam,
+    TopKParam,
+    row_index,
+    row_params,
+    row_uniforms,
+)
 
 ROW_OK = 0
 ROW_EMPTY = 1
@@ -62,6 +71,9 @@ class Samples(NamedTuple):
     """int32[rows], how many tokens the filters kept."""
     probs: Any = None
     """float32[rows, vocabulary], the probabilities after temperature and filters."""
+    seed: Any = None
+    """What named the random numbers: the seed of the batch, an int (the caller's, or, without
+    one, the one that was drawn), or uint64[rows], the caller's seeds of the rows."""
 
 
 def _output_names(outputs: Union[str, Iterable[str]]) -> Tuple[str, ...]:
@@ -118,6 +130,7 @@ class _Call(NamedTuple):
 
     logits: Logits
     params: _Array
+    seed: Any
     indices: Optional[_Array]
     uniforms: Optional[_Array]
     attempts: int
@@ -146,11 +159,11 @@ def _call_of(
     if read.rows == 0 and rows > 0:  # all of them skipped
         read = read._replace(memory=np.zeros((1, read.vocab), read.memory.dtype), rows=1)
     is_flat = read.is_flat and index is None
-    records = row_params(rows, *params)
+    records, seed = row_params(rows, *params)
     words, attempts = None, 0
     if uniforms is not None:
         words, attempts = row_uniforms(uniforms, rows, is_flat)
-    return _Call(read, records, indices, words, attempts, is_flat)
+    return _Call(read, records, seed, indices, words, attempts, is_flat)
 
 
 def _destroy(handle: Optional[int], context: Context) -> None:
@@ -233,10 +246,10 @@ class Sampler:
         logits: Any,
         *,
         temperature: FloatParam = 1.0,
-        top_k: IntParam = 0,
+        top_k: TopKParam = 0,
         top_p: FloatParam = 1.0,
         min_p: FloatParam = 0.0,
-        seed: IntParam = 0,
+        seed: SeedParam = None,
         step: IntParam = 0,
         preset: PresetParam = "vllm",
         index: Optional[IntParam] = None,
@@ -307,7 +320,8 @@ def _run(
             setattr(batch, _FIELDS[name], _address(array))
         check(lib.lms_sample_host(handle, ctypes.byref(batch)))
     found = {"tokens": tokens, "status": status, **outputs}
-    return Samples(**{n: _returned(a, logits, call.is_flat) for n, a in found.items()})
+    returned = {n: _returned(a, logits, call.is_flat) for n, a in found.items()}
+    return Samples(**returned, seed=call.seed)
 
 
 _FIELDS = {
@@ -386,10 +400,10 @@ def sample(
     logits: Any,
     *,
     temperature: FloatParam = ...,
-    top_k: IntParam = ...,
+    top_k: TopKParam = ...,
     top_p: FloatParam = ...,
     min_p: FloatParam = ...,
-    seed: IntParam = ...,
+    seed: SeedParam = ...,
     step: IntParam = ...,
     preset: PresetParam = ...,
     index: Optional[IntParam] = ...,
@@ -406,10 +420,10 @@ def sample(
     logits: Any,
     *,
     temperature: FloatParam = ...,
-    top_k: IntParam = ...,
+    top_k: TopKParam = ...,
     top_p: FloatParam = ...,
     min_p: FloatParam = ...,
-    seed: IntParam = ...,
+    seed: SeedParam = ...,
     step: IntParam = ...,
     preset: PresetParam = ...,
     index: Optional[IntParam] = ...,
@@ -425,10 +439,10 @@ def sample(
     logits: Any,
     *,
     temperature: FloatParam = 1.0,
-    top_k: IntParam = 0,
+    top_k: TopKParam = 0,
     top_p: FloatParam = 1.0,
     min_p: FloatParam = 0.0,
-    seed: IntParam = 0,
+    seed: SeedParam = None,
     step: IntParam = 0,
     preset: PresetParam = "vllm",
     index: Optional[IntParam] = None,
@@ -440,18 +454,23 @@ def sample(
 ) -> Any:
     """Samples one token for each row of logits.
 
-    A parameter is one value for all rows, or a sequence or array of one value for each row.
+    A parameter is one value for all rows, or a sequence or array of one value for each row, of
+    shape [rows] or [rows, 1]. None stands for a filter that is off, and for temperature 1.
 
     logits: [vocabulary] or [rows, vocabulary], float32, float16 or bfloat16: a NumPy array
         (bfloat16: of ml_dtypes.bfloat16, or of uint16 with dtype="bfloat16") or a PyTorch
         tensor on the CPU. Read where it is if the device shares memory with the host and each
         row is in one piece; else copied. Never written.
     temperature: 0 (greedy), or from 2^-64 to 2^64.
-    top_k: keep the k most probable tokens; 0 (or -1): off.
+    top_k: keep the k most probable tokens; 0, -1 and whatever is not less than the vocabulary:
+        off.
     top_p: keep the most probable tokens that reach this share together; 0: greedy, 1: off.
     min_p: keep the tokens at least this many times as probable as the best one; 0: off.
-    seed, step: 0 to 2^64 - 1. Name the draw: the same logits, parameters, seed and step give
-        the same token in any batch and on any device. Count `step` up from token to token.
+    seed: -2^63 to 2^64 - 1 (modulo 2^64). Names the random numbers: the same logits,
+        parameters, seed and step give the same tokens on any device. One seed is that of the
+        batch, of which row r has row_seed(seed, r), as in the command line; seeds for each row
+        are taken as they are. None: a fresh one, which Samples.seed has.
+    step: 0 to 2^64 - 1. Count it up from token to token.
     preset: "vllm", "hugging-face", "llama.cpp" or "joint" (how those apply the filters);
         or rules with "+" between; or the same as flags, 0 to 15.
     index: the row of the logits that each row reads, or -1: no row (skipped). Without it, row r

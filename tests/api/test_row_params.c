@@ -1,4 +1,4 @@
-/* lms_row_params_check and the presets; and that the device's door makes the same check. */
+/* lms_row_params_check, the presets and the seeds of rows; and that the device's door makes the same check. */
 #include "rig.h"
 
 #include <math.h>
@@ -105,6 +105,30 @@ static void test_presets(void **state)
     }
 }
 
+/* The numbers are SplitMix64's as others publish them: from state 0 (which is mix(0)), and from
+ * state 1234567, of which 0x4373fdbf155465a3 is the seed. */
+static void test_row_seeds(void **state)
+{
+    static const uint64_t of_zero[] = {0, 0xe220a8397b1dcdafu, 0x6e789e6aa1b965f4u,
+                                       0x06c45d188009454fu};
+    static const uint64_t of_other[] = {0x4373fdbf155465a3u,  6457827717110365317u,
+                                        3203168211198807973u, 9817491932198370423u,
+                                        4593380528125082431u, 16408922859458223821u};
+    lms_row_params params[8], kept = LMS_ROW_PARAMS_INIT;
+    (void)state;
+    for (uint64_t r = 0; r < 4; ++r) assert_true(lms_row_seed(0, r) == of_zero[r]);
+    for (uint64_t r = 0; r < 6; ++r) assert_true(lms_row_seed(of_other[0], r) == of_other[r]);
+    assert_true(lms_row_seed(UINT64_MAX, 0) == UINT64_MAX);
+    assert_true(lms_row_seed(1, 2) != lms_row_seed(2, 1));
+    for (int i = 0; i < 8; ++i) params[i] = kept;
+    lms_seed_rows(params + 1, 4, of_other[0], 2);
+    for (int i = 0; i < 8; ++i) {
+        kept.seed = i >= 1 && i < 5 ? of_other[i + 1] : 0;
+        assert_memory_equal(&params[i], &kept, sizeof kept);
+    }
+    lms_seed_rows(NULL, 0, 1, 0);
+}
+
 /* Indices on the device: skipped and bad ones are their own rows' matter. */
 static void test_indices_on_the_device(void **state)
 {
@@ -133,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_both_doors_agree),
         cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_row_seeds),
         cmocka_unit_test(test_indices_on_the_device),
     };
     return cmocka_run_group_tests_name("row parameters", tests, rig_setup, rig_teardown);

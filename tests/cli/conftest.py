@@ -35,13 +35,36 @@ class Result:
         self.err = done.stderr.decode("utf-8", "replace")
 
 
+#: The multiplications of SplitMix64's mixing, and how far its state goes.
+MIX_1, MIX_2, STEP = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
+
+
+def row_seed(seed, row):
+    """lms_row_seed() as lmsample.h defines it, from the page alone."""
+
+    def mix(state):
+        state = (state ^ state >> 30) * MIX_1 % 2**64
+        state = (state ^ state >> 27) * MIX_2 % 2**64
+        return state ^ state >> 31
+
+    return seed if row == 0 else mix((mix(seed) + row * STEP) % 2**64)
+
+
+def seeded(words):
+    """With a seed, so that a test has the same random numbers each time."""
+    has_seed = any(word == "-s" or word.startswith("--seed") for word in words)
+    draws = words[:1] in (["sample"], ["explain"], ["generate"])
+    return words if has_seed or not draws else [words[0], "--seed", "0", *words[1:]]
+
+
 @pytest.fixture
 def lmsample(tmp_path):
     """lmsample("sample", "--seed", 1, input=b"...", status=0): runs it in tmp_path and demands
-    the exit status."""
+    the exit status. is_fresh: without a seed, where none is given."""
 
-    def run(*arguments, input=b"", status=0, **more):
-        words = [PROGRAM, *[str(word) for word in arguments]]
+    def run(*arguments, input=b"", status=0, is_fresh=False, **more):
+        words = [str(word) for word in arguments]
+        words = [PROGRAM, *(words if is_fresh else seeded(words))]
         done = subprocess.run(words, input=input, capture_output=True, cwd=tmp_path,
                               timeout=300, **more)
         result = Result(done)

@@ -122,8 +122,9 @@ def test_stochastic():
                                                        abs=5e-3)
                 texts.append((prompt, tuple(result.tokens)))
     assert len(set(texts)) == len(texts) == 24
-    # Prompt r has the seed + r.
-    assert vars(search(*arguments, "--seed", 2, prompts=[MAN])[MAN][0]) == vars(first[MAN][0])
+    # A prompt's seed is that of its row.
+    assert vars(search(*arguments, "--seed", 1, prompts=[DAYS])[DAYS][0]) == vars(first[DAYS][0])
+    assert search(*arguments, "--seed", 1, prompts=[MAN])[MAN][0].tokens != first[MAN][0].tokens
 
 
 @pytest.mark.parametrize("arguments", [[], ["--groups", 2], ["--stochastic", "--seed", 3]])

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from conftest import PROGRAM, open_terminal
+from conftest import PROGRAM, open_terminal, row_seed
 
 HERE = pathlib.Path(__file__).parent
 UTF8 = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -221,10 +221,21 @@ def test_infinities(lmsample):
     assert told["drawn"]["id"] in (1, 3)
 
 
-def test_the_drawn_token_is_that_of_the_seed(lmsample):
+def test_the_drawn_token_is_that_of_the_seed(lmsample, tmp_path):
     row = np.zeros(50, np.float32)
     drawn = [explain(lmsample, row, "--seed", seed)["drawn"]["id"] for seed in range(12)]
     assert len(set(drawn)) > 6
+    rows = np.zeros((4, 50), np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    sampled = lmsample("sample", "-l", "rows.npy", "--seed", 5).out.split()
+    for number in range(4):
+        told = json.loads(lmsample("explain", "--logits", "rows.npy", "--row", number, "--seed", 5,
+                                   "--format", "json").out)
+        assert str(told["drawn"]["id"]) == sampled[number]
+        assert told["parameters"]["seed"] == 5
+        assert told["parameters"]["row_seed"] == row_seed(5, number)
+    text = lmsample("explain", "--logits", "rows.npy", "--row", 3, "--seed", 5, env=UTF8).out
+    assert "by seed 5, row 3, step 0\n" in text
     again = explain(lmsample, row, "--seed", 2**64 - 1, "--step", 2**64 - 1)
     assert again["parameters"]["seed"] == again["parameters"]["step"] == 2**64 - 1
 
@@ -368,7 +379,7 @@ def test_prompt_and_vocabulary_errors(fails, lmsample):
     told = json.loads(lmsample(*PROMPT, "--format", "json").out)
     assert told["source"] == {"prompt": "The LORD is my"}
     assert told["parameters"] == {"temperature": 0.8, "top_k": 0, "top_p": 0.9, "min_p": 0.02,
-                                  "flags": [], "seed": 0, "step": 0}
+                                  "flags": [], "seed": 0, "row_seed": 0, "step": 0}
     assert told["tokens"][0]["text"] == " God"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import language_model as lm
-from conftest import PROGRAM, open_terminal, unsanitized
+from conftest import PROGRAM, open_terminal, row_seed, unsanitized
 
 MAN = "Blessed is the man that"
 KING = "And the king said unto the woman,"
@@ -64,8 +64,10 @@ def test_greedy_texts(lmsample):
     assert result.err == ""
 
 
-def test_seeded_texts(lmsample):
-    result = lmsample("generate", "--seed", 1001, "--top-k", 20, MAN, KING)
+def test_seeded_texts(lmsample, tmp_path):
+    records = [{"seed": 1001}, {"seed": 1002}]
+    (tmp_path / "seeds.json").write_text(json.dumps(records))
+    result = lmsample("generate", "--params", "seeds.json", "--top-k", 20, MAN, KING)
     assert result.out == SEEDED_MAN + "---\n" + SEEDED_KING
 
 
@@ -107,10 +109,10 @@ def test_tokens_and_logprobs_are_the_models(generate):
 
 
 def test_seeds_and_steps(generate):
-    """A continuation's seed is seed + prompt * number + continuation, its step --step."""
+    """A continuation is row prompt * number + continuation of the seed, its step --step."""
     together = generate("-s", 100, "-n", 3, "-l", 12, *PROMPTS)
     assert [(r["prompt_index"], r["continuation"], r["seed"]) for r in together] == [
-        (p, c, 100 + 3 * p + c) for p in range(3) for c in range(3)]
+        (p, c, row_seed(100, 3 * p + c)) for p in range(3) for c in range(3)]
     for record in together:
         [alone] = generate("-s", record["seed"], "-l", 12, PROMPTS[record["prompt_index"]])
         assert alone["tokens"] == record["tokens"]
@@ -123,8 +125,15 @@ def test_seeds_and_steps(generate):
 
 def test_largest_seed_wraps(generate):
     records = generate("-s", 2**64 - 1, "-n", 2, "-l", 5, MAN)
-    assert [r["seed"] for r in records] == [2**64 - 1, 0]
-    assert records[1]["tokens"] == generate("-s", 0, "-l", 5, MAN)[0]["tokens"]
+    assert [r["seed"] for r in records] == [2**64 - 1, row_seed(2**64 - 1, 1)]
+    assert records == generate("-s", -1, "-n", 2, "-l", 5, MAN)
+
+
+def test_without_a_seed_each_run_has_its_own(lmsample):
+    words = ["generate", "--format", "json", "-l", 6]
+    one, two = (json.loads(lmsample(*words, MAN, is_fresh=True).out)[0] for _ in range(2))
+    assert one["seed"] != two["seed"] and one["tokens"] != two["tokens"]
+    assert json.loads(lmsample(*words, "--seed", one["seed"], MAN).out) == [one]
 
 
 # --- Batches, streams, orders -----------------------------------------------------------------
@@ -319,11 +328,14 @@ def test_params_file_mixes_strategies(generate, tmp_path):
                {"top_p": 0.5, "temperature": 1.3, "step": 9}]
     (tmp_path / "mixed.json").write_text(json.dumps(records))
     mixed = generate("--params", "mixed.json", "-s", 40, "-n", 2, "-l", 15, *PROMPTS)
-    assert [r["seed"] for r in mixed] == [40, 41, 77, 78, 44, 45]
-    for i, options in enumerate([["-t", 0, "-s", 40], ["-k", 5, "-s", 77],
-                                 ["-p", 0.5, "-t", 1.3, "--step", 9, "-s", 44]]):
-        alone = generate(*options, "-n", 2, "-l", 15, PROMPTS[i])
-        assert [r["tokens"] for r in alone] == [r["tokens"] for r in mixed[2 * i:2 * i + 2]]
+    assert [r.get("seed") for r in mixed] == [
+        None, None, 77, row_seed(77, 1), row_seed(40, 4), row_seed(40, 5)]
+    alone = generate("-t", 0, "-n", 2, "-l", 15, PROMPTS[0]) + generate(
+        "-k", 5, "-s", 77, "-n", 2, "-l", 15, PROMPTS[1])
+    for row in (4, 5):
+        alone += generate("-p", 0.5, "-t", 1.3, "--step", 9, "-s", row_seed(40, row), "-l", 15,
+                          PROMPTS[2])
+    assert [r["tokens"] for r in alone] == [r["tokens"] for r in mixed]
     by_lines = generate("--params", "mixed.json", "-s", 40, "-n", 2, "-l", 15,
                         input="\n".join(PROMPTS).encode())
     assert by_lines == mixed

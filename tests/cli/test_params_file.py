@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from conftest import row_seed
+
 TOP = 2 ** 64 - 1
 
 # What the three rows of GOOD files say.
@@ -96,7 +98,7 @@ def test_what_is_not_given_is_as_on_the_command_line(lmsample, tmp_path, expecte
 
 
 def test_rows_without_a_seed_have_that_of_all_and_their_number(lmsample, tmp_path, expected):
-    wanted = expected([{"seed": 50, "top_k": 5}, {"seed": 7}, {"seed": 52}])
+    wanted = expected([{"seed": 50, "top_k": 5}, {"seed": 7}, {"seed": row_seed(50, 2)}])
     (tmp_path / "p.json").write_text('[{"top_k": 5}, {"seed": 7}, {}]')
     (tmp_path / "p.csv").write_text('top_k,seed\n5,\n,7\n"",\n')
     for name in ("p.json", "p.csv"):
@@ -104,12 +106,17 @@ def test_rows_without_a_seed_have_that_of_all_and_their_number(lmsample, tmp_pat
 
 
 def test_one_record_is_for_all_rows(lmsample, tmp_path, expected):
-    wanted = expected([{"seed": 90 + row, "top_p": 0.5} for row in range(3)])
+    wanted = expected([{"seed": row_seed(90, row), "top_p": 0.5} for row in range(3)])
     (tmp_path / "object.json").write_text('{"top_p": 0.5, "seed": 90}')
     (tmp_path / "array.json").write_text('[{"top_p": 0.5, "seed": 90}]')
     (tmp_path / "p.csv").write_text("seed,top_p\n90,0.5\n")
     for name in ("object.json", "array.json", "p.csv"):
         assert drawn(lmsample, name, "-s", 4) == wanted
+
+
+def signed(seed):
+    """As engines pass it."""
+    return seed if seed < 2 ** 63 else seed - 2 ** 64
 
 
 @pytest.mark.parametrize("seed", [0, 2 ** 53 + 1, 2 ** 63 - 1, 2 ** 63, 2 ** 63 + 1, TOP - 1, TOP])
@@ -119,8 +126,40 @@ def test_seeds_are_exact(lmsample, tmp_path, three, seed):
     assert wanted != lmsample(*options, "-s", seed ^ 1).out
     (tmp_path / "p.json").write_text(json.dumps([{"step": 0, "seed": seed}]))
     (tmp_path / "p.csv").write_text(f"seed\n{seed}\n")
-    for name in ("p.json", "p.csv"):
+    (tmp_path / "n.json").write_text(json.dumps([{"seed": signed(seed)}]))
+    (tmp_path / "n.csv").write_text(f"seed\n{signed(seed)}\n")
+    for name in ("p.json", "p.csv", "n.json", "n.csv"):
         assert lmsample(*options, "--params", name).out == wanted
+
+
+def test_null_is_as_left_out(lmsample, tmp_path, three):
+    (tmp_path / "p.json").write_text(json.dumps({
+        "temperature": None, "top_k": None, "top_p": 0.5, "min_p": None, "seed": None,
+        "step": None, "preset": None}))
+    options = ["sample", "-l", "0.npy", "--draws", 20]
+    assert lmsample(*options, "--params", "p.json", "-k", 9, "-s", 4).out == lmsample(
+        *options, "-k", 9, "-s", 4, "-p", 0.5).out
+
+
+def test_top_k_that_no_vocabulary_has_is_off(lmsample, tmp_path, three):
+    for top_k in (2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 2 ** 64 - 1):
+        (tmp_path / "p.json").write_text(json.dumps({"top_k": top_k}))
+        for words in (["-k", top_k], ["--params", "p.json"]):
+            lmsample("sample", "-l", "x.npy", *words, "--kept", "k.npy")
+            assert np.load(tmp_path / "k.npy").tolist() == [800] * 3
+
+
+def test_the_smallest_shares(lmsample, tmp_path):
+    """What float32 has no number for becomes its smallest normal one, 2^-126, of which the
+    logarithm is -87.34: 0 would be off, and of top-p greedy."""
+    np.save(tmp_path / "x.npy", np.array([[0, -87, -88, 0]], np.float32))
+    for text in ("1e-50", "1e-400", "1e-40"):
+        (tmp_path / "p.csv").write_text(f"min_p\n{text}\n")
+        for words in (["--min-p", text], ["--params", "p.csv"]):
+            lmsample("sample", "-l", "x.npy", *words, "--kept", "k.npy")
+            assert np.load(tmp_path / "k.npy").tolist() == [3]
+    lmsample("sample", "-l", "x.npy", "--min-p", 0, "--kept", "k.npy")
+    assert np.load(tmp_path / "k.npy").tolist() == [4]
 
 
 def test_long_numbers(lmsample, tmp_path, three):
@@ -162,10 +201,17 @@ BAD = [
     ("p.json", '[{}, {}, {"top_p": Infinity}]', ["row 2", '"top_p" is "Infinity"']),
     ("p.json", '[{}, {}, {"top_p": 1.01}]', ["row 2", '"top_p" is "1.01"', "from 0 to 1"]),
     ("p.json", '[{}, {}, {"min_p": -0.5}]', ["row 2", '"min_p" is "-0.5"', "from 0 to 1"]),
-    ("p.json", '[{"top_k": -2}, {}, {}]', ["row 0", '"top_k" is "-2"', "2147483647"]),
-    ("p.json", '[{"top_k": 2147483648}, {}, {}]', ["row 0", '"top_k" is "2147483648"']),
+    ("p.json", '[{"top_k": -2}, {}, {}]', ["row 0", '"top_k" is "-2"', "2^64 - 1"]),
+    ("p.json", '[{"top_k": 18446744073709551616}, {}, {}]',
+     ["row 0", '"top_k" is "18446744073709551616"']),
     ("p.json", '[{"top_k": 50.0}, {}, {}]', ["row 0", '"top_k" is "50.0"', "whole number"]),
-    ("p.json", '[{"seed": -1}, {}, {}]', ["row 0", '"seed" is "-1"', "2^64 - 1"]),
+    ("p.json", '[{"step": -1}, {}, {}]', ["row 0", '"step" is "-1"', "2^64 - 1"]),
+    ("p.json", '[{"seed": -9223372036854775809}, {}, {}]',
+     ["row 0", '"seed" is "-9223372036854775809"', "-2^63"]),
+    ("p.csv", "seed\n-9223372036854775809\n1\n1\n", ["row 0 (line 2)", "-2^63"]),
+    ("p.csv", "seed\n--1\n1\n1\n", ["row 0 (line 2)", '"--1"']),
+    ("p.json", '[{"top-k": null}, {}, {}]', ["row 0", '"top-k" ' + FIELDS]),
+    ("p.json", '[{"seed": null, "seed": 1}, {}, {}]', ["row 0", "there twice"]),
     ("p.json", '[{"seed": 18446744073709551616}, {}, {}]',
      ["row 0", '"seed" is "18446744073709551616"', "2^64 - 1"]),
     ("p.json", '[{}, {"step": 99999999999999999999999}, {}]',
@@ -193,7 +239,6 @@ BAD = [
     ("p.csv", "1,2,3\n1,1,1\n", ["line 1", '"1" ' + FIELDS]),
     # types
     ("p.json", '[{"top_k": "5"}, {}, {}]', ["row 0", '"top_k" is "5"', "a number"]),
-    ("p.json", '[{"top_k": null}, {}, {}]', ["row 0", '"top_k" is null', "a number"]),
     ("p.json", '[{"top_k": true}, {}, {}]', ["row 0", '"top_k" is true', "a number"]),
     ("p.json", '[{"top_k": [5]}, {}, {}]', ["row 0", '"top_k" is [5]', "a number"]),
     ("p.json", '[{"preset": 5}, {}, {}]', ["row 0", '"preset" is 5', "a text"]),

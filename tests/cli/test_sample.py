@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import sample_reference as reference
-from conftest import PROGRAM
+from conftest import PROGRAM, open_terminal, row_seed
 
 
 def logits(rows, vocab, seed=1, spread=3.0):
@@ -180,7 +181,7 @@ def test_many_tokens_of_one_row_and_one_of_many_rows_agree(lmsample, tmp_path):
     many = tokens_of(lmsample("sample", "-l", "many.npy", "-s", 5))
     assert len(set(many)) > 20
     for r in (0, 1, 77, 199):
-        assert tokens_of(lmsample("sample", "-l", "row.npy", "-s", 5 + r)) == [many[r]]
+        assert tokens_of(lmsample("sample", "-l", "row.npy", "-s", row_seed(5, r))) == [many[r]]
 
 
 # --- Seeds, steps, batches, places ----------------------------------------------------------
@@ -202,10 +203,65 @@ def test_seeds_and_steps_wrap_at_64_bits(lmsample, tmp_path):
     save(tmp_path, "row.npy", row)
     top = 2 ** 64 - 2
     found = tokens_of(lmsample("sample", "-l", "x.npy", "-s", top, "--step", top, "--draws", 4))
-    expected = [tokens_of(lmsample("sample", "-l", "row.npy", "-s", (top + r) % 2 ** 64,
+    expected = [tokens_of(lmsample("sample", "-l", "row.npy", "-s", row_seed(top, r),
                                    "--step", (top + d) % 2 ** 64))[0]
                 for r in range(4) for d in range(4)]
     assert found == expected
+    for seed in (-2, f"{-2}"):
+        again = lmsample("sample", "-l", "x.npy", "-s", seed, "--step", top, "--draws", 4)
+        assert tokens_of(again) == found
+
+
+def test_without_a_seed_each_run_has_its_own_and_tells_it(lmsample, tmp_path):
+    x = save(tmp_path, "x.npy", np.zeros((3, 30000), np.float32))
+    runs = [json.loads(lmsample("sample", "-l", x, "-f", "json", is_fresh=True).out)
+            for _ in range(3)]
+    seeds = [rows[0]["seed"] for rows in runs]
+    assert len(set(seeds)) == 3 and all(0 <= seed < 2 ** 53 for seed in seeds)
+    for rows in runs:
+        assert [row["seed"] for row in rows] == [row_seed(seeds[runs.index(rows)], r)
+                                                 for r in range(3)]
+        again = lmsample("sample", "-l", x, "-s", rows[0]["seed"])
+        assert tokens_of(again) == [row["tokens"][0] for row in rows]
+    plain = lmsample("sample", "-l", x, is_fresh=True)
+    assert plain.err == "" and plain.out != lmsample("sample", "-l", x, is_fresh=True).out
+    # What is not drawn has no seed, and is the same each time.
+    greedy = lmsample("sample", "-l", x, "-t", 0, "-f", "json", is_fresh=True)
+    assert "seed" not in greedy.out
+    assert greedy.out == lmsample("sample", "-l", x, "-t", 0, "-f", "json", is_fresh=True).out
+
+
+def test_a_terminal_is_told_the_fresh_seed(lmsample, tmp_path):
+    x = save(tmp_path, "x.npy", np.zeros((3, 30000), np.float32))
+    (tmp_path / "p.json").write_text('[{"seed": 1}, {"seed": 2}, {"temperature": 0}]')
+
+    def on_terminal(*words):
+        ours, theirs = open_terminal()
+        done = subprocess.run([PROGRAM, "sample", "-l", x, *words], stdout=subprocess.PIPE,
+                              stderr=theirs, cwd=tmp_path, timeout=300, check=True)
+        os.close(theirs)
+        try:
+            told = os.read(ours, 4096).decode()
+        except OSError:  # nothing was written, and nobody is left to
+            told = ""
+        os.close(ours)
+        return done.stdout.decode(), told
+
+    out, told = on_terminal()
+    found = re.search(r"lmsample sample: drawn with --seed (\d+)\r\n", told)
+    assert lmsample("sample", "-l", x, "--seed", found[1]).out == out
+    for words in (["-s", "3"], ["-t", "0"], ["--params", "p.json"]):
+        assert "seed" not in on_terminal(*words)[1]
+
+
+def test_tokens_are_those_of_the_python_package(lmsample, tmp_path):
+    """One rule for seeds, whoever calls: test_a_seed_names_the_batch of tests/python has the same
+    logits, seed and tokens, which the oracle draws."""
+    x = save(tmp_path, "x.npy", np.zeros((6, 100_000), np.float32))
+    shared = [4065, 26510, 6503, 23707, 17088, 30446]
+    for batch in (1, 4, 6):
+        found = lmsample("sample", "-l", x, "-s", 0x4373FDBF155465A3, "--batch", batch)
+        assert tokens_of(found) == shared
 
 
 @pytest.mark.parametrize("draws", [1, 3, 700])
@@ -395,7 +451,8 @@ def test_formats_hold_the_same_tokens(lmsample, tmp_path, draws):
     rows = json.loads(listed)
     assert [row["row"] for row in rows] == list(range(13))
     assert all(row["status"] == "ok" for row in rows)
-    assert all(set(row) == {"row", "status", "tokens"} for row in rows)
+    assert all(set(row) == {"row", "status", "seed", "tokens"} for row in rows)
+    assert [row["seed"] for row in rows] == [row_seed(9, r) for r in range(13)]
     assert sum((row["tokens"] for row in rows), []) == [int(word) for word in text.split()]
     # an object per line
     lines = listed.splitlines()
@@ -412,7 +469,7 @@ def test_details_are_the_side_files(lmsample, tmp_path):
     result = lmsample("sample", "-l", "x.npy", "-f", "json", "--details", "--draws", 400, "-k",
                       30, "--logprobs", "l.npy", "--raw-logprobs", "r.npy", "--kept", "k.npy")
     rows = json.loads(result.out)
-    assert set(rows[0]) == {"row", "status", "tokens", "logprobs", "raw_logprobs", "kept"}
+    assert set(rows[0]) == {"row", "status", "seed", "tokens", "logprobs", "raw_logprobs", "kept"}
     for name, key in (("l", "logprobs"), ("r", "raw_logprobs"), ("k", "kept")):
         array = np.load(tmp_path / f"{name}.npy")
         assert np.array_equal(np.array([row[key] for row in rows], array.dtype), array)

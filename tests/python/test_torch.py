@@ -36,13 +36,29 @@ def test_types(torch, x, name):
     layouts = [y, y.clone().requires_grad_(), y.T.contiguous().T, y.repeat_interleave(2, 0)[::2]]
     for z in layouts:
         found = lmsample.sample(z, seed=torch.arange(6), top_k=torch.tensor(50), outputs=ALL)
-        for one, other in zip(found, expected):
+        for field in ("tokens", "status", *ALL):
+            one, other = getattr(found, field), getattr(expected, field)
             assert isinstance(one, torch.Tensor)
             np.testing.assert_array_equal(one.numpy(), other)
     assert found.tokens.dtype == torch.int32 and found.status.dtype == torch.int32
     assert found.probs.dtype == torch.float32
     sampler = lmsample.Sampler(300, getattr(torch, name))
     assert torch.equal(sampler.sample(y, seed=range(6), top_k=50).tokens, found.tokens)
+
+
+def test_parameters_that_are_tensors(torch, x):
+    """As engines have them: [rows, 1], of any type, seeds signed."""
+    expected = lmsample.sample(
+        x.numpy(), temperature=[0.5, 1, 2] * 2, top_p=0.75, seed=[2**64 - 1 - row for row in range(6)]
+    )
+    for kind in (torch.float64, torch.float32, torch.bfloat16):
+        temperature = torch.tensor([0.5, 1, 2] * 2, dtype=kind)[:, None].requires_grad_()
+        top_p = torch.full((6, 1), 0.75, dtype=kind)
+        seed = -1 - torch.arange(6)
+        found = lmsample.sample(x, temperature=temperature, top_p=top_p, seed=seed)
+        np.testing.assert_array_equal(found.numpy(), expected)
+    with pytest.raises(TypeError, match="temperature: is a tensor on meta, must be on the CPU"):
+        lmsample.sample(x, temperature=torch.ones(6, device="meta"))
 
 
 def test_one_dimension(torch, x):
