@@ -303,7 +303,7 @@ static int judge(const device_found *devices, uint32_t count)
         usable += is_usable(&devices[i]);
         failed += is_failed(&devices[i]);
     }
-    if (count == 0) return fail(EXIT_DEVICE, "there is no OpenCL device");
+    if (count == 0) return fail(EXIT_DEVICE, "%s", lms_error_message());
     if (usable == 0) {
         return fail(EXIT_DEVICE, "none of the OpenCL devices (%u) can be used",
                     (unsigned)count);

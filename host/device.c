@@ -1,6 +1,7 @@
 /* device.c - what a device can do, and which one a caller means. */
 #include "context.h"
 #include "process.h"
+#include "runtime.h"
 #include "status.h"
 
 #include <ctype.h>
@@ -153,22 +154,34 @@ typedef struct device_list {
     lms_device *devices;
     uint32_t count;
     uint32_t platforms;
+    char causes[640]; /* what platforms without devices answered */
 } device_list;
 
-/* A platform without devices is no error. */
+/* A platform without devices is no error; what it says may be why there is no device at all. */
+static void note_cause(device_list *list, cl_platform_id platform, cl_int code)
+{
+    char name[128] = "a platform", hint[LMSI_HINT_BYTES] = "";
+    const size_t used = strlen(list->causes);
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL)) {
+        snprintf(name, sizeof name, "a platform without a name");
+    }
+    if (lmsi_is_pocl(name)) lmsi_pocl_hint(0, hint);
+    snprintf(list->causes + used, sizeof list->causes - used, "; %s has none: %s (%d)%s", name,
+             lms_status_text(code), (int)code, hint);
+}
+
 static lms_status list_platform(cl_platform_id platform, device_list *list)
 {
     lms_status status = LMS_OK;
     cl_device_id *ids = NULL;
     lms_device *devices = NULL;
     cl_uint count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS ||
-        count == 0) {
-        return LMS_OK;
-    }
+    cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
+    if (code != CL_SUCCESS || count == 0) goto none;
     ids = calloc(count, sizeof *ids);
     LMSI_FAIL_IF(ids == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL) != CL_SUCCESS) goto fail;
+    code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, ids, NULL);
+    if (code != CL_SUCCESS) goto none;
     devices = realloc(list->devices, (list->count + count) * sizeof *devices);
     LMSI_FAIL_IF(devices == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
     list->devices = devices;
@@ -176,6 +189,11 @@ static lms_status list_platform(cl_platform_id platform, device_list *list)
 fail:
     free(ids);
     return status;
+
+none:
+    note_cause(list, platform, code);
+    free(ids);
+    return LMS_OK;
 }
 
 /* The caller frees list->devices, on failure too. */
@@ -225,10 +243,37 @@ static lms_device *best_of(const device_list *list, const char *wanted, int with
     return best;
 }
 
+static lms_status no_device_fail(const device_list *list, const char *wanted)
+{
+    const lms_device *const best = best_of(list, wanted, 1);
+    const char *const vendors = getenv("OCL_ICD_VENDORS");
+    const char *const many = list->platforms == 1 ? "" : "s";
+    if (list->platforms == 0) {
+        return lmsi_fail(LMS_E_NO_DEVICE,
+                         "there is no OpenCL platform%s%.300s%s: install a runtime, the driver "
+                         "of a GPU or pocl for a CPU (Debian, Ubuntu: pocl-opencl-icd); what "
+                         "the loader finds, clinfo lists",
+                         vendors == NULL ? "" : " in ", vendors == NULL ? "" : vendors,
+                         vendors == NULL ? "" : ", where OCL_ICD_VENDORS says");
+    }
+    if (best != NULL) {
+        return lmsi_fail(LMS_E_NO_DEVICE, "device \"%s\" of %u OpenCL platform%s %s%s",
+                         best->name, (unsigned)list->platforms, many, best->problem,
+                         list->causes);
+    }
+    if (wanted != NULL && *wanted != '\0') {
+        return lmsi_fail(LMS_E_NO_DEVICE,
+                         "no device among %u OpenCL platform%s is named \"%.200s\"%s",
+                         (unsigned)list->platforms, many, wanted, list->causes);
+    }
+    return lmsi_fail(LMS_E_NO_DEVICE, "there is no OpenCL device on %u platform%s%s",
+                     (unsigned)list->platforms, many, list->causes);
+}
+
 lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count)
 {
     lms_status status = LMS_OK;
-    device_list list = {NULL, 0, 0};
+    device_list list = {NULL, 0, 0, ""};
     LMSI_FAIL_IF(count == NULL, LMS_E_ARGUMENT, "count: is NULL");
     *count = 0;
     LMSI_FAIL_IF(devices == NULL && capacity != 0, LMS_E_ARGUMENT,
@@ -241,6 +286,7 @@ lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count)
     if (chosen != NULL) chosen->chosen = 1;
     for (uint32_t i = 0; i < list.count && i < capacity; ++i) devices[i] = list.devices[i];
     *count = list.count;
+    if (list.count == 0) (void)no_device_fail(&list, NULL);
 fail:
     free(list.devices);
     return status;
@@ -249,22 +295,15 @@ fail:
 lms_status lmsi_device_pick(const char *wanted, cl_device_id *out)
 {
     lms_status status = LMS_OK;
-    device_list list = {NULL, 0, 0};
+    device_list list = {NULL, 0, 0, ""};
     *out = NULL;
     LMSI_TRY(list_devices(&list));
-    const lms_device *best = best_of(&list, wanted, 0);
+    const lms_device *const best = best_of(&list, wanted, 0);
     if (best != NULL) {
         *out = best->id;
         goto fail;
     }
-    best = best_of(&list, wanted, 1);
-    LMSI_FAIL_IF(best != NULL, LMS_E_NO_DEVICE, "device \"%s\" of %u OpenCL platforms %s",
-                 best->name, (unsigned)list.platforms, best->problem);
-    LMSI_FAIL_IF(wanted != NULL && *wanted != '\0', LMS_E_NO_DEVICE,
-                 "no device among %u OpenCL platforms is named \"%s\"",
-                 (unsigned)list.platforms, wanted);
-    status = lmsi_fail(LMS_E_NO_DEVICE, "no device on %u OpenCL platforms",
-                       (unsigned)list.platforms);
+    status = no_device_fail(&list, wanted);
 fail:
     free(list.devices);
     return status;

@@ -140,7 +140,7 @@ typedef struct lms_device {
 
 /* Every device of every platform, in the order of the OpenCL loader. Writes the first
  * `capacity`, and how many there are to *count; `devices` may be NULL if `capacity` is 0. No
- * device at all is no error. */
+ * device at all is no error; then lms_error_message() says what the platforms answered. */
 LMS_API lms_status lms_devices(lms_device *devices, uint32_t capacity, uint32_t *count);
 
 /* ---------------------------------------------------------------------------------------------

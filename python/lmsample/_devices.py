@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 import weakref
 from dataclasses import dataclass
 from typing import Any, List, Optional, Union
@@ -65,13 +66,17 @@ def _records() -> List[DeviceRecord]:
     count = ctypes.c_uint32()
     check(lib.lms_devices(None, 0, ctypes.byref(count)))
     capacity = count.value
+    if capacity == 0:
+        why = lib.lms_error_message().decode("utf-8", "replace")
+        warnings.warn(f"lmsample: {why}", RuntimeWarning, stacklevel=3)
     records = (DeviceRecord * max(capacity, 1))()
     check(lib.lms_devices(records, capacity, ctypes.byref(count)))
     return list(records[: min(capacity, count.value)])
 
 
 def devices() -> List[Device]:
-    """Every OpenCL device, in the order of the OpenCL loader. None at all is no error."""
+    """Every OpenCL device, in the order of the OpenCL loader. None at all is no error, but
+    a RuntimeWarning that says why."""
     return [_device_of(record) for record in _records()]
 
 

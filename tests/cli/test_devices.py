@@ -205,13 +205,13 @@ def test_odd_names(lmsample, stand_ins, name, shown):
 
 @pytest.mark.parametrize("option", [[], ["--names"], ["--test"]])
 def test_no_device(fails, no_device, option):
-    fails(4, "there is no OpenCL device", "devices", *option, env=no_device)
+    fails(4, ["there is no OpenCL", "pocl-opencl-icd"], "devices", *option, env=no_device)
 
 
 def test_no_device_json(lmsample, no_device):
     result = lmsample("devices", "--json", env=no_device, status=4)
     assert result.out == "[]\n"
-    assert result.err == "lmsample devices: there is no OpenCL device\n"
+    assert result.err.startswith("lmsample devices: there is no OpenCL platform")
 
 
 def test_wrong_words(fails):
