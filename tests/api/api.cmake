@@ -8,14 +8,19 @@ target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
 # The library's objects once more, for programs that hook the calls it makes.
 file(GLOB LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
-add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c ${LMS_API_DIR}/faults.c)
+add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c
+            ${LMS_API_DIR}/hooks_device.c ${LMS_API_DIR}/faults.c)
 target_include_directories(lms_hooked PRIVATE ${PROJECT_SOURCE_DIR}/include
                            ${PROJECT_SOURCE_DIR}/host)
 # Sanitizers' libraries call the wrapped allocations too, and must find them.
 set_target_properties(lms_hooked PROPERTIES C_VISIBILITY_PRESET default)
 target_link_libraries(lms_hooked PRIVATE OpenCL::OpenCL lms_options Threads::Threads)
-file(STRINGS ${LMS_API_DIR}/hooks.c hooks 
-     REGEX "^(cl_|void).*__wrap_|^HOOK_(CODE|INFO|NEW|EVENT)\\(cl")
+set(hooks "")
+foreach(source hooks.c hooks_device.c)
+    file(STRINGS ${LMS_API_DIR}/${source} lines
+         REGEX "^(cl_|void).*__wrap_|^HOOK_(CODE|INFO|NEW|EVENT)\\(cl")
+    list(APPEND hooks ${lines})
+endforeach()
 set(wraps "")
 foreach(line ${hooks})
     string(REGEX MATCH "__wrap_([A-Za-z]+)|^HOOK_[A-Z]+\\((cl[A-Za-z]+)" matched "${line}")

@@ -1,4 +1,4 @@
-#include "hooks.h"
+#include "hooks_inside.h"
 
 #include <limits.h>
 #include <stddef.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define HOOK_LIMIT 64
-#define ANSWER_LIMIT 4
 
 static struct {
     const char *name;
@@ -15,21 +14,11 @@ static struct {
 static const char *fail_name;
 static unsigned fail_countdown, corrupt_read, blocking;
 static cl_int fail_code;
-static int fail_done, break_source, terminate_event, drop_kernels, drop_writes;
+static int fail_done, break_source, has_event_state, drop_kernels, drop_writes;
+static cl_int event_state;
 static long live;
 static size_t small_limit;
 static unsigned most_team = UINT_MAX, empty_programs;
-static struct {
-    cl_device_id device;
-    cl_device_info what;
-    const void *value;
-    size_t size;
-} answers[ANSWER_LIMIT];
-static struct {
-    cl_device_id device;
-    cl_int code;
-} silence;
-static cl_int platforms_code;
 static struct {
     const void *memory;
     cl_mem_flags flags;
@@ -46,17 +35,15 @@ void hook_reset(void)
     blocking = 0;
     corrupt_read = 0;
     break_source = 0;
-    terminate_event = 0;
+    has_event_state = 0;
     drop_kernels = 0;
     drop_writes = 0;
     small_limit = 0;
-    memset(answers, 0, sizeof answers);
-    silence.code = CL_SUCCESS;
     most_team = UINT_MAX;
     empty_programs = 0;
-    platforms_code = CL_SUCCESS;
     used_count = 0;
     largest_buffer = 0;
+    hook_reset_answers();
 }
 
 void hook_fail(const char *function, unsigned nth, cl_int code)
@@ -72,32 +59,9 @@ unsigned hook_blocking(void) { return blocking; }
 long hook_live(void) { return live; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
 void hook_small_gpu(size_t limit) { small_limit = limit; }
+int hook_poses_as_gpu(void) { return small_limit != 0 || most_team != UINT_MAX; }
 void hook_refuse_teams(unsigned limit) { most_team = limit; }
 void hook_no_kernels(unsigned programs) { empty_programs = programs; }
-
-void hook_answer_too(cl_device_id device, cl_device_info what, size_t size, const void *value)
-{
-    size_t i = 0;
-    while (i + 1 < ANSWER_LIMIT && answers[i].size != 0) ++i;
-    answers[i].device = device;
-    answers[i].what = what;
-    answers[i].size = size;
-    answers[i].value = value;
-}
-
-void hook_answer(cl_device_id device, cl_device_info what, size_t size, const void *value)
-{
-    memset(answers, 0, sizeof answers);
-    silence.code = CL_SUCCESS;
-    hook_answer_too(device, what, size, value);
-}
-
-void hook_no_answer(cl_device_id device, cl_int code)
-{
-    memset(answers, 0, sizeof answers);
-    silence.device = device;
-    silence.code = code;
-}
 
 size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
 {
@@ -109,10 +73,19 @@ size_t hook_buffer_of(const void *memory, cl_mem_flags flag)
 
 size_t hook_largest_buffer(void) { return largest_buffer; }
 
-void hook_no_platforms(cl_int code) { platforms_code = code; }
 void hook_corrupt_read(unsigned nth) { corrupt_read = nth; }
 void hook_break_source(void) { break_source = 1; }
-void hook_terminate_event(void) { terminate_event = 1; }
+void hook_event_state(cl_int state)
+{
+    event_state = state;
+    has_event_state = 1;
+}
+
+void hook_terminate_event(void)
+{
+    hook_event_state(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+}
+
 void hook_drop_kernels(void) { drop_kernels = 1; }
 void hook_drop_writes(void) { drop_writes = 1; }
 
@@ -139,8 +112,7 @@ const char *hook_deed(void)
 
 unsigned hook_count(const char *function) { return hooked[slot_of(function)].count; }
 
-/* The code that this call is to fail with, or 0. */
-static cl_int enter(const char *function)
+cl_int hook_enter(const char *function)
 {
     ++hooked[slot_of(function)].count;
     if (fail_name == NULL || strcmp(fail_name, function) != 0 || --fail_countdown > 0) return 0;
@@ -156,7 +128,7 @@ static cl_int enter(const char *function)
     cl_int __wrap_##name parameters;                                                           \
     cl_int __wrap_##name parameters                                                            \
     {                                                                                          \
-        cl_int code = enter(#name);                                                            \
+        cl_int code = hook_enter(#name);                                                       \
         if (code == CL_SUCCESS || (change) < 0) code = __real_##name arguments;                \
         if (code == CL_SUCCESS) live += (change);                                              \
         return code;                                                                           \
@@ -167,7 +139,7 @@ static cl_int enter(const char *function)
     type __wrap_##name parameters;                                                             \
     type __wrap_##name parameters                                                              \
     {                                                                                          \
-        const cl_int wanted = enter(#name);                                                    \
+        const cl_int wanted = hook_enter(#name);                                               \
         type object = NULL;                                                                    \
         if (wanted == CL_SUCCESS)                                                              \
             object = __real_##name arguments;                                                  \
@@ -246,7 +218,7 @@ cl_int __real_clEnqueueNDRangeKernel LAUNCH;
 cl_int __wrap_clEnqueueNDRangeKernel LAUNCH;
 cl_int __wrap_clEnqueueNDRangeKernel LAUNCH
 {
-    cl_int code = enter("clEnqueueNDRangeKernel");
+    cl_int code = hook_enter("clEnqueueNDRangeKernel");
     if (code == CL_SUCCESS && drop_kernels) {
         code = __real_clEnqueueMarkerWithWaitList(a, g, h, event);
     } else if (code == CL_SUCCESS) {
@@ -261,7 +233,7 @@ cl_kernel __wrap_clCreateKernel(cl_program, const char *, cl_int *);
 cl_kernel __wrap_clCreateKernel(cl_program a, const char *b, cl_int *code)
 {
     cl_kernel kernel = NULL;
-    *code = enter("clCreateKernel");
+    *code = hook_enter("clCreateKernel");
     if (*code == CL_SUCCESS && empty_programs > 0) {
         --empty_programs;
         *code = CL_INVALID_KERNEL_NAME;
@@ -289,7 +261,7 @@ cl_program __wrap_clCreateProgramWithSource(cl_context a, cl_uint b, const char 
     static const char *broken[1] = {
         "__kernel void broken(__global int *p) { *p = unheard_of; }"};
     static const char *refused[1] = {"#error reqd_work_group_size is too large\n"};
-    const cl_int wanted = enter("clCreateProgramWithSource");
+    const cl_int wanted = hook_enter("clCreateProgramWithSource");
     cl_program program = NULL;
     if (wanted != CL_SUCCESS) {
         *code = wanted;
@@ -312,7 +284,7 @@ cl_mem __wrap_clCreateBuffer(cl_context, cl_mem_flags, size_t, void *, cl_int *)
 cl_mem __wrap_clCreateBuffer(cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code)
 {
     cl_mem buffer = NULL;
-    const cl_int wanted = enter("clCreateBuffer");
+    const cl_int wanted = hook_enter("clCreateBuffer");
     if (wanted == CL_SUCCESS)
         buffer = __real_clCreateBuffer(a, b, c, d, code);
     else
@@ -334,7 +306,7 @@ cl_int __real_clEnqueueWriteBuffer TRANSFER(const);
 cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const);
 cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const)
 {
-    cl_int code = enter("clEnqueueWriteBuffer");
+    cl_int code = hook_enter("clEnqueueWriteBuffer");
     blocking += c != CL_FALSE;
     if (code == CL_SUCCESS && drop_writes) {
         code = __real_clEnqueueMarkerWithWaitList(a, g, h, event);
@@ -349,7 +321,7 @@ cl_int __real_clEnqueueReadBuffer TRANSFER();
 cl_int __wrap_clEnqueueReadBuffer TRANSFER();
 cl_int __wrap_clEnqueueReadBuffer TRANSFER()
 {
-    cl_int code = enter("clEnqueueReadBuffer");
+    cl_int code = hook_enter("clEnqueueReadBuffer");
     blocking += c != CL_FALSE;
     if (code == CL_SUCCESS) code = __real_clEnqueueReadBuffer(a, b, c, d, e, f, g, h, event);
     if (code == CL_SUCCESS && corrupt_read > 0 && --corrupt_read == 0) {
@@ -363,44 +335,11 @@ cl_int __real_clGetEventInfo(cl_event, cl_event_info, size_t, void *, size_t *);
 cl_int __wrap_clGetEventInfo(cl_event, cl_event_info, size_t, void *, size_t *);
 cl_int __wrap_clGetEventInfo(cl_event a, cl_event_info b, size_t c, void *d, size_t *e)
 {
-    cl_int code = enter("clGetEventInfo");
+    cl_int code = hook_enter("clGetEventInfo");
     if (code == CL_SUCCESS) code = __real_clGetEventInfo(a, b, c, d, e);
-    if (terminate_event) *(cl_int *)d = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
-    terminate_event = 0;
+    if (has_event_state) *(cl_int *)d = event_state;
+    has_event_state = 0;
     return code;
-}
-
-cl_int __real_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size_t *);
-cl_int __wrap_clGetDeviceInfo(cl_device_id, cl_device_info, size_t, void *, size_t *);
-cl_int __wrap_clGetDeviceInfo(cl_device_id a, cl_device_info b, size_t c, void *d, size_t *e)
-{
-    cl_int code = enter("clGetDeviceInfo");
-    if (code == CL_SUCCESS && (silence.device == NULL || silence.device == a)) {
-        code = silence.code;
-    }
-    for (size_t i = 0; i < ANSWER_LIMIT && code == CL_SUCCESS; ++i) {
-        if (answers[i].size == 0 || answers[i].what != b) continue;
-        if (answers[i].device != NULL && answers[i].device != a) continue;
-        if (e != NULL) *e = answers[i].size;
-        if (d == NULL) return CL_SUCCESS;
-        if (c < answers[i].size) return CL_INVALID_VALUE;
-        memcpy(d, answers[i].value, answers[i].size);
-        return CL_SUCCESS;
-    }
-    if (code == CL_SUCCESS) code = __real_clGetDeviceInfo(a, b, c, d, e);
-    if ((small_limit != 0 || most_team != UINT_MAX) && b == CL_DEVICE_TYPE) {
-        *(cl_device_type *)d = CL_DEVICE_TYPE_GPU;
-    }
-    return code;
-}
-
-cl_int __real_clGetPlatformIDs(cl_uint, cl_platform_id *, cl_uint *);
-cl_int __wrap_clGetPlatformIDs(cl_uint, cl_platform_id *, cl_uint *);
-cl_int __wrap_clGetPlatformIDs(cl_uint a, cl_platform_id *b, cl_uint *c)
-{
-    cl_int code = enter("clGetPlatformIDs");
-    if (code == CL_SUCCESS) code = platforms_code;
-    return code == CL_SUCCESS ? __real_clGetPlatformIDs(a, b, c) : code;
 }
 
 #define GROUP_INFO                                                                             \
@@ -409,7 +348,7 @@ cl_int __real_clGetKernelWorkGroupInfo GROUP_INFO;
 cl_int __wrap_clGetKernelWorkGroupInfo GROUP_INFO;
 cl_int __wrap_clGetKernelWorkGroupInfo GROUP_INFO
 {
-    cl_int code = enter("clGetKernelWorkGroupInfo");
+    cl_int code = hook_enter("clGetKernelWorkGroupInfo");
     if (code == CL_SUCCESS) code = __real_clGetKernelWorkGroupInfo(a, b, c, d, e, f);
     if (small_limit != 0) *(size_t *)e = small_limit;
     return code;
@@ -419,7 +358,7 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
-    void *const memory = enter("malloc") ? NULL : __real_malloc(size);
+    void *const memory = hook_enter("malloc") ? NULL : __real_malloc(size);
     live += memory != NULL;
     return memory;
 }
@@ -428,7 +367,7 @@ void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size)
 {
-    void *const memory = enter("calloc") ? NULL : __real_calloc(count, size);
+    void *const memory = hook_enter("calloc") ? NULL : __real_calloc(count, size);
     live += memory != NULL;
     return memory;
 }
@@ -437,7 +376,7 @@ void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size)
 {
-    void *const moved = enter("realloc") ? NULL : __real_realloc(memory, size);
+    void *const moved = hook_enter("realloc") ? NULL : __real_realloc(memory, size);
     live += memory == NULL && moved != NULL;
     return moved;
 }

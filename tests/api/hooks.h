@@ -57,7 +57,8 @@ void hook_no_answer(cl_device_id device, cl_int code);
 /* ... and what the loader says instead of listing platforms. */
 void hook_no_platforms(cl_int code);
 
-/* The next question about an event is answered: terminated with an error. */
+/* The next question about an event is answered: in this state, or terminated with an error. */
+void hook_event_state(cl_int state);
 void hook_terminate_event(void);
 
 /* Until the next reset, kernels are enqueued but do nothing, as those of a call that was

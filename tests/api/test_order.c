@@ -198,6 +198,51 @@ static void test_calls_wait_for_earlier_ones(void **state)
     assert_expected(r);
 }
 
+/* A call with a wait list of its own, behind an earlier one that is held: it waits for both, and
+ * its list does not stand in for the sampler's own order. */
+static void wait_for_both(rig *r, cl_command_queue first, cl_command_queue second,
+                          bool own_first, bool host_records)
+{
+    const cl_event hold = rig_user_event(r->context), own = rig_user_event(r->context);
+    cl_event event = NULL;
+    lms_batch b = rig_batch(r);
+    if (host_records) {
+        b.params_device.buffer = NULL;
+        b.params = r->records;
+    }
+    RIG_OK(lms_sampler_run(r->sampler, first, &b, 1, &hold, NULL));
+    rig_poison(r);
+    RIG_OK(lms_sampler_run(r->sampler, second, &b, 1, &own, &event));
+    assert_int_equal(clFlush(second), CL_SUCCESS);
+    rig_complete(own_first ? own : hold);
+    rig_assert_pending(event);
+    if (own_first) rig_assert_poisoned(r); /* nothing of it has run */
+    rig_complete(own_first ? hold : own);
+    rig_wait(event);
+    assert_expected(r);
+    clFinish(first);
+}
+
+static void test_own_wait_list_behind_a_held_call(void **state)
+{
+    rig *const r = *state;
+    const cl_command_queue strict[2] = {rig_queue(r->ctx, 0), rig_queue(r->ctx, 0)};
+    const cl_command_queue loose[2] = {
+        rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE),
+        rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)};
+    for (int bits = 0; bits < 4; ++bits) {
+        wait_for_both(r, strict[0], strict[1], bits & 1, bits & 2);
+        wait_for_both(r, loose[0], loose[1], bits & 1, bits & 2);
+        wait_for_both(r, strict[0], loose[0], bits & 1, bits & 2);
+        wait_for_both(r, loose[0], strict[0], bits & 1, bits & 2);
+        wait_for_both(r, loose[0], loose[0], bits & 1, bits & 2);
+    }
+    for (int i = 0; i < 2; ++i) {
+        clReleaseCommandQueue(strict[i]);
+        clReleaseCommandQueue(loose[i]);
+    }
+}
+
 /* More calls than max_in_flight: refused, without harm, until an earlier one is over. */
 static void test_busy_and_retry(void **state)
 {
@@ -259,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_no_rows),
         cmocka_unit_test(test_queues_in_turn),
         cmocka_unit_test(test_calls_wait_for_earlier_ones),
+        cmocka_unit_test(test_own_wait_list_behind_a_held_call),
         cmocka_unit_test(test_busy_and_retry),
         cmocka_unit_test(test_one_in_flight),
     };

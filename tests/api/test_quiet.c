@@ -65,11 +65,38 @@ static void test_failed_checks_enqueue_nothing(void **state)
     assert_null(hook_deed());
 }
 
+/* Host memory is taken until its write is over, whatever state that is in before. */
+static void test_a_stage_is_free_when_its_write_is_over(void **state)
+{
+    static const cl_int states[] = {CL_RUNNING, CL_SUBMITTED, CL_QUEUED};
+    rig *const r = *state;
+    const lms_batch batch = rig_small_batch(r);
+    for (int i = 0; i < 2; ++i) { /* until every stage has an event */
+        RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+        clFinish(r->queue);
+    }
+    for (int i = 0; i < 3; ++i) {
+        hook_reset();
+        hook_event_state(states[i]);
+        RIG_FAILS(LMS_E_BUSY, lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL),
+                  "max_in_flight: 2");
+        assert_int_equal(hook_count("clEnqueueWriteBuffer"), 0);
+        assert_int_equal(hook_count("clEnqueueNDRangeKernel"), 0);
+        RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+        clFinish(r->queue);
+    }
+    hook_terminate_event();
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+    hook_reset();
+    rig_assert_good(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_is_quiet),
         cmocka_unit_test(test_failed_checks_enqueue_nothing),
+        cmocka_unit_test(test_a_stage_is_free_when_its_write_is_over),
     };
     return cmocka_run_group_tests_name("quiet", tests, rig_setup, rig_teardown);
 }

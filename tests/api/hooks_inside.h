@@ -1,0 +1,13 @@
+/* hooks_inside.h - what the hooks share among themselves. */
+#ifndef LMS_TEST_HOOKS_INSIDE_H
+#define LMS_TEST_HOOKS_INSIDE_H
+
+#include "hooks.h"
+
+/* Counts a call; the code that it is to fail with, or 0. */
+cl_int hook_enter(const char *function);
+
+int hook_poses_as_gpu(void);
+void hook_reset_answers(void);
+
+#endif
