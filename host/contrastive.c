@@ -4,9 +4,11 @@
 
 #include "desc.h"
 #include "kernels.h"
+#include "memory.h"
 #include "process.h"
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,18 +35,12 @@ static lmsi_kernels list_kernels(lms_contrastive *c, lmsi_kind kind)
     return kind == LMSI_PROPOSE ? propose : context;
 }
 
-/* Every buffer but the pages', and its bytes. */
-typedef struct lmsi_buffer {
-    const char *what;
-    cl_mem *mem;
-    uint64_t count;
-    uint64_t bytes; /* of one */
-} lmsi_buffer;
-
 enum {
-    BUFFERS = 17
+    BUFFERS = 17,
+    PAGE_BUFFERS = 2
 };
 
+/* Every buffer but the pages'. */
 static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
 {
     const uint64_t rows = c->row_slots, tiles = c->tiles, requests = c->desc.max_requests;
@@ -112,9 +108,7 @@ void lms_contrastive_destroy(lms_contrastive *c)
     lmsi_kernels_release(&propose);
     lmsi_kernels_release(&context);
     list_buffers(c, buffers);
-    for (size_t i = 0; i < BUFFERS; ++i) {
-        if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
-    }
+    lmsi_memory_release(buffers, BUFFERS);
     release_pages(c);
     if (c->slots != NULL) free(c->slots[0].pages);
     free(c->slots);
@@ -155,27 +149,30 @@ fail:
     return status;
 }
 
+/* Of a page. */
+static uint64_t state_bytes(const lms_contrastive *c)
+{
+    const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
+    return LMS_CONTEXT_PAGE * c->padded * element;
+}
+
 /* Pages: how many of them, and how many to a buffer. */
 static lms_status count_pages(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
     const lms_contrastive_desc *const d = &c->desc;
-    const uint64_t element = d->hidden == LMS_FLOAT32 ? 4 : 2;
-    const uint64_t page = LMS_CONTEXT_PAGE * c->padded * element;
+    const uint64_t page = state_bytes(c);
     const uint64_t device = c->ctx->device.max_alloc_bytes;
     const uint64_t pieces = (uint64_t)d->max_requests * c->pages_each;
     const uint64_t most =
         d->max_buffer_bytes > 0 && d->max_buffer_bytes < device ? d->max_buffer_bytes : device;
-    uint64_t pages = pieces;
-    if (d->max_positions > 0) {
-        pages = d->max_positions / LMS_CONTEXT_PAGE + (d->max_positions % LMS_CONTEXT_PAGE > 0);
+    uint64_t pages = pieces; /* more can never be in use */
+    if (d->max_positions > 0 && (d->max_positions - 1) / LMS_CONTEXT_PAGE < pieces) {
+        pages = (d->max_positions - 1) / LMS_CONTEXT_PAGE + 1;
     }
     LMSI_FAIL_IF(pieces > INT32_MAX, LMS_E_ARGUMENT,
                  "max_requests: %u contexts of %u positions have more than %u pages",
                  (unsigned)d->max_requests, (unsigned)d->max_length, (unsigned)INT32_MAX);
-    LMSI_FAIL_IF(pages > INT32_MAX, LMS_E_ARGUMENT, "max_positions: %llu is above %llu",
-                 (unsigned long long)d->max_positions,
-                 (unsigned long long)INT32_MAX * LMS_CONTEXT_PAGE);
     LMSI_FAIL_IF(page > most, LMS_E_BUFFER_SIZE,
                  "max_buffer_bytes: a page of %u positions has %llu bytes, more than %llu",
                  LMS_CONTEXT_PAGE, (unsigned long long)page, (unsigned long long)most);
@@ -183,47 +180,42 @@ static lms_status count_pages(lms_contrastive *c)
     c->pages_per_buffer = (uint32_t)each;
     c->buffer_count = (uint32_t)((pages + each - 1) / each);
     c->max_pieces = (uint32_t)pieces;
-    c->max_runs = (uint32_t)pages + d->max_requests;
-    LMSI_TRY(lmsi_pages_make(&c->pages, (uint32_t)pages));
+    c->max_runs =
+        (uint32_t)(pages + d->max_requests < pieces ? pages + d->max_requests : pieces);
+    c->pages.count = (uint32_t)pages;
 fail:
     return status;
 }
 
 /* --- Memory ----------------------------------------------------------------------------- */
 
-static lms_status make_buffer(lms_contrastive *c, const char *what, uint64_t count,
-                              uint64_t bytes, cl_mem *out)
+/* The buffers of `pages` pages. */
+static void list_pages(const lms_contrastive *c, uint64_t pages, lmsi_page_buffer *mem,
+                       lmsi_buffer out[PAGE_BUFFERS])
 {
-    lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    const uint64_t most = c->ctx->device.max_alloc_bytes;
-    /* Counts and the bytes of one are below 2^32. */
-    LMSI_FAIL_IF(count * bytes > most, LMS_E_BUFFER_SIZE,
-                 "max_requests: %u requests of %u candidates (at most %u in a step), with %u "
-                 "positions of %u elements, need %llu times %llu bytes for %s; the device "
-                 "allocates at most %llu",
-                 (unsigned)c->desc.max_requests, (unsigned)c->desc.max_k,
-                 (unsigned)c->desc.max_rows, (unsigned)c->desc.max_length,
-                 (unsigned)c->desc.width, (unsigned long long)count, (unsigned long long)bytes,
-                 what, (unsigned long long)most);
-    *out = clCreateBuffer(c->ctx->context, CL_MEM_READ_WRITE, (size_t)(count * bytes), NULL,
-                          &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    c->workspace += (size_t)(count * bytes);
-fail:
-    return status;
+    out[0] = (lmsi_buffer){"hidden states", &mem->states, pages, state_bytes(c)};
+    out[1] = (lmsi_buffer){"norms", &mem->inverses, pages, LMS_CONTEXT_PAGE * sizeof(cl_float)};
 }
 
-static lms_status make_page_buffer(lms_contrastive *c, uint32_t pages, lmsi_page_buffer *out)
+/* What the shapes need, and whether the device has it. No buffer of pages is too large. */
+static lms_status plan_workspace(lms_contrastive *c)
 {
-    lms_status status = LMS_OK;
-    const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
-    LMSI_TRY(make_buffer(c, "hidden states", pages, LMS_CONTEXT_PAGE * c->padded * element,
-                         &out->states));
-    LMSI_TRY(
-        make_buffer(c, "norms", pages, LMS_CONTEXT_PAGE * sizeof(cl_float), &out->inverses));
-fail:
-    return status;
+    const lms_contrastive_desc *const d = &c->desc;
+    char asked[200];
+    lmsi_buffer buffers[BUFFERS];
+    lmsi_page_buffer mem;
+    lmsi_buffer pages[PAGE_BUFFERS];
+    c->row_slots = lmsi_shape_places(&c->shape, c->ctx->device.units, d->max_requests);
+    list_buffers(c, buffers);
+    list_pages(c, c->pages.count, &mem, pages);
+    snprintf(asked, sizeof asked,
+             "max_requests: %u requests of %u candidates (at most %u in a step) and %llu "
+             "positions of %u elements (at most %u in a context)",
+             (unsigned)d->max_requests, (unsigned)d->max_k, (unsigned)d->max_rows,
+             (unsigned long long)c->pages.count * LMS_CONTEXT_PAGE, (unsigned)d->width,
+             (unsigned)d->max_length);
+    return lmsi_memory_check(c->ctx, asked, buffers, BUFFERS,
+                             c->pages.count * (pages[0].bytes + pages[1].bytes), &c->workspace);
 }
 
 /* Nothing is proposed, and nothing marked as written. */
@@ -244,6 +236,7 @@ fail:
 static lms_status make_pages(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_pages_make(&c->pages, c->pages.count));
     c->buffers = calloc(c->buffer_count, sizeof *c->buffers);
     c->firsts = calloc((size_t)c->buffer_count + 1, sizeof *c->firsts);
     LMSI_FAIL_IF(c->buffers == NULL || c->firsts == NULL, LMS_E_MEMORY,
@@ -251,7 +244,9 @@ static lms_status make_pages(lms_contrastive *c)
     for (uint32_t i = 0; i < c->buffer_count; ++i) {
         const uint32_t left = c->pages.count - i * c->pages_per_buffer;
         const uint32_t pages = left < c->pages_per_buffer ? left : c->pages_per_buffer;
-        LMSI_TRY(make_page_buffer(c, pages, &c->buffers[i]));
+        lmsi_buffer list[PAGE_BUFFERS];
+        list_pages(c, pages, &c->buffers[i], list);
+        LMSI_TRY(lmsi_memory_make(c->ctx, list, PAGE_BUFFERS));
     }
 fail:
     return status;
@@ -301,10 +296,7 @@ static lms_status make_workspace(lms_contrastive *c)
     lms_status status = LMS_OK;
     lmsi_buffer buffers[BUFFERS];
     list_buffers(c, buffers);
-    for (size_t i = 0; i < BUFFERS; ++i) {
-        LMSI_TRY(make_buffer(c, buffers[i].what, buffers[i].count, buffers[i].bytes,
-                             buffers[i].mem));
-    }
+    LMSI_TRY(lmsi_memory_make(c->ctx, buffers, BUFFERS));
     LMSI_TRY(clear_marks(c));
     LMSI_TRY(make_pages(c));
     LMSI_TRY(make_slots(c));
@@ -390,9 +382,10 @@ static lms_status make(lms_contrastive *c)
     c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
     c->pages_each = lmsi_pages_for(d->max_length);
     LMSI_TRY(count_pages(c));
+    LMSI_TRY(plan_workspace(c)); /* before the kernels: they take a while */
     LMSI_TRY(lmsi_kernels_make(c->ctx, &propose, &c->shape));
     LMSI_TRY(lmsi_kernels_make(c->ctx, &context, &c->context_shape));
-    c->row_slots = lmsi_shape_places(&c->shape, c->ctx->device.units, d->max_requests);
+    LMSI_TRY(plan_workspace(c)); /* for the teams that they take */
     LMSI_TRY(make_workspace(c));
     LMSI_TRY(dry_run(c));
 fail:

@@ -9,13 +9,13 @@ lms_status lmsi_pages_make(lmsi_pages *p, uint32_t count)
     lms_status status = LMS_OK;
     p->count = count;
     p->free_count = count;
-    p->last_serial = 0;
+    p->used = 0;
+    p->returned = 0;
     p->free = calloc(count, sizeof *p->free);
     p->shares = calloc(count, sizeof *p->shares);
     p->serials = calloc(count, sizeof *p->serials);
     LMSI_FAIL_IF(p->free == NULL || p->shares == NULL || p->serials == NULL, LMS_E_MEMORY,
                  "out of memory for %u pages", (unsigned)count);
-    for (uint32_t i = 0; i < count; ++i) p->free[i] = count - 1 - i;
     return LMS_OK;
 
 fail:
@@ -35,11 +35,11 @@ void lmsi_pages_free(lmsi_pages *p)
 
 uint32_t lmsi_page_take(lmsi_pages *p)
 {
-    const uint32_t page = p->free[--p->free_count];
+    /* Nothing of a page, here or on the device, is touched before it is taken. */
+    const uint32_t page = p->returned > 0 ? p->free[--p->returned] : p->used++;
+    --p->free_count;
     p->shares[page] = 1;
-    p->last_serial =
-        p->last_serial == UINT32_MAX ? 1 : p->last_serial + 1; /* 0 marks nothing */
-    p->serials[page] = p->last_serial;
+    ++p->serials[page];
     return page;
 }
 
@@ -47,7 +47,9 @@ void lmsi_page_share(lmsi_pages *p, uint32_t page) { ++p->shares[page]; }
 
 void lmsi_page_drop(lmsi_pages *p, uint32_t page)
 {
-    if (--p->shares[page] == 0) p->free[p->free_count++] = page;
+    if (--p->shares[page] > 0) return;
+    p->free[p->returned++] = page;
+    ++p->free_count;
 }
 
 uint32_t lmsi_pages_for(uint64_t positions)

@@ -7,10 +7,11 @@
 typedef struct lmsi_pages {
     uint32_t count;
     uint32_t free_count;
-    uint32_t *free; /* a stack */
+    uint32_t used;     /* pages from here on were never taken: */
+    uint32_t returned; /* of the free ones, those that were, ... */
+    uint32_t *free;    /* ... a stack */
     uint32_t *shares;
-    uint32_t *serials; /* another one each time that a page is taken */
-    uint32_t last_serial;
+    uint32_t *serials; /* how often each has been taken, modulo 2^32 */
 } lmsi_pages;
 
 /* Room for `count` pages, all free. Nothing to give back unless LMS_OK is returned. */

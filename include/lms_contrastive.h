@@ -44,7 +44,8 @@ typedef struct lms_contrastive lms_contrastive;
  * moved. */
 typedef struct lms_contrastive_desc {
     uint64_t max_positions;    /* of all contexts together, shared ones once: the memory that
-                                  is reserved; 0 = enough for max_requests * max_length     */
+                                  is reserved; 0, or more than that: enough for
+                                  max_requests * max_length                                 */
     uint64_t max_buffer_bytes; /* largest buffer to make of it; 0 = as the device allows    */
     uint32_t vocab;            /* V, logits per row: 1 .. LMS_MAX_VOCAB                     */
     uint32_t width;            /* elements of a hidden state: 1 .. LMS_MAX_HIDDEN_WIDTH     */

@@ -54,7 +54,8 @@ typedef struct lms_context_run {
 } lms_context_run;
 
 /* What a page has. The last launch of a call that appends writes it for all of the call, so
- * that a call that fails before has written nothing. Serials begin with 1. */
+ * that a call that fails before has written nothing. A search begins with zeros: nothing is
+ * written, whatever the serial. */
 typedef struct lms_context_page {
     lms_u32 serial;
     lms_u32 written; /* a bit for each position */

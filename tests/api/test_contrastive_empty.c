@@ -3,6 +3,8 @@
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 
+#include "contrastive.h" /* of host/ */
+
 #include <math.h>
 
 /* A request's choice, of what is proposed from one row of logits, in rows 0 .. 4. */
@@ -233,6 +235,27 @@ static void test_terminated_after_a_failed_select(void **state)
     lms_contrastive_destroy(own.search);
 }
 
+/* Pages that have been taken so often that their serials are at their end, and begin again with
+ * that of a page which was never written. */
+static void test_serials_begin_again(void **state)
+{
+    contrastive_api_rig own = *(const contrastive_api_rig *)*state, *const r = &own;
+    for (uint32_t before = 0; before < 3; ++before) {
+        RIG_OK(lms_contrastive_create(r->ctx, &r->desc, &own.search));
+        for (uint32_t i = 0; i < own.search->pages.count; ++i) {
+            own.search->pages.serials[i] = UINT32_MAX - before;
+        }
+        for (unsigned life = 0; life < 3; ++life) {
+            RIG_OK(lms_contrastive_open(r->search, 0, &usual));
+            append_nothing(r, 0, 40);
+            assert_empty_from(r, 0, 0);
+            RIG_OK(lms_contrastive_close(r->search, 0));
+            contrastive_assert_good(r, r->search);
+        }
+        lms_contrastive_destroy(own.search);
+    }
+}
+
 /* Its outputs are not written, its position stays empty; that does not stop the request. */
 static void test_terminated_selects(void **state)
 {
@@ -352,6 +375,7 @@ int main(void)
         TEST(test_nothing_of_earlier_contexts),
         TEST(test_terminated_after_a_failed_append),
         TEST(test_terminated_after_a_failed_select),
+        TEST(test_serials_begin_again),
         TEST(test_terminated_selects),
         TEST(test_no_candidates),
         TEST(test_forks_of_empty_positions),

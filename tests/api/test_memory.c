@@ -1,14 +1,16 @@
 /* What samplers and searches take of a device's memory: said before any of it is taken, and no
  * more than the rows under way need. */
 #include "beam_rig.h"
+#include "contrastive_api_rig.h"
 #include "hooks.h"
 #include "rig.h"
 #include "shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* An object of either kind, made and unmade again. */
+/* An object of any kind, made and unmade again. */
 typedef struct maker {
     const char *asked; /* in the message of one that does not fit */
     lms_status (*make)(lms_context *ctx, size_t *bytes);
@@ -36,10 +38,24 @@ static lms_status make_beam(lms_context *ctx, size_t *bytes)
     return status;
 }
 
+static lms_status make_contrastive(lms_context *ctx, size_t *bytes)
+{
+    const lms_contrastive_desc desc = contrastive_desc();
+    lms_contrastive *search = NULL;
+    const lms_status status = lms_contrastive_create(ctx, &desc, &search);
+    assert_true((status == LMS_OK) == (search != NULL));
+    *bytes = lms_contrastive_workspace(search);
+    lms_contrastive_destroy(search);
+    return status;
+}
+
 static const maker makers[] = {
     {"max_rows: 6 rows of 300 logits need ", make_sampler},
     {"max_requests: 3 requests of 4 beams (at most 11 in a step) of at most 8 tokens ",
      make_beam},
+    {"max_requests: 4 requests of 5 candidates (at most 14 in a step) and 256 positions of 100 "
+     "elements (at most 70 in a context) need ",
+     make_contrastive},
 };
 
 static lms_context *open_with(cl_device_info what, const cl_ulong *bytes)
@@ -82,12 +98,12 @@ static void test_the_sum_is_checked(void **state)
     }
 }
 
-/* So is each buffer. */
+/* So is each buffer. (Contrastive search has buffers of pages, as large as may be.) */
 static void test_the_largest_buffer_is_checked(void **state)
 {
     const cl_ulong small = 100;
     (void)state;
-    for (size_t i = 0; i < sizeof makers / sizeof makers[0]; ++i) {
+    for (size_t i = 0; i < 2; ++i) {
         lms_context *const ctx = open_with(CL_DEVICE_MAX_MEM_ALLOC_SIZE, &small);
         size_t unused = 0;
         RIG_FAILS(LMS_E_BUFFER_SIZE, makers[i].make(ctx, &unused), makers[i].asked,
@@ -155,6 +171,74 @@ static void test_many_rows_share_places(void **state)
     }
 }
 
+/* Where each buffer is small enough, and all of them are far more than there is: 550 GB. */
+static void test_contexts_beyond_the_memory(void **state)
+{
+    static const uint64_t positions[] = {0, 1 << 25, (uint64_t)1 << 28, UINT64_MAX};
+    const cl_ulong memory = (cl_ulong)23 << 30, largest = (cl_ulong)6 << 30;
+    lms_context *const ctx = open_with(CL_DEVICE_GLOBAL_MEM_SIZE, &memory);
+    (void)state;
+    for (size_t i = 0; i < sizeof positions / sizeof positions[0]; ++i) {
+        const lms_contrastive_desc desc = {.vocab = 128256,
+                                           .width = 4096,
+                                           .max_requests = 1024,
+                                           .max_k = 5,
+                                           .max_length = 32768,
+                                           .max_positions = positions[i],
+                                           .max_buffer_bytes = largest,
+                                           .logits = LMS_FLOAT16,
+                                           .hidden = LMS_FLOAT32};
+        lms_contrastive *search = NULL;
+        const long live = hook_live();
+        hook_reset();
+        RIG_FAILS(LMS_E_BUFFER_SIZE, lms_contrastive_create(ctx, &desc, &search),
+                  "max_requests: 1024 requests of 5 candidates (at most 5120 in a step) and "
+                  "33554432 positions of 4096 elements (at most 32768 in a context) need 5501",
+                  "bytes in all; the device has 24696061952");
+        assert_null(search);
+        assert_int_equal(hook_count("clCreateBuffer"), 0);
+        assert_int_equal(hook_live(), live);
+    }
+    lms_context_destroy(ctx);
+}
+
+static long resident_bytes(void)
+{
+    long pages = -1;
+    FILE *const file = fopen("/proc/self/statm", "r");
+    if (file == NULL) return -1;
+    if (fscanf(file, "%*s %ld", &pages) != 1) pages = -1;
+    fclose(file);
+    return pages < 0 ? -1 : pages * sysconf(_SC_PAGESIZE);
+}
+
+/* Contexts of 2 GB are reserved, and nothing of them is touched before they are there but the
+ * 8 bytes that are known of each page, 4 MB. */
+static void test_reserved_memory_is_not_touched(void **state)
+{
+    const rig *const r = *state;
+    lms_contrastive_desc desc = contrastive_desc();
+    lms_contrastive *search = NULL;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* they touch what is allocated */
+#endif
+    RIG_OK(lms_contrastive_create(r->ctx, &desc, &search)); /* builds */
+    lms_contrastive_destroy(search);
+    const long before = resident_bytes();
+    desc.width = 64;
+    desc.hidden = LMS_FLOAT16;
+    desc.max_positions = (uint64_t)1 << 24;
+    desc.max_buffer_bytes = (uint64_t)1 << 28;
+    desc.max_length = 1 << 20;
+    desc.max_requests = 16;
+    desc.max_rows = 0;
+    /* Not every device has as much. */
+    if (lms_contrastive_create(r->ctx, &desc, &search) != LMS_OK || before < 0) skip();
+    const long grown = resident_bytes() - before;
+    lms_contrastive_destroy(search);
+    assert_in_range(grown, 0, 40 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_the_largest_buffer_is_checked),
         cmocka_unit_test(test_places_are_what_rows_need),
         cmocka_unit_test(test_many_rows_share_places),
+        cmocka_unit_test(test_contexts_beyond_the_memory),
+        cmocka_unit_test(test_reserved_memory_is_not_touched),
     };
     return cmocka_run_group_tests_name("memory", tests, rig_setup, rig_teardown);
 }

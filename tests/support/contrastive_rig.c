@@ -144,8 +144,9 @@ static void begin(contrastive_rig *r, lms_context *ctx, const contrastive_case *
     desc.work_items = c->work_items;
     device_require(lms_contrastive_create(ctx, &desc, &r->search), "lms_contrastive_create");
     r->free_pages = lms_contrastive_room(r->search) / LMS_CONTEXT_PAGE;
+    const uint64_t most = (uint64_t)c->slots * c->length;
     const uint64_t wanted =
-        c->max_positions ? c->max_positions : (uint64_t)c->slots * c->length;
+        c->max_positions && c->max_positions < most ? c->max_positions : most;
     assert_true(r->free_pages * LMS_CONTEXT_PAGE >= wanted);
     r->slots = memory_zeroed(c->slots, sizeof *r->slots);
     r->queue = clCreateCommandQueue(
