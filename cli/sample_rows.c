@@ -9,7 +9,7 @@
 enum {
     BATCH_BYTES = 64 << 20, /* of logits, unless a row has more */
     BATCH_ROWS = 1024,
-    CALL_DRAWS = 1024,     /* at least, where there are several draws of a row ... */
+    CALL_DRAWS = 1024,     /* at once ... */
     CALL_LOGITS = 1 << 28, /* ... unless they have more logits: workspace grows with them */
     PAGE = 4096            /* what devices that share memory like arrays to begin at */
 };
@@ -111,11 +111,13 @@ static uint32_t outputs_of(const sample_options *options)
     return outputs;
 }
 
+/* Workspace for outputs grows with the rows at once; a call of more is done in parts. */
 static int make_sampler(sample_job *job, lms_context *context)
 {
+    const uint64_t at_once = least(CALL_DRAWS, CALL_LOGITS / job->logits->vocab);
     const lms_sampler_desc desc = {
         .vocab = job->logits->vocab,
-        .max_rows = (uint32_t)job->call_draws,
+        .max_rows = (uint32_t)least(job->call_draws, at_once),
         .logits = job->logits->type,
         .outputs = outputs_of(job->options),
         .max_in_flight = 1,

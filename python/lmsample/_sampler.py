@@ -46,6 +46,9 @@ ROW_NAN_SEEN = 0x10000
 ROW_INF_SEEN = 0x20000
 
 _KEPT_SAMPLERS = 16
+# Of a kept sampler at once: workspace for outputs grows with them.
+_MOST_ROWS = 1024
+_MOST_LOGITS = 1 << 28
 _Array = npt.NDArray[Any]
 
 
@@ -173,11 +176,11 @@ def _destroy(handle: Optional[int], context: Context) -> None:
 
 
 class Sampler:
-    """Kernels and memory for one vocabulary, one type of logits and up to `max_rows` rows.
+    """Kernels and memory for one vocabulary, one type of logits and `max_rows` rows at once.
 
     vocab: tokens in a row of logits, 1 to 1048576.
     dtype: "float32", "float16" or "bfloat16", or a NumPy or PyTorch type of that name.
-    max_rows: most rows of a call.
+    max_rows: most rows at once; a call with more is done in parts.
     device: a part of a device's name, a Context, or None (see Context).
     outputs: what calls can return beside token and status: any of "logprobs", "raw_logprobs",
         "kept", "probs". Each costs at least one more read of the logits.
@@ -239,7 +242,7 @@ class Sampler:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<lmsample.Sampler of {self.vocab} {self.dtype} logits, up to {self.max_rows} rows>"
+        return f"<lmsample.Sampler of {self.vocab} {self.dtype} logits, {self.max_rows} rows at once>"
 
     def sample(
         self,
@@ -262,11 +265,6 @@ class Sampler:
             raise ValueError(
                 f"logits: has {call.logits.vocab} tokens in a row, the sampler was made for "
                 f"{self.vocab}"
-            )
-        if call.rows > self.max_rows:
-            raise ValueError(
-                f"logits: there are {call.rows} rows, the sampler was made for up to "
-                f"{self.max_rows} (max_rows)"
             )
         return self._run(call)
 
@@ -349,13 +347,15 @@ class _Cache:
         outputs: Tuple[str, ...],
         token_dtype: str,
     ) -> Sampler:
-        """One that is large enough; a larger one takes a smaller one's place."""
+        """One that is large enough, or does its rows in parts; a larger one takes a smaller
+        one's place."""
         with self.lock:
             if not isinstance(device, Context):
                 if device not in self.contexts:
                     self.contexts[device] = Context(device)
                 device = self.contexts[device]
             key = (device, vocab, dtype, outputs, token_dtype)
+            rows = min(rows, _MOST_ROWS, _MOST_LOGITS // vocab)
             found = self.samplers.get(key)
             if found is None or found.max_rows < rows:
                 max_rows = max(16, 1 << (rows - 1).bit_length())

@@ -283,6 +283,16 @@ def test_batch_never_changes_a_result(lmsample, tmp_path, draws):
     assert np.load(tmp_path / "k.npy").tolist() == kept
 
 
+def test_batches_beyond_one_buffer(lmsample, tmp_path):
+    """131073 rows of parameters: more than a device with a largest buffer of 4 GiB lets a sampler
+    have at once."""
+    save(tmp_path, "x.npy", np.zeros((131073, 16), np.float16))
+    words = ["sample", "-l", "x.npy", "-s", 4, "-f", "npy"]
+    whole = lmsample(*words, "--batch", 131073).out_bytes
+    assert whole == lmsample(*words).out_bytes
+    assert len(np.load(io.BytesIO(whole))) == 131073
+
+
 def test_place_of_a_row_never_changes_its_draws(lmsample, tmp_path):
     x = logits(50, 400)
     records = [{"seed": 1000 + 7 * row, "top_k": 5 + row, "temperature": 0.5 + row / 25}

@@ -66,14 +66,16 @@ def test_sampler():
     with lmsample.Sampler(900, max_rows=8, outputs=["probs", "logprobs"]) as sampler:
         assert (sampler.vocab, sampler.max_rows, sampler.dtype) == (900, 8, "float32")
         assert sampler.outputs == ("logprobs", "probs") and sampler.workspace_bytes > 0
-        assert repr(sampler) == "<lmsample.Sampler of 900 float32 logits, up to 8 rows>"
+        assert repr(sampler) == "<lmsample.Sampler of 900 float32 logits, 8 rows at once>"
         found = sampler.sample(X, seed=range(8), top_p=0.9)
         expected = lmsample.sample(X, seed=range(8), top_p=0.9, outputs=("probs", "logprobs"))
         assert found.kept is None and found.raw_logprobs is None
         for name in ("tokens", "status", "logprobs", "probs"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-        with pytest.raises(ValueError, match="there are 9 rows, the sampler was made for up to 8"):
-            sampler.sample(X, index=[0] * 9)
+        nine = sampler.sample(X, index=[0] * 8 + [7], seed=3)
+        expected = lmsample.sample(X, index=[0] * 8 + [7], seed=3, outputs=("probs",))
+        assert nine.tokens.tolist() == expected.tokens.tolist()
+        np.testing.assert_array_equal(nine.probs, expected.probs)
         with pytest.raises(ValueError, match="has 899 tokens in a row, .* was made for 900"):
             sampler.sample(X[:, :-1])
         with pytest.raises(TypeError, match="of type float16, must be float32"):
@@ -117,15 +119,28 @@ def test_a_context_of_several_samplers():
         assert (sampler.sample(X, seed=1).tokens == expected).all()
 
 
+def test_any_number_of_rows():
+    """More than a buffer of parameters has, on a device that gives 4 GiB at most for one."""
+    rows = 131073
+    x = np.zeros((rows, 64), np.float32)
+    tokens = lmsample.sample(x, seed=5)
+    for row in (0, 1023, 1024, 65536, rows - 1):
+        assert tokens[row] == lmsample.sample(x[0], seed=lmsample.row_seed(5, row))
+    assert (np.bincount(tokens, minlength=64) > rows / 64 * 0.9).all()
+    found = lmsample.sample(x[:5000], seed=5, outputs=("kept", "probs"))
+    assert (found.tokens == tokens[:5000]).all()
+    assert (found.kept == 64).all() and (found.probs == np.float32(1 / 64)).all()
+
+
 def test_the_cache_is_bounded():
     lmsample.clear_cache()
     for vocab in range(1, 41):
         assert lmsample.sample(np.zeros((2, vocab), np.float32), temperature=0).tolist() == [0, 0]
     assert len(lmsample._sampler._cache.samplers) == 16
-    for rows in (1, 16, 17, 100, 3):
+    for rows in (1, 16, 17, 100, 3, 5000):
         lmsample.sample(np.zeros((rows, 40), np.float32))
     kept = lmsample._sampler._cache.samplers.values()
-    assert [sampler.max_rows for sampler in kept if sampler.vocab == 40] == [128]
+    assert [sampler.max_rows for sampler in kept if sampler.vocab == 40] == [1024]
     lmsample.clear_cache()
     assert not lmsample._sampler._cache.samplers
 
@@ -271,7 +286,7 @@ def test_everything_is_given_back():
         "    return int(open('/proc/self/status').read().split('VmSize:')[1].split()[0]) * 1024\n"
         "context = lmsample.Context()\n"
         "for turn in range(45):\n"
-        "    sampler = lmsample.Sampler(131072, max_rows=1024, device=context)\n"
+        "    sampler = lmsample.Sampler(131072, max_rows=1024, device=context, outputs='kept')\n"
         "    if turn == 5: before = size()\n"
         "print(sampler.workspace_bytes, size() - before)\n"
     )
