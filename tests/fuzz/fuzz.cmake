@@ -15,7 +15,7 @@ function(lms_fuzz_target name)
     target_sources(fuzz_${name} PRIVATE fuzz/run_corpus.c)
     add_test(NAME unit/fuzz_${name}
              COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name})
-    set_tests_properties(unit/fuzz_${name} PROPERTIES LABELS unit TIMEOUT 300)
+    set_tests_properties(unit/fuzz_${name} PROPERTIES LABELS unit TIMEOUT ${LMS_TEST_SECONDS})
 endfunction()
 
 lms_fuzz_target(npy npy.c logits_file.c)

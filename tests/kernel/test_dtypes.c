@@ -14,7 +14,8 @@
 static lms_context *ctx;
 static uint32_t turn;
 
-static const uint32_t teams[] = {1, 2, 16, 32, 256};
+/* One of each kind: alone, each its own tokens, all at once; float32 has all sizes. */
+static const uint32_t teams[] = {1, 32, 256};
 
 static void check_all_teams(const batch *b)
 {
@@ -95,9 +96,9 @@ static void test_int64(void **unused)
         batch *const b = batch_of_all_kinds(777, 16, dtypes[i], &turn, &state);
         batch_out *const expected = batch_expect(b);
         const batch_way one = {.work_items = 1, .tokens = LMS_INT64, .offset = 3};
-        const batch_way many = {.work_items = 64, .tokens = LMS_INT64};
+        const batch_way many = {.work_items = 256, .tokens = LMS_INT64};
         batch_check(ctx, b, &one, expected);
-        if (device_work_items(ctx) >= 64 && i == 0) batch_check(ctx, b, &many, expected);
+        if (device_work_items(ctx) >= 256 && i == 0) batch_check(ctx, b, &many, expected);
         batch_out_free(expected);
         batch_free(b);
     }

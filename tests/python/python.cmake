@@ -14,6 +14,6 @@ foreach(source ${sources})
     add_test(NAME python/${name}
              COMMAND ${LMS_PYTHON} -B -m pytest -q -p no:cacheprovider --tb=short ${source}
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(python/${name} PROPERTIES LABELS python TIMEOUT 600
+    set_tests_properties(python/${name} PROPERTIES LABELS python TIMEOUT ${LMS_TEST_SECONDS}
         ENVIRONMENT "LMSAMPLE_LIBRARY=$<TARGET_FILE:lmsample>;LMSAMPLE_ABI=$<TARGET_FILE:python_abi>;PYTHONPATH=${PROJECT_SOURCE_DIR}/python;PYTHONDONTWRITEBYTECODE=1")
 endforeach()

@@ -219,7 +219,7 @@ static void test_small_vocabularies(void **unused)
         p.top_p = s->top_p;
         p.min_p = s->min_p;
         p.top_k = s->top_k;
-        const uint64_t draws = slow ? 4000000 : 400000;
+        const uint64_t draws = slow ? 4000000 : 150000;
         expect(s, x, probability);
         draw(x, s->vocab, p, i % 2, draws, s->work_items, count);
         check_cells(s->name, probability, count, s->vocab, draws);
