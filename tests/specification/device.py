@@ -8,6 +8,12 @@ FLOAT32, FLOAT16, BFLOAT16 = 1, 2, 3
 ROW = np.dtype([("seed", "u8"), ("step", "u8"), ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"),
                 ("top_k", "i4"), ("flags", "u4"), ("reserved", "u4", 3)], align=True)  # fmt: skip
 
+BEAM = np.dtype([("seed", "u8"), ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"), ("top_k", "i4"),
+                 ("filter_flags", "u4"), ("mode", "u4"), ("width", "u4"), ("groups", "u4"),
+                 ("diversity_penalty", "f4"), ("length_penalty", "f4"), ("length_counts", "u4"),
+                 ("early_stopping", "u4"), ("flags", "u4"), ("prompt_length", "u4"), ("min_length", "u4"),
+                 ("max_length", "u4"), ("results", "u4"), ("end_tokens", "u4"), ("reserved", "u4", 4)],
+                align=True)  # fmt: skip
 CONTRASTIVE = np.dtype([("alpha", "f4"), ("k", "u4"), ("context_begin", "u4"), ("context_window", "u4"),
                         ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"), ("top_k", "i4"),
                         ("filter_flags", "u4"), ("reserved", "u4", 3)])  # fmt: skip
@@ -40,6 +46,38 @@ class Library:
         self.call("rows", dtype, vocab, rows, len(stored), np.ascontiguousarray(stored), params, index,
                   uniforms, 0 if uniforms is None else uniforms.shape[1], *out.values())  # fmt: skip
         return out
+
+
+class Beam:
+    """An lms_beam with one request."""
+
+    def __init__(self, library, dtype, vocab, record, ends):
+        self.library, self.dtype, self.vocab = library, dtype, vocab
+        self.width, self.results_wanted = int(record["width"]), int(record["results"])
+        self.max_length = int(record["max_length"])
+        self.handle = ctypes.c_void_p()
+        library.call("beam_open", dtype, vocab, record, np.array(ends, np.int32), ctypes.byref(self.handle))
+
+    def close(self):
+        self.library.calls.lms_beam_destroy(self.handle)
+
+    def step(self, stored):
+        parents, tokens = np.empty(self.width, np.int32), np.empty(self.width, np.int32)
+        scores, fixed = np.empty(self.width, np.float32), np.empty(self.width, np.int64)
+        done, status = np.empty(1, np.uint32), np.empty(1, np.uint32)
+        self.library.call("beam_step", self.handle, self.dtype, self.vocab, self.width, stored, parents, tokens,
+                          scores, fixed, done, status)  # fmt: skip
+        return parents, tokens, scores, fixed, done[0], status[0]
+
+    def results(self):
+        n, length = self.results_wanted, self.max_length
+        count, lengths = np.empty(1, np.int32), np.empty(n, np.int32)
+        tokens, beams = np.empty((n, length), np.int32), np.empty((n, length), np.int32)
+        scores, logprobs = np.empty(n, np.float32), np.empty(n, np.float32)
+        token_logprobs = np.empty((n, length), np.float32)
+        self.library.call("beam_results", self.handle, n, length, count, lengths, tokens, scores, logprobs,
+                          token_logprobs, beams)  # fmt: skip
+        return count[0], lengths, tokens, scores, logprobs, token_logprobs, beams
 
 
 class Contrastive:
