@@ -105,3 +105,12 @@ def philox(seed, counter):
         left, right = 0xD2511F53 * c0, 0xCD9E8D57 * c2
         c0, c1, c2, c3 = (right >> 32) ^ c1 ^ k0, right & MASK, (left >> 32) ^ c3 ^ k1, left & MASK
     return c0, c1, c2, c3
+
+
+def row_seed(seed, row):
+    def mix(z):
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        return z ^ z >> 31
+
+    return mix((mix(seed) + row * 0x9E3779B97F4A7C15) % 2**64) if row else seed

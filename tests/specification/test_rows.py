@@ -1,9 +1,11 @@
 """Rows by the specification in Python and by the library: every output, bit for bit."""
+import ctypes
 import os
 
 import numpy as np
 import pytest
 
+import arithmetic
 import device
 import generate
 import rows
@@ -69,6 +71,14 @@ def compare(library, seed, V, dtype, count):
 @pytest.mark.parametrize("V", SIZES)
 def test_rows(library, V, dtype):
     compare(library, V * 4 + dtype + SLOW * 10**6, V, dtype, ROWS)
+
+
+def test_seeds_of_a_batch(library):
+    call = library.calls.lms_row_seed
+    call.restype, call.argtypes = ctypes.c_uint64, [ctypes.c_uint64] * 2
+    for seed in (0, 1, 7, 2**63, 2**64 - 1):
+        for row in (0, 1, 2, 1000, 2**32 - 1):
+            assert call(seed, row) == arithmetic.row_seed(seed, row)
 
 
 def acceptance(row, masses, kept):
