@@ -2,6 +2,7 @@
 #include "explain.h"
 
 #include "command.h"
+#include "file_set.h"
 #include "message.h"
 
 #include <locale.h>
@@ -74,10 +75,6 @@ static void check_options(const explain_options *options)
     if (options->logits != NULL && options->prompt != NULL) {
         exit(fail(EXIT_USAGE, "--logits and --prompt: only one of them can be given"));
     }
-    if (options->svg != NULL && options->output != NULL &&
-        strcmp(options->svg, options->output) == 0) {
-        exit(fail(EXIT_USAGE, "--svg and --output: both are \"%s\"", options->svg));
-    }
     if (options->prompt != NULL) {
         if (options->vocabulary != NULL) needless = "vocabulary";
         if (options->has_row) needless = "row";
@@ -136,6 +133,17 @@ static const struct argp explain_argp = {
 
 /* --- Run --------------------------------------------------------------------------------- */
 
+static int check_files(const explain_options *options)
+{
+    file_set files = {0};
+    int status = file_set_reads(&files, "logits", options->logits);
+    if (status == EXIT_DONE) status = file_set_reads(&files, "vocabulary", options->vocabulary);
+    if (status == EXIT_DONE) status = file_set_writes(&files, "output", options->output);
+    if (status == EXIT_DONE) status = file_set_writes(&files, "svg", options->svg);
+    file_set_free(&files);
+    return status;
+}
+
 static int print_body(const explanation *e, const explain_options *options)
 {
     output *out = NULL;
@@ -192,7 +200,8 @@ static int run(int argc, char **argv)
     setlocale(LC_CTYPE, ""); /* what the terminal shows; numbers stay as they are */
     const bool is_drawn_only = options.svg != NULL && strcmp(options.svg, "-") == 0;
     if (options.output == NULL && !is_drawn_only) options.output = "-";
-    return explain(&options);
+    const int status = check_files(&options);
+    return status == EXIT_DONE ? explain(&options) : status;
 }
 
 const command explain_command = {"explain", "Show what the parameters do to one row of logits",

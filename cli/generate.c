@@ -1,6 +1,7 @@
 #include "generate.h"
 
 #include "command.h"
+#include "file_set.h"
 #include "generate_engine.h"
 #include "generate_print.h"
 #include "message.h"
@@ -322,6 +323,15 @@ static void close_all(generation *g)
     params_file_free(&g->params);
 }
 
+static int check_files(const generate_options *o)
+{
+    file_set files = {0};
+    int exit_status = file_set_reads(&files, "params", o->params);
+    if (exit_status == EXIT_DONE) exit_status = file_set_writes(&files, "output", o->output);
+    file_set_free(&files);
+    return exit_status;
+}
+
 static int generate(const generate_options *o)
 {
     generation g = {.options = o};
@@ -359,6 +369,7 @@ static int run(int argc, char **argv)
     if (exit_status == EXIT_DONE && wanted.has_details && !wanted.is_json) {
         exit_status = fail(EXIT_USAGE, "--details: needs --format json");
     }
+    if (exit_status == EXIT_DONE) exit_status = check_files(&wanted);
     if (exit_status == EXIT_DONE) exit_status = generate(&wanted);
     free(wanted.stops);
     return exit_status;

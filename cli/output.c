@@ -140,8 +140,7 @@ static bool is_open_file(const char *path)
     return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/fd/", 8) == 0;
 }
 
-/* Follows links, also one to a file that is not there yet. NULL: out of memory. */
-static char *follow(const char *path, bool *is_direct)
+char *output_target(const char *path, bool *is_direct)
 {
     char target[PATH_MAX];
     char *now = join_link("", path);
@@ -222,7 +221,7 @@ static int open_file(output *out, const char *path)
     if (path[strlen(path) - 1] == '/' || (is_there && S_ISDIR(old.st_mode))) {
         return fail(EXIT_OUTPUT, "%s: is a folder, must be a file", out->name);
     }
-    out->path = follow(path, &is_direct);
+    out->path = output_target(path, &is_direct);
     if (out->path == NULL) return fail_memory(out->name);
     if (is_there && (is_direct || !S_ISREG(old.st_mode))) return open_directly(out, path);
     catch_signals();

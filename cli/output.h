@@ -6,9 +6,14 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct output output;
+
+/* The file that a path leads to over links, also where it is not there yet; the caller frees
+ * it. is_direct: it stands for an open file, such as /dev/stdout. NULL: out of memory. */
+char *output_target(const char *path, bool *is_direct);
 
 /* `path` "-": standard output. */
 int output_open(const char *path, output **out);

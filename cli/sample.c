@@ -1,4 +1,5 @@
 #include "command.h"
+#include "file_set.h"
 #include "message.h"
 #include "params_file.h"
 #include "sample_results.h"
@@ -134,16 +135,20 @@ static int check_targets(const sample_options *options)
         const char *const path = options->sides[i];
         if (path == NULL) continue;
         status = check_target(side_options[i], path, true);
-        const char *other = strcmp(options->output, path) == 0 ? "output" : NULL;
-        for (unsigned j = 0; j < i; j++) {
-            const char *const earlier = options->sides[j];
-            if (earlier != NULL && strcmp(earlier, path) == 0) other = side_options[j];
-        }
-        if (status == EXIT_DONE && other != NULL) {
-            status = fail(EXIT_USAGE, "--%s: is \"%s\" as --%s, must be another file",
-                          side_options[i], path, other);
-        }
     }
+    return status;
+}
+
+static int check_files(const sample_options *options)
+{
+    file_set files = {0};
+    int status = file_set_reads(&files, "logits", options->logits);
+    if (status == EXIT_DONE) status = file_set_reads(&files, "params", options->params);
+    if (status == EXIT_DONE) status = file_set_writes(&files, "output", options->output);
+    for (unsigned i = 0; i < SIDES && status == EXIT_DONE; i++) {
+        status = file_set_writes(&files, side_options[i], options->sides[i]);
+    }
+    file_set_free(&files);
     return status;
 }
 
@@ -159,7 +164,8 @@ static int check_options(const sample_options *options)
         return fail(EXIT_USAGE, "--draws: is %llu, must be at most %d with --details",
                     (unsigned long long)options->draws, MOST_DETAILS);
     }
-    return check_targets(options);
+    const int status = check_targets(options);
+    return status == EXIT_DONE ? check_files(options) : status;
 }
 
 /* --- The command ------------------------------------------------------------------------- */

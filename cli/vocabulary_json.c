@@ -2,6 +2,7 @@
  *
  * Format of tokenizer.json: https://huggingface.co/docs/tokenizers (model, added_tokens,
  * normalizer, pre_tokenizer, decoder). */
+#include "json_members.h"
 #include "message.h"
 #include "vocabulary_store.h"
 
@@ -55,12 +56,33 @@ static int put_id(vocabulary *v, const char *path, const char *field, const char
     return vocabulary_put(v, path, field, json_object_get_int64(id), text, length);
 }
 
-/* An object of text to id. */
-static int read_object(vocabulary *v, const char *path, const char *field, json_object *object)
+static int read_member(vocabulary *v, const char *path, const char *field,
+                       const json_member *member)
 {
-    json_object_object_foreach(object, text, id)
-    {
-        const int status = put_id(v, path, field, text, strlen(text), id);
+    const bool is_plain = memchr(member->name, '\\', member->name_size) == NULL;
+    json_object *const id = json_piece(member->value, member->value_size);
+    json_object *const name = is_plain ? NULL : json_piece(member->name, member->name_size);
+    int status = EXIT_DONE;
+    if (is_plain) {
+        status = put_id(v, path, field, member->name + 1, member->name_size - 2, id);
+    } else if (name == NULL) {
+        status = fail_memory(path);
+    } else {
+        status = put_id(v, path, field, json_object_get_string(name),
+                        (size_t)json_object_get_string_len(name), id);
+    }
+    json_object_put(name);
+    json_object_put(id);
+    return status;
+}
+
+/* An object of text to id, as it is written: no token may be lost whose text has a zero
+ * character, or is also another's. */
+static int read_object(vocabulary *v, const char *path, const char *field, const char *object)
+{
+    json_member member;
+    while (json_next_member(&object, &member)) {
+        const int status = read_member(v, path, field, &member);
         if (status != EXIT_DONE) return status;
     }
     return EXIT_DONE;
@@ -88,9 +110,13 @@ static int read_array(vocabulary *v, const char *path, const char *field, json_o
     return EXIT_DONE;
 }
 
-static int read_texts(vocabulary *v, const char *path, const char *field, json_object *texts)
+/* `written`: as the file has it. */
+static int read_texts(vocabulary *v, const char *path, const char *field, json_object *texts,
+                      const char *written)
 {
-    if (json_object_is_type(texts, json_type_object)) return read_object(v, path, field, texts);
+    if (json_object_is_type(texts, json_type_object) && written != NULL) {
+        return read_object(v, path, field, written);
+    }
     if (json_object_is_type(texts, json_type_array)) return read_array(v, path, field, texts);
     return fail(EXIT_INPUT, "%s: %s: is of type %s, must be an object or an array", path, field,
                 type_name(texts));
@@ -171,13 +197,16 @@ static size_t unspell_fallback(char *text, size_t length)
 }
 
 static int read_tokenizer(vocabulary *v, const char *path, json_object *file,
-                          json_object *model)
+                          json_object *model, const char *written)
 {
+    const char *const written_model = json_find_member(written, "model");
     json_object *texts = NULL, *added = NULL, *fallback = NULL;
     if (!json_object_object_get_ex(model, "vocab", &texts)) {
         return fail(EXIT_INPUT, "%s: model: has no vocab", path);
     }
-    int status = read_texts(v, path, "model.vocab", texts);
+    int status =
+        read_texts(v, path, "model.vocab", texts,
+                   written_model == NULL ? NULL : json_find_member(written_model, "vocab"));
     if (status != EXIT_DONE) return status;
     json_object_object_get_ex(model, "byte_fallback", &fallback);
     if (mentions(file, "ByteLevel")) {
@@ -203,9 +232,9 @@ int vocabulary_read_json(vocabulary *v, const char *path, const char *bytes, siz
     if (json_object_is_type(file, json_type_object) &&
         json_object_object_get_ex(file, "model", &model) &&
         json_object_is_type(model, json_type_object)) {
-        status = read_tokenizer(v, path, file, model);
+        status = read_tokenizer(v, path, file, model, bytes);
     } else {
-        status = read_texts(v, path, "vocabulary", file);
+        status = read_texts(v, path, "vocabulary", file, bytes);
         /* Such files do not say how they spell bytes, but byte-level ones have all of them. */
         if (status == EXIT_DONE && vocabulary_is_byte_level(v)) {
             vocabulary_rewrite(v, vocabulary_unspell_bytes);

@@ -463,7 +463,7 @@ def test_a_row_without_a_token(lmsample, tmp_path):
     (2, ["--row", "not for --prompt"], ["--prompt", "a", "--row", "0"]),
     (2, ["--bfloat16", "not for --prompt"], ["--prompt", "a", "--bfloat16"]),
     (2, ["--model", "not for --logits"], ["--logits", "a", "--model", "b"]),
-    (2, ["--svg and --output", "\"x\""], ["--prompt", "a", "--svg", "x", "--output", "x"]),
+    (2, ["--svg: is", "--output", "\"x\""], ["--prompt", "a", "--svg", "x", "--output", "x"]),
     (2, ["--top", "\"0\""], ["--logits", "a", "--top", "0"]),
     (2, ["--row", "\"-1\""], ["--logits", "a", "--row=-1"]),
     (2, ["--format", "\"xml\"", "text|json"], ["--logits", "a", "--format", "xml"]),

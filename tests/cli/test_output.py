@@ -46,6 +46,68 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
+#: Names of one file, d/a, from the folder that test_files_are_compared_not_their_names makes.
+SAME = ["d/a", "./d/a", "d//a", "d/../d/a", "link/a", "d/to-a", "d/to-to-a"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("other", SAME)
+def test_files_are_compared_not_their_names(fails, tmp_path, other, is_there):
+    """A second result must not take the place of the first one."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "link").symlink_to("d")
+    (tmp_path / "d/to-a").symlink_to("a")
+    (tmp_path / "d/to-to-a").symlink_to(tmp_path / "link/to-a")
+    if is_there:
+        (tmp_path / "d/a").write_text("old")
+    (tmp_path / "x.npy").write_bytes(logits())
+    words = ["sample", "-l", "x.npy", "-t", 0]
+    for one, two in (("d/a", other), (other, str(tmp_path / "d/a"))):
+        fails(2, ["--logprobs", two, "--output"], *words, "-o", one, "--logprobs", two)
+        fails(2, ["--kept", two, "--probs"], *words, "--probs", two, "--kept", one)
+        fails(2, ["--svg", two, "--output"], "explain", "--logits", "x.npy", "-o", one, "--svg",
+              two)
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == sorted(
+        ["to-a", "to-to-a"] + ["a"] * is_there)
+    assert not is_there or (tmp_path / "d/a").read_text() == "old"
+
+
+def test_what_is_read_is_not_written(fails, tmp_path):
+    (tmp_path / "x.npy").write_bytes(logits())
+    (tmp_path / "p.json").write_text("{}")
+    (tmp_path / "v.txt").write_text("a")
+    os.link(tmp_path / "x.npy", tmp_path / "hard")
+    (tmp_path / "soft").symlink_to("x.npy")
+    for name in ("x.npy", "hard", "soft", f"../{tmp_path.name}/x.npy"):
+        fails(2, ["--output", name, "--logits"], "sample", "-l", "x.npy", "-t", 0, "-o", name)
+    fails(2, ["--output", "p.json", "--params"], "sample", "-l", "x.npy", "--params", "p.json",
+          "-o", "./p.json")
+    fails(2, ["--output", "p.json", "--params"], "generate", "--params", "p.json", "-o",
+          "./p.json", "a")
+    fails(2, ["--svg", "v.txt", "--vocabulary"], "explain", "--logits", "x.npy", "--vocabulary",
+          "v.txt", "--svg", "v.txt")
+    assert (tmp_path / "x.npy").read_bytes() == logits()
+    # By redirection, too.
+    with open(tmp_path / "x.npy", "rb") as file:
+        done = subprocess.run([PROGRAM, "sample", "-l", "-", "-t", "0", "-o", "x.npy"], stdin=file,
+                              cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--output: is \"x.npy\", the file of --logits" in done.stderr
+    with open(tmp_path / "out", "wb") as file:
+        done = subprocess.run([PROGRAM, "sample", "-l", "x.npy", "-t", "0", "--kept", "out"],
+                              stdout=file, stderr=subprocess.PIPE, cwd=tmp_path, text=True,
+                              check=False)
+    assert done.returncode == 2 and "--kept: is \"out\", the file of --output" in done.stderr
+
+
+def test_files_that_may_be_the_same(lmsample, tmp_path):
+    (tmp_path / "x.npy").write_bytes(logits())
+    (tmp_path / "d").mkdir()
+    words = ["sample", "-l", "x.npy", "-t", 0]
+    lmsample(*words, "-o", "/dev/null", "--kept", "/dev/null", "--logprobs", "/dev/null")
+    lmsample(*words, "-o", "a", "--kept", "d/a", "--logprobs", "d/b")
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["a", "b"]
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o000])
 def test_new_file_has_the_mode_of_the_umask(write, tmp_path, mask):
     write("new", umask=mask)

@@ -65,6 +65,20 @@ def test_array(texts):
     assert texts("b.json", [["p", -1.5], ["q", -2]], 2) == [b"p", b"q"]
 
 
+def test_no_member_of_an_object_is_lost(texts):
+    """Not one whose text has a zero character, nor one whose text is another's, too: json-c cuts
+    the name of the one, and keeps the last of the others."""
+    assert texts("v.json", {"a": 0, "a\x00b": 1, "\x00": 2, "a\x00c": 3, "\\\"": 4}, 5) == [
+        b"a", b"a\x00b", b"\x00", b"a\x00c", b"\\\""]
+    twice = '{ "a":0 ,"a" : 1,"b":\n2,"\\u0062":3, "{\\"}": 4 }'
+    assert texts("v.json", twice, 5) == [b"a", b"a", b"b", b"b", b'{"}']
+    inside = '{"version": "1.0", "model": {"merges": ["a b", {"vocab": [{}]}], "vocab": %s},' \
+             '"added_tokens": []}' % twice
+    assert texts("tokenizer.json", inside, 5) == [b"a", b"a", b"b", b"b", b'{"}']
+    assert texts("tokenizer.json", inside.replace('"model"', '"mod\\u0065l"'), 5) == [
+        b"a", b"a", b"b", b"b", b'{"}']
+
+
 def test_object(texts):
     assert texts("vocab.json", {"b": 1, "a": 0, "far": 1048575, "c": 3}, 4) == [
         b"a", b"b", None, b"c"]
