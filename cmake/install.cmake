@@ -47,8 +47,7 @@ endif()
 configure_file(cmake/lmsample.pc.in ${PROJECT_BINARY_DIR}/lmsample.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/lmsample.pc DESTINATION ${LMS_PC_DIR} COMPONENT dev)
 
-install(FILES README.md CHANGELOG.md LICENSE docs/specification.md
-        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
+include(cmake/pages.cmake)
 install(FILES examples/minimal.c cmake/example/CMakeLists.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT dev)
 file(GLOB pages CONFIGURE_DEPENDS docs/man/*.3)

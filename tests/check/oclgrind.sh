@@ -7,8 +7,8 @@ set -euo pipefail
 folder=$LMS_CHECK_DIR/oclgrind
 icd=$(find /usr/lib /usr/local/lib -name 'liboclgrind-rt-icd.so' 2>/dev/null | head -n 1)
 if [[ -z $icd ]]; then
-    echo "there is no liboclgrind-rt-icd.so: is Oclgrind installed?"
-    exit 1
+    echo "SKIP: there is no Oclgrind (liboclgrind-rt-icd.so)"
+    exit
 fi
 cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=Release -DLMS_BUILD_TESTS=OFF -DLMS_BUILD_BENCH=OFF \
     -DLMS_BUILD_EXAMPLES=OFF

@@ -1,6 +1,8 @@
-"""What the pages quote without running it is what the tests of it expect."""
+"""What the pages quote without running it is what the tests of it expect; links lead somewhere."""
 
 import pathlib
+
+from links import dead_links
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -11,3 +13,12 @@ def test_explain_prints_what_the_page_shows():
     page = (ROOT / "docs/command-line.md").read_text(encoding="utf-8")
     command = '$ lmsample explain --prompt "The LORD is my" --temperature 0.8 --top-p 0.9 --min-p 0.02 --seed 0\n'
     assert "```\n" + command + printed + "```\n" in page
+
+
+def test_links():
+    folders = ["bench", "docs", "examples", "kernels", "python", "tests"]
+    pages = sorted(ROOT.glob("*.md"))
+    for folder in folders:
+        pages += sorted((ROOT / folder).rglob("*.md"))
+    assert len(pages) > 15
+    assert dead_links(pages) == []

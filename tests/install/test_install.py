@@ -7,16 +7,21 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/docs"))
+from links import dead_links  # noqa: E402
 BUILD = pathlib.Path(os.environ["LMSAMPLE_BUILD"])
 PROGRAM = pathlib.Path(os.environ["LMSAMPLE"])
 CMAKE, CC, CXX, NM, STRIP, READELF, PKG_CONFIG, LIBDIR = (
     os.environ["LMS_" + name]
     for name in ("CMAKE", "CC", "CXX", "NM", "STRIP", "READELF", "PKG_CONFIG", "LIBDIR"))
 SCRATCH = BUILD / "install-test"
+# A link, or what is left of it.
+LINK = r"\[|\](\([^)#:][^):]*\))?"
 TOKENS = (ROOT / "tests/api/minimal.txt").read_text()
 HEADER = "\n".join(path.read_text() for path in sorted((ROOT / "include").iterdir()))
 VERSION = ".".join(re.findall(r"#define LMS_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", HEADER))
@@ -89,8 +94,9 @@ def test_files(prefix, libdir):
     expected |= {f"share/lmsample/model/{name}" for name in (
         "model.safetensors", "tokenizer.json", "README.md")}
     expected |= {f"share/doc/lmsample/{name}" for name in (
-        "README.md", "CHANGELOG.md", "LICENSE", "specification.md", "examples/minimal.c",
-        "examples/CMakeLists.txt")}
+        "README.md", "CHANGELOG.md", "LICENSE", "examples/minimal.c", "examples/CMakeLists.txt")}
+    expected |= {f"share/doc/lmsample/{file.relative_to(ROOT)}"
+                 for pattern in ("docs/*.md", "docs/pictures/*") for file in ROOT.glob(pattern)}
     expected |= {f"share/man/man{page.suffix[1:]}/{page.name}"
                  for page in (ROOT / "docs/man").glob("*.[13]")}
     expected |= {"share/bash-completion/completions/lmsample", "share/zsh/site-functions/_lmsample",
@@ -100,6 +106,22 @@ def test_files(prefix, libdir):
     assert found == expected
     assert os.readlink(libdir / "liblmsample.so") == "liblmsample.so.0"
     assert os.readlink(libdir / "liblmsample.so.0") == f"liblmsample.so.{VERSION}"
+
+
+def test_links_of_pages(prefix):
+    """No installed page has a dead link, and those among the pages stay."""
+    folder = prefix / "share/doc/lmsample"
+    pages = sorted(folder.rglob("*.md"))
+    assert dead_links(pages) == []
+    text = (folder / "README.md").read_text()
+    assert "[docs/install.md](docs/install.md)" in text
+    assert "include/lmsample.h" in text and "(include/lmsample.h)" not in text
+    assert "](pictures/explain.svg)" in (folder / "docs/command-line.md").read_text()
+    # Nothing else changes.
+    for page in pages:
+        source = (ROOT / page.relative_to(folder)).read_text()
+        installed = page.read_text()
+        assert re.sub(LINK, "", source) == re.sub(LINK, "", installed), page
 
 
 def test_names_no_other_place(prefix, tmp_path):
