@@ -222,27 +222,48 @@ static void test_a_queue_for_each_call(void **state)
     RIG_OK(contrastive_close_all(r, r->search));
 }
 
-/* A call waits for the earlier ones, on whatever queue they are, ... */
+/* A call that is held on one queue, and the next one on another, behind `num_wait` events of its
+ * own. They are completed in this order, or the other way round. */
+static void behind_a_held_call(const contrastive_api_rig *r, cl_command_queue other,
+                               unsigned call, cl_uint num_wait, bool own_first)
+{
+    const cl_event hold = rig_user_event(r->context);
+    cl_event own[2] = {NULL, NULL}, event = NULL;
+    for (cl_uint i = 0; i < num_wait; ++i) own[i] = rig_user_event(r->context);
+    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    RIG_OK(contrastive_begin(r, r->search, call));
+    clFinish(r->queue);
+    RIG_OK(contrastive_call(r, r->search, other, call, 1, &hold, NULL));
+    RIG_OK(contrastive_call(r, r->search, r->queue, call + 1, num_wait,
+                            num_wait > 0 ? own : NULL, &event));
+    rig_assert_pending(event);
+    if (!own_first) rig_complete(hold);
+    for (cl_uint i = 0; i < num_wait; ++i) {
+        rig_assert_pending(event);
+        rig_complete(own[i]);
+    }
+    if (own_first) {
+        rig_assert_pending(event);
+        rig_complete(hold);
+    }
+    rig_wait(event);
+    RIG_OK(contrastive_calls(r, r->search, call + 2, CONTRASTIVE_CALLS));
+    contrastive_assert_expected(r);
+    clFinish(other);
+    RIG_OK(contrastive_close_all(r, r->search));
+}
+
+/* A call waits for the earlier ones, on whatever queue they are, whether it has a wait list of
+ * its own or not, ... */
 static void test_calls_wait_for_earlier_ones(void **state)
 {
     const contrastive_api_rig *const r = *state;
     const cl_command_queue other = rig_queue(r->ctx, 0);
     for (size_t i = 0; i < KINDS; ++i) {
-        const unsigned call = kinds[i];
-        const cl_event hold = rig_user_event(r->context);
-        cl_event event = NULL;
-        assert_int_equal(contrastive_poison(r), CL_SUCCESS);
-        RIG_OK(contrastive_begin(r, r->search, call));
-        clFinish(r->queue);
-        RIG_OK(contrastive_call(r, r->search, other, call, 1, &hold, NULL));
-        RIG_OK(contrastive_call(r, r->search, r->queue, call + 1, 0, NULL, &event));
-        rig_assert_pending(event);
-        rig_complete(hold);
-        rig_wait(event);
-        RIG_OK(contrastive_calls(r, r->search, call + 2, CONTRASTIVE_CALLS));
-        contrastive_assert_expected(r);
-        clFinish(other);
-        RIG_OK(contrastive_close_all(r, r->search));
+        for (cl_uint num_wait = 0; num_wait <= 2; ++num_wait) {
+            behind_a_held_call(r, other, kinds[i], num_wait, true);
+        }
+        behind_a_held_call(r, other, kinds[i], 1, false);
     }
     clReleaseCommandQueue(other);
 }

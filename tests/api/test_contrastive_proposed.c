@@ -58,12 +58,18 @@ static lms_status propose(const contrastive_api_rig *r, uint32_t slot, unsigned 
     return lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL);
 }
 
-static lms_status select_of(const contrastive_api_rig *r, uint32_t slot)
+static lms_status select_rows(const contrastive_api_rig *r, uint32_t slot, size_t rows)
 {
     lms_contrastive_batch b = contrastive_batch(r, 0);
     b.requests = 1;
     b.slots = &slot;
+    b.candidate_rows = rows;
     return lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL);
+}
+
+static lms_status select_of(const contrastive_api_rig *r, uint32_t slot)
+{
+    return select_rows(r, slot, CONTRASTIVE_ROWS);
 }
 
 static contrastive_trace after(const contrastive_api_rig *r)
@@ -101,7 +107,8 @@ static void test_update(void **state)
         assert_int_equal(contrastive_poison(r), CL_SUCCESS);
         RIG_OK(propose(r, A, 0));
         RIG_OK(lms_contrastive_update(r->search, A, &p));
-        RIG_OK(select_of(r, A));
+        RIG_FAILS(LMS_E_ARGUMENT, select_rows(r, A, 2), "candidate_rows: 2", "the 3 that");
+        RIG_OK(select_rows(r, A, 3));
         const contrastive_trace found = after(r);
         contrastive_assert_same(&found, &expected);
         /* The next step goes by them: the most probable token is the only candidate. */

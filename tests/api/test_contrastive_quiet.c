@@ -255,6 +255,35 @@ static void test_many_requests_are_quiet(void **state)
     lms_contrastive_destroy(search);
 }
 
+/* Host memory is taken until its write is over, whatever state that is in before. */
+static void test_a_stage_is_free_when_its_write_is_over(void **state)
+{
+    static const cl_int states[] = {CL_RUNNING, CL_SUBMITTED, CL_QUEUED};
+    const contrastive_api_rig *const r = *state;
+    lms_contrastive_desc desc = contrastive_desc();
+    lms_contrastive *search = NULL;
+    desc.max_in_flight = 1;
+    RIG_OK(lms_contrastive_create(r->ctx, &desc, &search));
+    RIG_OK(contrastive_open_all(r, search));
+    for (unsigned call = 0; call < contrastive_propose_of(1); ++call) {
+        for (int i = 0; i < 3 && call > 0; ++i) {
+            hook_reset();
+            hook_event_state(states[i]);
+            RIG_FAILS(LMS_E_BUSY, contrastive_calls(r, search, call, call + 1),
+                      "max_in_flight: 1");
+            assert_int_equal(hook_count("clEnqueueWriteBuffer"), 0);
+            assert_int_equal(hook_count("clEnqueueNDRangeKernel"), 0);
+        }
+        hook_reset();
+        if (call > 0)
+            hook_event_state(CL_OUT_OF_RESOURCES); /* of a write that came to nothing */
+        RIG_OK(contrastive_calls(r, search, call, call + 1));
+        clFinish(r->queue);
+    }
+    lms_contrastive_destroy(search);
+    hook_reset();
+}
+
 /* Nothing piles up from search to search. */
 static void test_nothing_piles_up(void **state)
 {
@@ -304,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_calls_with_fewer_kernels_are_quiet),
         cmocka_unit_test(test_whole_searches_are_quiet),
         cmocka_unit_test(test_many_requests_are_quiet),
+        cmocka_unit_test(test_a_stage_is_free_when_its_write_is_over),
         cmocka_unit_test(test_nothing_piles_up),
         cmocka_unit_test(test_empty_calls_are_quiet),
     };

@@ -92,21 +92,21 @@ static void test_arguments(void **state)
     assert_int_equal(count, 0);
 }
 
-/* The one that is chosen is the one that is opened, and it has no problem. */
+/* One is chosen; it is the one that is opened, and it has no problem. */
 static void assert_chosen_is_opened(void)
 {
     lms_device devices[MANY];
     const uint32_t count = list(devices);
     lms_context *ctx = NULL;
     uint32_t chosen = 0;
-    const lms_status status = lms_context_open(NULL, &ctx);
+    RIG_OK(lms_context_open(NULL, &ctx));
     for (uint32_t i = 0; i < count; ++i) {
         chosen += devices[i].chosen;
         if (!devices[i].chosen) continue;
         assert_string_equal(devices[i].problem, "");
         assert_ptr_equal(lms_context_device(ctx), devices[i].id);
     }
-    assert_int_equal(chosen, status == LMS_OK);
+    assert_int_equal(chosen, 1);
     lms_context_destroy(ctx);
 }
 
