@@ -5,7 +5,7 @@
 #define LMSI_ROW_LIST(X)                                                                   \
     X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
     X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
-    X(part) X(begin) X(next) X(block) X(tile) X(probe)
+    X(part) X(begin) X(next) X(whole) X(block) X(tile) X(probe)
 #define LMSI_SAMPLE_LIST(X) X(sample)
 #define LMSI_REPORT_LIST(X) X(report)
 #define LMSI_BEAM_LIST(X)                                                                  \

@@ -110,11 +110,15 @@ mutant 'vectors of bfloat16 shifted wrongly' lib/dtype.cl \
     's/(0, row + i)) << 16/(0, row + i)) << 15/' test_dtypes
 mutant 'NaN is not reported' lib/block.cl '/[*]seen = LMS_ROW_NAN_SEEN;/d' test_tiles
 mutant 'NaN is not reported by big teams' tile.cl '/ seen = LMS_ROW_NAN_SEEN;/d' test_tiles
-mutant 'NaN in a block' lib/block.cl '/[*]odd |= nan/d' test_tiles
-mutant 'NaN in all groups of a block but one' lib/block.cl \
+mutant 'NaN in a block' lib/whole.cl '/[*]odd |= nan/d' test_tiles
+mutant 'NaN in all groups of a block but one' lib/whole.cl \
     's/nan |= (a != a) | (b != b)/nan = (a != a) | (b != b)/' test_tiles
-mutant 'NaN in one half of a group' lib/block.cl 's/(a != a) | (b != b)/(a != a)/' test_tiles
-mutant 'maxima of other groups' lib/block.cl 's/(even.hi, odd.hi)/(even.hi, odd.lo)/'
+mutant 'NaN in one half of a group' lib/whole.cl 's/(a != a) | (b != b)/(a != a)/' test_tiles
+mutant 'maxima of other groups' lib/whole.cl 's/(float8)(even.hi, odd.hi)/(float8)(even.hi, odd.lo)/'
+mutant 'maxima of other groups of 16 bits' lib/whole.cl \
+    's/(short16)(even.hi, odd.hi)/(short16)(even.hi, odd.lo)/' test_dtypes
+mutant 'NaN of 16 bits' lib/whole.cl 's/(keys > (short8)(LMS_INF16)) |//' test_tiles
+mutant 'NaN of 16 bits with a sign' lib/whole.cl 's/min(least, min(a, b))/min(least, a)/' test_tiles
 mutant 'a block goes beyond the row' lib/block.cl 's/min(end, whole)/end/' test_tiles
 mutant 'the last tiles have no maximum' lib/part.cl '/for (; i < row->last; ++i) largest = /d'
 

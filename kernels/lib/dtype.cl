@@ -20,12 +20,13 @@ lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 #elif LMS_LOGITS == 2 /* float16; half loads need no extension */
 typedef half lms_logit;
 float lms_load(__global const lms_logit *row, uint i) { return vload_half(0, row + i); }
+#define LMS_INF16 0x7c00
 /* By way of integers, because pocl 3.1 takes the pointer of a vector of halves for aligned; by
  * eights, because it takes a vector of 16 to pieces. */
+float8 lms_of_bits8(ushort8 bits) { return vload_half8(0, (const __private half *)&bits); }
 float8 lms_load_halves(__global const lms_logit *x)
 {
-    const ushort8 bits = vload8(0, (__global const ushort *)x);
-    return vload_half8(0, (const __private half *)&bits);
+    return lms_of_bits8(vload8(0, (__global const ushort *)x));
 }
 lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 {
@@ -41,11 +42,21 @@ lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 }
 #elif LMS_LOGITS == 3 /* bfloat16: the upper half of a float32 */
 typedef ushort lms_logit;
+#define LMS_INF16 0x7f80
+float8 lms_of_bits8(ushort8 bits) { return as_float8(convert_uint8(bits) << 16); }
 float lms_load(__global const lms_logit *row, uint i) { return as_float((uint)row[i] << 16); }
 lms_floats lms_load_lanes(__global const lms_logit *row, uint i)
 {
     return LMS_V(as_float)(LMS_V(convert_uint)(LMS_V(vload)(0, row + i)) << 16);
 }
+#endif
+
+#if LMS_LOGITS != 1
+/* Keys of 16 bits, from the bits of logits and back: the magnitude of negative ones flipped, so
+ * that -0 is just below 0. */
+#define LMS_FLIP16(bits) ((bits) ^ ((bits) >> 15 & (short)0x7fff))
+short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
+short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
 #endif
 
 /* Logits from `i` on, of which the row has not all: -inf from `end` on. */

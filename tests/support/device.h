@@ -4,6 +4,8 @@
 
 #include "lmsample.h"
 
+#define DEVICE_SKIPPED 77 /* exit status, for ctest */
+
 /* Opens it, or ends the program with a message: without a device no test can say anything. */
 lms_context *device_open(void);
 

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* dl_iterate_phdr */
 /*
  * A library for LD_PRELOAD under which a CPU with AVX-512 stands for one without: pocl takes the
  * features of the CPU from LLVM, and this takes those of AVX-512 out of LLVM's answer.
@@ -10,14 +11,12 @@
 #include <string.h>
 
 /* llvm::StringMap<bool>, as LLVM 11 to 18 lay it out: a table of entries, their keys behind them. */
-struct features_entry
-{
+struct features_entry {
     size_t key_length;
     bool on;
 };
 
-struct features
-{
+struct features {
     struct features_entry **table;
     unsigned buckets;
     unsigned items;
@@ -35,8 +34,7 @@ bool HOST_FEATURES(struct features *features);
 static int find_real(struct dl_phdr_info *object, size_t size, void *found)
 {
     (void)size;
-    if (!strstr(object->dlpi_name, "libLLVM"))
-        return 0;
+    if (!strstr(object->dlpi_name, "libLLVM")) return 0;
     void *library = dlopen(object->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
     void *function = library ? dlsym(library, NAME_OF(HOST_FEATURES)) : NULL;
     memcpy(found, &function, sizeof function);
@@ -48,14 +46,11 @@ bool HOST_FEATURES(struct features *features)
     bool (*real)(struct features *) = NULL;
     dl_iterate_phdr(find_real, &real);
     bool known = real && real(features);
-    for (unsigned i = 0; known && i < features->buckets; i++)
-    {
+    for (unsigned i = 0; known && i < features->buckets; i++) {
         struct features_entry *entry = features->table[i];
-        if (!entry || (intptr_t)entry < 0)
-            continue; /* an empty bucket, or a tombstone */
+        if (!entry || (intptr_t)entry < 0) continue; /* an empty bucket, or a tombstone */
         const char *key = (const char *)entry + features->item_size;
-        if (!strncmp(key, "avx512", 6))
-            entry->on = false;
+        if (!strncmp(key, "avx512", 6)) entry->on = false;
     }
     return known;
 }
