@@ -18,6 +18,6 @@ set_target_properties(lms_without_avx512 PROPERTIES C_VISIBILITY_PRESET default)
 foreach(name kernel/test_certain kernel/test_speed)
     get_filename_component(program ${name} NAME)
     add_test(NAME without_avx512/${program} COMMAND ${program} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(without_avx512/${program} PROPERTIES LABELS kernel TIMEOUT 600 SKIP_RETURN_CODE 77
+    set_tests_properties(without_avx512/${program} PROPERTIES LABELS kernel TIMEOUT ${LMS_TEST_SECONDS} SKIP_RETURN_CODE 77
         ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:lms_without_avx512>;LMS_TEST_WITHOUT_AVX512=1")
 endforeach()
