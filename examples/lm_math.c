@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A vector is what one register holds on every x86-64 and AArch64. A wider one is taken apart by
- * the compiler, and gcc 14 does that through memory, at a tenth of the speed; left to itself, a
- * compiler may keep the sums in memory, or mix up lanes and rows. */
+/* A vector is what one register holds on every x86-64 and AArch64. A wider one is taken apart
+ * by the compiler, and gcc 14 does that through memory, at a tenth of the speed; left to itself,
+ * a compiler may keep the sums in memory, or mix up lanes and rows. */
 #define LANES 4
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
-/* A tile is TILE outputs, summed for ROWS rows at once so that a loaded weight is used more than
- * once. These numbers suit sixteen registers. */
+/* A tile is TILE outputs, summed for ROWS rows at once so that a loaded weight is used more
+ * than once. These numbers suit sixteen registers. */
 #define TILE (2 * LANES)
 #define ROWS 4
 
