@@ -38,8 +38,8 @@ lms_beams lms_beams_of(__global lms_beam_state *states, __global lms_beam_group 
 bool lms_is_live(const lms_beams *b, lms_beam_entry e)
 {
     __global const lms_beam_state *const state = b->states + e.slot;
-    /* A state of another serial is an earlier request's: the write of this one's was terminated,
-     * as happens where an event of a wait list fails. */
+    /* A state of another serial is an earlier request's: the write of this one's was
+     * terminated, as happens where an event of a wait list fails. */
     if (state->serial != e.serial || (state->status & LMS_BEAM_DONE)) return false;
     if (state->step == 0) return e.beam == 0;
     const uint per = state->p.width / state->p.groups;

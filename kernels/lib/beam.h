@@ -61,7 +61,7 @@ typedef struct lms_beam_link {
     lms_f32 logprob;
 } lms_beam_link;
 
-/* What a sequence is ranked by: by octave first, then by digits, larger ones better; lib/rating.cl
+/* What a sequence is ranked by: octave first, then digits, larger ones better; lib/rating.cl
  * says what they are. */
 typedef struct lms_rating {
     lms_u64 digits;

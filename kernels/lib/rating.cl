@@ -1,5 +1,5 @@
 /* rating.cl - what sequences are ranked by: a score over length ^ penalty (specification,
- * section 16). A rating is a number with 64 digits and an exponent of its own, so that no length
+ * section 16). A rating is a number with 64 digits and an exponent of its own, so no length
  * penalty takes range or digits away: at equal lengths, ratings differ wherever scores do. */
 
 /* mantissa * 2^exponent, mantissa >= 2^63. Results of operations are rounded down to that. */
@@ -47,7 +47,7 @@ lms_wide lms_wide_quotient(lms_wide x, lms_wide y)
     return lms_wide_make(quotient, x.exponent - y.exponent - digits);
 }
 
-/* length ^ |penalty|, the penalty at most 2^24: its whole part bit by bit, then its fraction. */
+/* length ^ |penalty|, the penalty at most 2^24: its whole part bit by bit, then the rest. */
 lms_wide lms_power_of(uint length, float penalty)
 {
     const uint bits = min(as_uint(penalty) & 0x7fffffffu, as_uint(0x1p24f));

@@ -251,7 +251,7 @@ static void step(search *s, group *g)
     }
     memcpy(g->live, live, live_count * sizeof *live);
     g->live_count = live_count;
-    judge(s, g, list[0].value);
+    judge(s, g, all ? list[0].value : 0.0);
 }
 
 /* The first `count` are in order. */

@@ -59,7 +59,7 @@ void one_beam_end(one_beam *s)
 
 void one_beam_open(const one_beam *s, const lms_beam_params *params, const int32_t *ends)
 {
-    const cl_command_queue queue = lms_context_queue(s->ctx);
+    cl_command_queue queue = lms_context_queue(s->ctx);
     device_require(lms_beam_open(s->beam, queue, 0, params, ends, 0, NULL, NULL), "open");
     device_require(clFinish(queue), "clFinish");
 }
@@ -71,7 +71,7 @@ void one_beam_close(const one_beam *s)
 
 uint32_t one_beam_step(one_beam *s, const float *logits)
 {
-    const cl_command_queue queue = lms_context_queue(s->ctx);
+    cl_command_queue queue = lms_context_queue(s->ctx);
     const size_t width = s->desc.max_width;
     const uint32_t slot = 0;
     uint32_t done = 0;

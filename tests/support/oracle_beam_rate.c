@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -33,6 +34,9 @@ static oracle_rating product(oracle_rating a, oracle_rating b)
 /* What a 128-bit division leaves of a quotient in (2^63, 2^65) is no digit of it. */
 static oracle_rating quotient(oracle_rating a, oracle_rating b)
 {
+    if (b.mantissa == 0) {
+        abort();
+    }
     const int more = a.mantissa < b.mantissa;
     const u128 dividend = (u128)a.mantissa << (63 + more);
     return cut(a.sign * b.sign, dividend / b.mantissa, a.exponent - b.exponent - 63 - more);
