@@ -92,7 +92,8 @@ def hugging_face_groups(model, N, groups, ends, max_length, length_penalty, earl
 
 
 def tensorrt_llm(model, N, ends, max_length, length_penalty, early_stopping):
-    """early_stopping: 1, 0, or 2 for never. One end token, or none."""
+    """early_stopping: 1, 0, or 2 for never. One end token, or none. But for what docs/beam-search.md says: an
+    end token that is worse than a full pool does not keep the beams behind it from going on."""
     live, pool = [((), 0.0)], []
     for length in range(1, max_length + 1):
         candidates = [(score + lp, t + (i,)) for t, score in live for i, lp in enumerate(model.logprobs(t))]
