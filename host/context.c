@@ -25,6 +25,8 @@ void lms_context_destroy(lms_context *ctx)
     free(ctx);
 }
 
+/* A context of sub-devices lists them, or, as pocl has it, the devices that they are of. Whether
+ * a sub-device of a listed one can be used is the runtime's to say, when it gets a queue. */
 static lms_status check_member(cl_context context, cl_device_id device)
 {
     lms_status status = LMS_OK;
@@ -35,8 +37,10 @@ static lms_status check_member(cl_context context, cl_device_id device)
     ids = malloc(bytes + 1);
     LMSI_FAIL_IF(ids == NULL, LMS_E_MEMORY, "out of memory for a list of devices");
     LMSI_CL(clGetContextInfo(context, CL_CONTEXT_DEVICES, bytes, ids, NULL));
-    for (size_t i = 0; i < bytes / sizeof *ids; ++i) member |= ids[i] == device;
-    LMSI_FAIL_IF(!member, LMS_E_ARGUMENT, "device: is not one of the context's %zu devices",
+    for (size_t i = 0; i < bytes / sizeof *ids; ++i)
+        member |= lmsi_device_is_of(device, ids[i]);
+    LMSI_FAIL_IF(!member, LMS_E_ARGUMENT,
+                 "device: is not one of the context's %zu devices, or of their sub-devices",
                  bytes / sizeof *ids);
 fail:
     free(ids);

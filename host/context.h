@@ -43,6 +43,9 @@ struct lms_context {
     char *cache_dir; /* NULL: no cache of our own */
 };
 
+/* Is it that device, or a sub-device of it, or of one of its? */
+int lmsi_device_is_of(cl_device_id device, cl_device_id whole);
+
 lms_status lmsi_device_query(cl_device_id id, lmsi_device *out);
 
 /* The device that `wanted` names, as lms_context_open has it. Between lmsi_runtime_enter() and

@@ -76,6 +76,20 @@ fail:
     return status;
 }
 
+int lmsi_device_is_of(cl_device_id device, cl_device_id whole)
+{
+    for (int depth = 0; depth < 16; ++depth) { /* nobody's are deeper */
+        cl_device_id parent = NULL;
+        if (device == whole) return 1;
+        if (clGetDeviceInfo(device, CL_DEVICE_PARENT_DEVICE, sizeof parent, &parent, NULL) ||
+            parent == NULL) {
+            return 0;
+        }
+        device = parent;
+    }
+    return 0;
+}
+
 static int contains_ignoring_case(const char *text, const char *part)
 {
     const size_t length = strlen(part);

@@ -69,7 +69,7 @@ lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue)
     LMSI_FAIL_IF(queue == NULL, LMS_E_ARGUMENT, "queue: is NULL");
     LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL));
     LMSI_CL(clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL));
-    LMSI_FAIL_IF(context != ctx->context || device != ctx->id, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(context != ctx->context || !lmsi_device_is_of(device, ctx->id), LMS_E_ARGUMENT,
                  "queue: is of another cl_context or device than the library works in");
 fail:
     return status;

@@ -140,7 +140,7 @@ static void to_cache(lms_context *ctx, const char *key, cl_program program)
     if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, devices * sizeof *binaries, binaries,
                          NULL) == CL_SUCCESS) {
         for (cl_uint i = 0; i < devices; ++i) {
-            if (ids[i] != ctx->id || binaries[i] == NULL) continue;
+            if (!lmsi_device_is_of(ctx->id, ids[i]) || binaries[i] == NULL) continue;
             lmsi_cache_store(ctx->cache_dir, key, strlen(key), binaries[i], sizes[i]);
         }
     }

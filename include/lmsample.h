@@ -154,7 +154,8 @@ typedef struct lms_context lms_context;
  * unless LMS_OK is returned. */
 LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 
-/* Works in the caller's cl_context, on one of its devices. Retains both. */
+/* Works in the caller's cl_context, on one of its devices or on a sub-device of one, for programs
+ * that keep a part of the device for something else. Retains both. */
 LMS_API lms_status lms_context_create(cl_context context, cl_device_id device,
                                       lms_context **out);
 
@@ -254,8 +255,9 @@ LMS_API void lms_sampler_destroy(lms_sampler *sampler);
  * all. All others need it of max_rows. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
-/* Enqueues one batch on a queue of the context's device, in order or out of order. The wait
- * list and the event are as for clEnqueueNDRangeKernel; the caller releases the event. */
+/* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order or
+ * out of order. The wait list and the event are as for clEnqueueNDRangeKernel; the caller
+ * releases the event. */
 LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const lms_batch *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);

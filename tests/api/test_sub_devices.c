@@ -1,0 +1,173 @@
+/* Parts of a device, for programs that keep the rest for something else: contexts on them, and
+ * queues of them in a context of the whole. Bits as on the whole. */
+#include "beam_rig.h"
+#include "contrastive_api_rig.h"
+
+/* The whole device, two parts of it, and contexts of each. */
+typedef struct parts {
+    rig whole;
+    cl_device_id device;
+    cl_device_id part[2];
+    cl_context context; /* made of the first part alone */
+    lms_context *ctx;   /* on it */
+} parts;
+
+static int setup(void **state)
+{
+    static const cl_device_partition_property how[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
+    static parts p;
+    cl_device_id all[256];
+    cl_uint most = 0, count = 0;
+    memset(&p, 0, sizeof p);
+    rig_open(&p.whole);
+    p.device = lms_context_device(p.whole.ctx);
+    clGetDeviceInfo(p.device, CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof most, &most, NULL);
+    *state = &p;
+    /* Asked first: some runtimes without sub-devices end the process. */
+    if (most < 2 || clCreateSubDevices(p.device, how, 256, all, &count) != CL_SUCCESS) return 0;
+    for (cl_uint i = 2; i < count; ++i) clReleaseDevice(all[i]);
+    if (count < 2) return 0;
+    memcpy(p.part, all, sizeof p.part);
+    p.context = clCreateContext(NULL, 1, p.part, NULL, NULL, NULL);
+    return p.context == NULL;
+}
+
+static int teardown(void **state)
+{
+    parts *const p = *state;
+    lms_context_destroy(p->ctx);
+    if (p->context != NULL) clReleaseContext(p->context);
+    for (int i = 0; i < 2; ++i) {
+        if (p->part[i] != NULL) clReleaseDevice(p->part[i]);
+    }
+    rig_close(&p->whole);
+    return 0;
+}
+
+static cl_command_queue queue_of(cl_context context, cl_device_id device)
+{
+    cl_int code = CL_SUCCESS;
+    const cl_command_queue queue = clCreateCommandQueue(context, device, 0, &code);
+    assert_int_equal(code, CL_SUCCESS);
+    return queue;
+}
+
+static void test_context_of_a_part(void **state)
+{
+    parts *const p = *state;
+    const lms_sampler_desc desc = rig_desc();
+    int64_t tokens[RIG_ROWS] = {0};
+    lms_sampler *sampler = NULL;
+    lms_context *none = NULL;
+    if (p->context == NULL) skip();
+    RIG_OK(lms_context_create(p->context, p->part[0], &p->ctx));
+    assert_ptr_equal(lms_context_device(p->ctx), p->part[0]);
+    RIG_OK(lms_sampler_create(p->ctx, &desc, &sampler));
+    const lms_host_batch batch = {.rows = RIG_ROWS,
+                                  .logits = p->whole.values,
+                                  .params = p->whole.records,
+                                  .index = p->whole.order,
+                                  .tokens = tokens};
+    int64_t expected[RIG_ROWS] = {0};
+    lms_host_batch same = batch;
+    same.tokens = expected;
+    RIG_OK(lms_sample_host(sampler, &batch));
+    RIG_OK(lms_sample_host(p->whole.sampler, &same));
+    assert_memory_equal(tokens, expected, sizeof tokens);
+    lms_sampler_destroy(sampler);
+    /* In a context of the whole. */
+    RIG_OK(lms_context_create(p->whole.context, p->part[1], &none));
+    lms_context_destroy(none);
+}
+
+static void test_searches_on_a_part(void **state)
+{
+    parts *const p = *state;
+    const lms_beam_desc beam = beam_desc();
+    const lms_contrastive_desc contrastive = contrastive_desc();
+    beam_rig beams[2];
+    contrastive_api_rig searches[2];
+    if (p->ctx == NULL) skip();
+    for (int i = 0; i < 2; ++i) {
+        lms_context *const ctx = i == 0 ? p->whole.ctx : p->ctx;
+        beam_rig_open(&beams[i], ctx, &beam);
+        contrastive_api_rig_open(&searches[i], ctx, &contrastive);
+    }
+    beam_assert_same(&beams[0].expected, &beams[1].expected);
+    contrastive_assert_same(&searches[0].expected, &searches[1].expected);
+    for (int i = 0; i < 2; ++i) {
+        contrastive_api_rig_close(&searches[i]);
+        beam_rig_close(&beams[i]);
+    }
+}
+
+/* A context of the whole takes a part's queue; one of a part neither the other's nor the whole's,
+ * which would use what it does not have. */
+static void test_queues_of_a_part(void **state)
+{
+    parts *const p = *state;
+    const lms_beam_desc beam = beam_desc();
+    const lms_contrastive_desc contrastive = contrastive_desc();
+    beam_rig beams;
+    contrastive_api_rig searches;
+    rig_results found;
+    if (p->ctx == NULL) skip();
+    const cl_command_queue queue = queue_of(p->whole.context, p->part[1]);
+    const lms_batch batch = rig_batch(&p->whole);
+    rig_poison(&p->whole);
+    RIG_OK(lms_sampler_run(p->whole.sampler, queue, &batch, 0, NULL, NULL));
+    assert_int_equal(clFinish(queue), CL_SUCCESS);
+    rig_read(&p->whole, &found);
+    rig_assert_same(&found, &p->whole.expected);
+
+    beam_rig_open(&beams, p->whole.ctx, &beam);
+    assert_int_equal(beam_poison(&beams), CL_SUCCESS);
+    for (unsigned call = 0; call < BEAM_CALLS; ++call) {
+        RIG_OK(beam_call(&beams, beams.beam, queue, call, 0, NULL, NULL));
+    }
+    assert_int_equal(clFinish(queue), CL_SUCCESS);
+    beam_assert_expected(&beams);
+    beam_rig_close(&beams);
+
+    contrastive_api_rig_open(&searches, p->whole.ctx, &contrastive);
+    assert_int_equal(contrastive_poison(&searches), CL_SUCCESS);
+    RIG_OK(contrastive_open_all(&searches, searches.search));
+    for (unsigned call = 0; call < CONTRASTIVE_CALLS; ++call) {
+        RIG_OK(contrastive_call(&searches, searches.search, queue, call, 0, NULL, NULL));
+    }
+    assert_int_equal(clFinish(queue), CL_SUCCESS);
+    contrastive_assert_expected(&searches);
+    contrastive_api_rig_close(&searches);
+    clReleaseCommandQueue(queue);
+}
+
+static void test_queues_that_are_refused(void **state)
+{
+    parts *const p = *state;
+    const lms_sampler_desc desc = rig_desc();
+    const lms_batch none = {.rows = 0};
+    lms_sampler *sampler = NULL;
+    if (p->ctx == NULL) skip();
+    RIG_OK(lms_sampler_create(p->ctx, &desc, &sampler));
+    const cl_device_id others[2] = {p->part[1], p->device};
+    for (int i = 0; i < 2; ++i) {
+        cl_int code = CL_SUCCESS;
+        const cl_command_queue queue = clCreateCommandQueue(p->context, others[i], 0, &code);
+        if (code != CL_SUCCESS) continue; /* the runtime refuses it itself */
+        RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(sampler, queue, &none, 0, NULL, NULL),
+                  "queue: is of another cl_context or device");
+        clReleaseCommandQueue(queue);
+    }
+    lms_sampler_destroy(sampler);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_context_of_a_part),
+        cmocka_unit_test(test_searches_on_a_part),
+        cmocka_unit_test(test_queues_of_a_part),
+        cmocka_unit_test(test_queues_that_are_refused),
+    };
+    return cmocka_run_group_tests_name("sub_devices", tests, setup, teardown);
+}
