@@ -10,6 +10,15 @@
 #error LMS_LANES is 8 or 16
 #endif
 
+/* Vectors wider than a register are passed otherwise on a CPU that has wider ones. clang warns of
+ * that, once for each call, and pocl counts its warnings on the terminal; but a program is
+ * compiled whole, for one CPU. */
+#if defined(__clang__) && defined(__has_warning)
+#if __has_warning("-Wpsabi")
+#pragma clang diagnostic ignored "-Wpsabi"
+#endif
+#endif
+
 /* For what compilers would call once a tile, loading its constants anew each time. */
 #define LMS_INLINE __attribute__((always_inline))
 
