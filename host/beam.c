@@ -19,6 +19,7 @@ static lmsi_kernels list_kernels(lms_beam *b)
         b->desc.tokens,
         b->desc.work_items,
         4,
+        4,
         {"lms_beam_tiles", "lms_beam_rows", "lms_beam_advance", "lms_beam_results"},
         {&b->tile_kernel, &b->rows_kernel, &b->advance_kernel, &b->results_kernel}};
 }

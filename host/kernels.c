@@ -36,7 +36,7 @@ static lms_status make(lms_context *ctx, const lmsi_kernels *k, const lmsi_shape
     LMSI_TRY(lmsi_program_get(ctx, k->logits, k->tokens, shape, k->kind, &program));
     LMSI_TRY(probe(ctx, k->kind, program));
     *limit = LMSI_MAX_TEAM;
-    for (size_t i = 0; i < k->count; ++i) {
+    for (size_t i = 0; i < (shape->team == 1 ? k->alone : k->count); ++i) {
         size_t own = 0;
         *k->kernels[i] = clCreateKernel(program, k->names[i], &code);
         snprintf(what, sizeof what, "clCreateKernel for %s", k->names[i]);

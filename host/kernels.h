@@ -14,6 +14,7 @@ typedef struct lmsi_kernels {
     lms_token_type tokens;
     uint32_t work_items; /* of its description; 0: the team is the library's choice */
     size_t count;
+    size_t alone; /* how many of them, from the first, a team of one has */
     const char *names[LMSI_MOST_KERNELS];
     cl_kernel *kernels[LMSI_MOST_KERNELS];
 } lmsi_kernels;

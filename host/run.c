@@ -45,12 +45,14 @@ static cl_uint wanted_outputs(const lms_batch *b)
            (b->probs.buffer != NULL ? LMS_OUT_PROBS : 0);
 }
 
-/* How many teams sample the batch. What is reported on needs a team, and so a place in the
- * workspace, for each row. */
-static size_t teams_of(const lms_sampler *s, const lms_batch *b)
+static void set_outputs(const lms_sampler *s, lmsi_arguments *a, const lms_batch *b)
 {
-    return wanted_outputs(b) != 0 ? b->rows
-                                  : lmsi_shape_teams(&s->shape, s->ctx->device.units, b->rows);
+    lmsi_set_uint(a, wanted_outputs(b));
+    lmsi_set_view(a, b->logprob_raw, s->seen);
+    lmsi_set_view(a, b->logprob, s->seen);
+    lmsi_set_view(a, b->kept, s->seen);
+    lmsi_set_view(a, b->probs, s->seen);
+    lmsi_set_ulong(a, b->probs_stride ? b->probs_stride : s->desc.vocab);
 }
 
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
@@ -73,6 +75,7 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
     lmsi_set_view(&a, b->tokens, NULL);
     lmsi_set_view(&a, b->status, s->seen);
     lmsi_set_uint(&a, b->status.buffer != NULL);
+    if (s->desc.outputs != 0 && s->shape.team == 1) set_outputs(s, &a, b);
     return a.code;
 }
 
@@ -87,13 +90,14 @@ static cl_int set_report(const lms_sampler *s, const lmsi_call *c)
     lmsi_set_mem(&a, s->groups, NULL);
     lmsi_set_mem(&a, s->tile_keys, NULL);
     lmsi_set_mem(&a, s->outcomes, NULL);
-    lmsi_set_uint(&a, wanted_outputs(b));
-    lmsi_set_view(&a, b->logprob_raw, s->seen);
-    lmsi_set_view(&a, b->logprob, s->seen);
-    lmsi_set_view(&a, b->kept, s->seen);
-    lmsi_set_view(&a, b->probs, s->seen);
-    lmsi_set_ulong(&a, b->probs_stride ? b->probs_stride : s->desc.vocab);
+    set_outputs(s, &a, b);
     return a.code;
+}
+
+/* A team of one reports on a row when it has its token. */
+static int reports_apart(const lms_sampler *s, const lms_batch *b)
+{
+    return s->report_kernel != NULL && wanted_outputs(b) != 0;
 }
 
 /* Uploads host records and indices from the stage. */
@@ -122,12 +126,12 @@ static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const
     lms_status status = LMS_OK;
     const size_t local[2] = {s->shape.team, 1};
     const size_t tile_global[2] = {(size_t)s->chunks * s->shape.team, b->rows};
-    const size_t row_global[1] = {(size_t)b->rows * s->shape.team};
-    const size_t sample_global[1] = {teams_of(s, b) * s->shape.team};
+    const size_t teams = lmsi_shape_teams(&s->shape, s->ctx->device.units, b->rows);
+    const size_t row_global[1] = {teams * s->shape.team};
     if (!lmsi_shape_fuses(&s->shape, b->rows))
         LMSI_TRY(lmsi_launch(queue, s->tile_kernel, 2, tile_global, local, chain));
-    LMSI_TRY(lmsi_launch(queue, s->sample_kernel, 1, sample_global, local, chain));
-    if (wanted_outputs(b) != 0) {
+    LMSI_TRY(lmsi_launch(queue, s->sample_kernel, 1, row_global, local, chain));
+    if (reports_apart(s, b)) {
         LMSI_TRY(lmsi_launch(queue, s->report_kernel, 1, row_global, local, chain));
     }
 fail:
@@ -154,7 +158,7 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_bat
     if (batch->index != NULL) call.index = (lms_view){s->index, 0};
     LMSI_CL_NAMED(set_tile(s, &call), "clSetKernelArg of lms_tile_maxima");
     LMSI_CL_NAMED(set_sample(s, &call), "clSetKernelArg of lms_sample");
-    if (wanted_outputs(batch) != 0) {
+    if (reports_apart(s, batch)) {
         LMSI_CL_NAMED(set_report(s, &call), "clSetKernelArg of lms_report");
     }
     const int uploads = batch->params != NULL || batch->index != NULL;

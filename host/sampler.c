@@ -40,6 +40,7 @@ static lmsi_kernels list_kernels(lms_sampler *s)
                           s->desc.tokens,
                           s->desc.work_items,
                           report ? 3 : 2,
+                          2,
                           {"lms_tile_maxima", "lms_sample", "lms_report"},
                           {&s->tile_kernel, &s->sample_kernel, &s->report_kernel}};
 }
@@ -84,15 +85,12 @@ fail:
     return status;
 }
 
-/* What the shape needs, and whether the device has it. A report needs what is known of its row,
- * so each row keeps its place until then. */
+/* What the shape needs, and whether the device has it. */
 static lms_status plan_workspace(lms_sampler *s)
 {
     char asked[80];
     lmsi_buffer buffers[BUFFERS];
-    s->places = s->desc.outputs != 0
-                    ? s->desc.max_rows
-                    : lmsi_shape_places(&s->shape, s->ctx->device.units, s->desc.max_rows);
+    s->places = lmsi_shape_places(&s->shape, s->ctx->device.units, s->desc.max_rows);
     list_buffers(s, buffers);
     snprintf(asked, sizeof asked, "max_rows: %u rows of %u logits", (unsigned)s->desc.max_rows,
              (unsigned)s->desc.vocab);

@@ -25,7 +25,7 @@ struct lms_sampler {
     lmsi_shape shape;
     cl_kernel tile_kernel;
     cl_kernel sample_kernel;
-    cl_kernel report_kernel; /* NULL without outputs */
+    cl_kernel report_kernel; /* NULL without outputs, and in teams of one */
     cl_mem groups;
     cl_mem tile_keys;
     cl_mem seen;

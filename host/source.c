@@ -6,8 +6,8 @@
     X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
     X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
     X(part) X(begin) X(next) X(whole) X(block) X(tile) X(probe)
-#define LMSI_SAMPLE_LIST(X) X(sample)
 #define LMSI_REPORT_LIST(X) X(report)
+#define LMSI_SAMPLE_LIST(X) X(sample)
 #define LMSI_BEAM_LIST(X)                                                                  \
     X(beam) X(score) X(rating) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
     X(pool) X(beam_advance) X(beam_results) X(beam_probe)
@@ -20,8 +20,8 @@
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;
 LMSI_ROW_LIST(LMSI_DECLARE)
-LMSI_SAMPLE_LIST(LMSI_DECLARE)
 LMSI_REPORT_LIST(LMSI_DECLARE)
+LMSI_SAMPLE_LIST(LMSI_DECLARE)
 LMSI_BEAM_LIST(LMSI_DECLARE)
 LMSI_PROPOSE_LIST(LMSI_DECLARE)
 LMSI_CONTEXT_LIST(LMSI_DECLARE) /* some are declared twice */
@@ -41,10 +41,10 @@ size_t lmsi_sources(lmsi_kind kind, const lmsi_source **files)
     } else if (kind == LMSI_PROPOSE) {
         LMSI_PROPOSE_LIST(LMSI_ADD)
     } else {
+        if (kind == LMSI_SAMPLE_AND_REPORT) {
+            LMSI_REPORT_LIST(LMSI_ADD)
+        }
         LMSI_SAMPLE_LIST(LMSI_ADD)
-    }
-    if (kind == LMSI_SAMPLE_AND_REPORT) {
-        LMSI_REPORT_LIST(LMSI_ADD)
     }
 #undef LMSI_ADD
     return count;

@@ -249,10 +249,10 @@ LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *
 /* Accepts NULL. Waits for the sampler's calls in flight. */
 LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 
-/* Device memory that the sampler holds, in bytes. Without outputs, a device whose work-items
- * do whole rows (a CPU) needs 44 bytes for each 256 logits, and 32 KiB, of as many rows as are
- * under way at once: 8 for each compute unit, or the fewer ones of a call that cannot use them
- * all. All others need it of max_rows. */
+/* Device memory that the sampler holds, in bytes: 84 for each of max_rows, and, for each row
+ * that is under way at once, 32 KiB and 44 bytes for each 256 logits. All of max_rows may be
+ * under way; but where work-items do whole rows (on a CPU), 8 for each compute unit, or the
+ * fewer that are too few to be done so. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
 /* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order or

@@ -1,6 +1,7 @@
-/* report.cl - what a caller may want to know beside the token (specification, section 9). A
- * kernel of its own, because it reads the whole row again; only samplers that were made for it
- * have it.
+/* report.cl - what a caller may want to know beside the token (specification, section 9). Only
+ * samplers that were made for it have it. Teams of one report on a row right after its token,
+ * while the row is in the cache and its maxima in their place in the workspace; in lms_sample.
+ * Others have a kernel of its own, which reads the row again: a kernel's barriers are dear.
  *
  *   in   as for lms_sample, and its outcome
  *   out  logprob_raw, logprob float[rows]; kept int[rows]; probs float[rows][probs_stride],
@@ -8,6 +9,9 @@
  *   run  LMS_TEAM * rows work-items in work-groups of LMS_TEAM
  *   mem  sizeof(lms_shared) local
  */
+#if LMS_TEAM == 1
+#define LMS_REPORTS_AT_ONCE 1
+#endif
 
 float lms_logit_gap(const lms_row *row, uint token)
 {
@@ -60,27 +64,36 @@ ulong lms_sum_of_all(__local lms_shared *shared, ulong own)
     return lms_meet(shared, part, 0).total;
 }
 
-__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
-                __global const lms_row_params *params, ulong params_offset,
-                __global const int *groups, __global const int *tile_keys,
-                __global const lms_outcome *outcomes, uint wanted,
-                __global float *logprob_raw, ulong logprob_raw_offset,
-                __global float *logprob, ulong logprob_offset,
-                __global int *kept, ulong kept_offset,
-                __global float *probs, ulong probs_offset, ulong probs_stride)
+/* Where the outputs go. */
+typedef struct lms_report_to {
+    uint wanted;
+    __global float *logprob_raw;
+    __global float *logprob;
+    __global int *kept;
+    __global float *probs;
+    ulong probs_stride;
+} lms_report_to;
+
+/* The same as arguments of a kernel. */
+#define LMS_REPORT_ARGUMENTS                                                                   \
+    uint wanted, __global float *logprob_raw, ulong logprob_raw_offset,                        \
+        __global float *logprob, ulong logprob_offset, __global int *kept, ulong kept_offset,  \
+        __global float *probs, ulong probs_offset, ulong probs_stride
+#define LMS_REPORT_TO                                                                          \
+    {                                                                                          \
+        wanted, logprob_raw + logprob_raw_offset, logprob + logprob_offset,                    \
+            kept + kept_offset, probs + probs_offset, probs_stride                             \
+    }
+
+/* Row r of the batch. A row without a token is not looked at: its index may point anywhere. */
+void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_row row,
+                    float temperature)
 {
-    __local lms_shared shared;
-    const size_t r = get_group_id(0);
-    const lms_outcome outcome = outcomes[r];
+    const uint wanted = to->wanted;
     const bool skipped = LMS_ROW_CODE(outcome.status) == LMS_ROW_SKIPPED;
     const bool has_token = outcome.token != LMS_NO_TOKEN;
     const bool drawn = has_token && !(outcome.filtered & LMS_GREEDY);
     const bool filtered = outcome.filtered & LMS_FILTERED;
-    /* A row without a token is not looked at: its index may point anywhere. */
-    const ulong source = has_token ? (ulong)outcome.source : 0;
-    lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups, tile_keys, 0,
-                             0, &shared);
     const lms_cut cut = lms_cut_at(outcome.cut_key, outcome.cut_id);
     lms_scaled raw, scaled;
     lms_measure own;
@@ -89,9 +102,7 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     own.count = 0;
     row.max_key = outcome.max_key;
     if (has_token) raw = lms_at_scale(lms_scale(1.0f), row.max_key);
-    if (drawn) {
-        scaled = lms_at_scale(lms_scale(params[params_offset + r].temperature), row.max_key);
-    }
+    if (drawn) scaled = lms_at_scale(lms_scale(temperature), row.max_key);
     if (has_token && wanted & LMS_OUT_LOGPROB_RAW) raw_own = lms_total_own(&row, &raw);
     const bool needs_mass = drawn && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS);
     if ((drawn && wanted & LMS_OUT_KEPT) || (needs_mass && filtered)) {
@@ -100,29 +111,44 @@ void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, ui
     if (needs_mass && !filtered) {
         own.mass = lms_total_own(&row, &scaled);
     }
-    lms_clear_own_bins(&shared);
-    const ulong raw_mass = lms_sum_of_all(&shared, raw_own);
-    const ulong mass = lms_sum_of_all(&shared, own.mass);
-    const ulong count = lms_sum_of_all(&shared, own.count);
+    lms_clear_own_bins(row.shared);
+    const ulong raw_mass = lms_sum_of_all(row.shared, raw_own);
+    const ulong mass = lms_sum_of_all(row.shared, own.mass);
+    const ulong count = lms_sum_of_all(row.shared, own.count);
 
+    __global float *const probs = to->probs + r * to->probs_stride;
     if (wanted & LMS_OUT_PROBS && !skipped) {
-        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0,
-                        probs + probs_offset + r * probs_stride);
+        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0, probs);
     }
     lms_sync(); /* the greedy row's zeros before its one */
     if (lms_lane() != 0 || skipped) return;
     const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : LMS_NAN;
-    if (has_token && !drawn && wanted & LMS_OUT_PROBS) {
-        probs[probs_offset + r * probs_stride + (ulong)outcome.token] = 1.0f;
-    }
+    if (has_token && !drawn && wanted & LMS_OUT_PROBS) probs[outcome.token] = 1.0f;
     if (wanted & LMS_OUT_LOGPROB_RAW) {
-        logprob_raw[logprob_raw_offset + r] =
-            has_token ? gap - lms_log_mass(&raw, raw_mass) : LMS_NAN;
+        to->logprob_raw[r] = has_token ? gap - lms_log_mass(&raw, raw_mass) : LMS_NAN;
     }
     if (wanted & LMS_OUT_LOGPROB) {
-        logprob[logprob_offset + r] =
+        to->logprob[r] =
             drawn ? fma(gap * scaled.s, 0x1.62e430p-1f, -lms_log_mass(&scaled, mass))
                   : (has_token ? 0.0f : LMS_NAN);
     }
-    if (wanted & LMS_OUT_KEPT) kept[kept_offset + r] = drawn ? (int)count : (has_token ? 1 : 0);
+    if (wanted & LMS_OUT_KEPT) to->kept[r] = drawn ? (int)count : (has_token ? 1 : 0);
 }
+
+#if LMS_TEAM > 1
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
+                __global const lms_row_params *params, ulong params_offset,
+                __global const int *groups, __global const int *tile_keys,
+                __global const lms_outcome *outcomes, LMS_REPORT_ARGUMENTS)
+{
+    __local lms_shared shared;
+    const lms_report_to to = LMS_REPORT_TO;
+    const ulong r = get_group_id(0);
+    const lms_outcome outcome = outcomes[r];
+    const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
+    const lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups,
+                                   tile_keys, 0, 0, &shared);
+    lms_report_row(&to, r, outcome, row, params[params_offset + r].temperature);
+}
+#endif

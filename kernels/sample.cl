@@ -3,7 +3,8 @@
  *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only):
  *        then the row's tiles are done here, while the row is in the cache; params
  *        lms_row_params[rows]; words uint[rows][attempts][4] or none
- *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report
+ *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report;
+ *        in teams of one, what report.cl writes
  *   run  work-groups of LMS_TEAM: one a row, or, in teams of one, any number, which share the
  *        rows out in runs
  *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums for each
@@ -111,6 +112,12 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint 
     return task.outcome;
 }
 
+#ifdef LMS_REPORTS_AT_ONCE
+#define LMS_AND_REPORT , LMS_REPORT_ARGUMENTS
+#else
+#define LMS_AND_REPORT
+#endif
+
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ulong logits_rows,
                 uint vocab, __global const int *index, ulong index_offset, uint has_index,
@@ -120,7 +127,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
                 uint chunks, uint with_tiles, __global ulong *list,
                 __global ulong *sums, __global lms_outcome *outcomes,
                 __global lms_token *tokens, ulong tokens_offset,
-                __global uint *status, ulong status_offset, uint has_status)
+                __global uint *status, ulong status_offset, uint has_status LMS_AND_REPORT)
 {
     __local lms_shared shared;
     const ulong team = get_group_id(0);
@@ -139,6 +146,9 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
     c.chunks = chunks;
     c.list = list;
     c.sums = sums;
+#ifdef LMS_REPORTS_AT_ONCE
+    const lms_report_to to = LMS_REPORT_TO;
+#endif
     lms_clear_own_bins(&shared);
     /* A team has one row, unless it is a work-item: no barrier is in a loop over rows. */
 #if LMS_TEAM == 1
@@ -152,5 +162,13 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
         outcomes[r] = outcome;
         tokens[tokens_offset + r] = (lms_token)outcome.token;
         if (has_status) status[status_offset + r] = outcome.status;
+#ifdef LMS_REPORTS_AT_ONCE
+        if (wanted) {
+            const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
+            const lms_row row = lms_row_at(c.logits + source * stride, vocab, team, groups,
+                                           tile_keys, 0, 0, &shared);
+            lms_report_row(&to, r, outcome, row, c.params[r].temperature);
+        }
+#endif
     }
 }

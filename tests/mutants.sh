@@ -235,8 +235,8 @@ mutant 'the last run goes beyond the batch' sample.cl \
 mutant 'runs that share a workspace' sample.cl 's/lms_do_row(&c, r, team, rows/lms_do_row(\&c, r, 0, rows/'
 mutant 'tiles in the workspace of another row' sample.cl \
     's/c->sums, slot, c->vocab/c->sums, r, c->vocab/'
-mutant 'rows reported on without their workspace' ../host/run.c \
-    's/is_fused(s, b) && wanted_outputs(b) == 0/is_fused(s, b)/'
+mutant 'a report from the workspace of another row' sample.cl \
+    's/lms_row_at(c.logits + source \* stride, vocab, team, groups/lms_row_at(c.logits + source * stride, vocab, 0, groups/'
 
 # The draw
 mutant 'the last group is a whole one' lib/row.cl \

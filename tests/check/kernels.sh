@@ -26,7 +26,7 @@ join() {
         fi
     done
 }
-join "$(listed ROW) $(listed SAMPLE) $(listed REPORT)" >"$LMS_CHECK_DIR/sample.cl"
+join "$(listed ROW) $(listed REPORT) $(listed SAMPLE)" >"$LMS_CHECK_DIR/sample.cl"
 join "$(listed ROW) $(listed BEAM)" >"$LMS_CHECK_DIR/beams.cl"
 join "$(listed ROW) $(listed PROPOSE)" >"$LMS_CHECK_DIR/propose.cl"
 join "$(listed CONTEXT)" >"$LMS_CHECK_DIR/context.cl"
