@@ -38,7 +38,7 @@ static void list_buffers(lms_beam *b, lmsi_buffer out[BUFFERS])
         {"group maxima", &b->groups, rows, tiles * 8 * sizeof(cl_int)},
         {"tile maxima", &b->tile_keys, rows, tiles * sizeof(cl_int)},
         {"flags", &b->seen, rows, b->chunks * sizeof(cl_uint)},
-        {"candidates of a row", &b->list, rows, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"candidates of a row", &b->list, rows, LMS_LIST * LMS_LIST_BYTES},
         {"tile sums", &b->sums, rows, tiles * sizeof(cl_ulong)},
         {"beams of a step", &b->entries, beams + slots, sizeof(lms_beam_entry)},
         {"candidates", &b->candidates, beams, b->max_choices * sizeof(lms_candidate)},
@@ -233,7 +233,7 @@ lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam
     if (b->desc.max_in_flight == 0) b->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
     if (b->desc.max_rows == 0) b->desc.max_rows = desc->max_requests * desc->max_width;
     LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &b->shape, NULL));
-    b->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    b->tiles = (desc->vocab + LMS_TILE - 1) / LMS_TILE;
     b->chunks = (b->tiles + b->shape.chunk - 1) / b->shape.chunk;
     b->max_choices = choices_of(desc);
     LMSI_TRY(plan_workspace(b)); /* before the kernels: they take a while */

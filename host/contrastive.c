@@ -51,7 +51,7 @@ static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
         {"group maxima", &c->groups, rows, tiles * 8 * sizeof(cl_int)},
         {"tile maxima", &c->tile_keys, rows, tiles * sizeof(cl_int)},
         {"flags", &c->flags, rows, c->chunks * sizeof(cl_uint)},
-        {"candidates of a row", &c->list, rows, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"candidates of a row", &c->list, rows, LMS_LIST * LMS_LIST_BYTES},
         {"tile sums", &c->sums, rows, tiles * sizeof(cl_ulong)},
         {"picks", &c->picks, rows, 2 * LMS_MAX_CONTRASTIVE_K * sizeof(lms_pick)},
         {"rows of a call", &c->entries, requests, sizeof(lms_proposal_entry)},
@@ -379,7 +379,7 @@ static lms_status make(lms_contrastive *c)
     LMSI_TRY(
         lmsi_shape_for(c->ctx, d->hidden, d->width, d->work_items, &c->context_shape, NULL));
     if (c->context_shape.team < 32) c->context_shape.team = 1;
-    c->tiles = (d->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    c->tiles = (d->vocab + LMS_TILE - 1) / LMS_TILE;
     c->chunks = (c->tiles + c->shape.chunk - 1) / c->shape.chunk;
     c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
     c->pages_each = lmsi_pages_for(d->max_length);

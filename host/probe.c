@@ -1,18 +1,17 @@
 /* probe.c - the device's answers to kernels/probe.cl, against the right ones. */
 #include "probe.h"
 
+#include "shape.h"
 #include "status.h"
 
-#define LMSI_PROBES 16
+#define LMSI_RECORD(type, field)                                                               \
+    {"sizeof " #type, sizeof(type)}, {"offset of " #field " in " #type, offsetof(type, field)},
 
 static const struct {
     const char *what;
     uint32_t answer;
-} expected[LMSI_PROBES] = {
-    {"sizeof lms_row_params", sizeof(lms_row_params)},
-    {"offset of temperature", offsetof(lms_row_params, temperature)},
-    {"offset of flags", offsetof(lms_row_params, flags)},
-    {"fma is fused", 0x33800000u},
+} expected[] = {
+    LMS_SAMPLER_RECORDS(LMSI_RECORD){"fma is fused", 0x33800000u},
     {"products are rounded on their own", 0},
     {"sums are not rearranged", 0x3f800000u},
     {"scale", 0x3fb89eb1u},
@@ -26,6 +25,8 @@ static const struct {
     {"integer to float", 0x5f000000u},
     {"share", 0x24facacdu},
 };
+
+#define LMSI_PROBES (sizeof expected / sizeof expected[0])
 
 lms_status lmsi_ask(lms_context *ctx, cl_program program, const char *name,
                     const float *operands, size_t operands_size, void *results,

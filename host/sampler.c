@@ -23,9 +23,9 @@ static void list_buffers(lms_sampler *s, lmsi_buffer out[BUFFERS])
         {"group maxima", &s->groups, places, tiles * 8 * sizeof(cl_int)},
         {"tile maxima", &s->tile_keys, places, tiles * sizeof(cl_int)},
         {"flags", &s->seen, places, s->chunks * sizeof(cl_uint)},
-        {"candidates", &s->list, places, LMSI_LIST * LMSI_ENTRY_BYTES},
+        {"candidates", &s->list, places, LMS_LIST * LMS_LIST_BYTES},
         {"tile sums", &s->sums, places, tiles * sizeof(cl_ulong)},
-        {"outcomes", &s->outcomes, rows, LMSI_OUTCOME_BYTES},
+        {"outcomes", &s->outcomes, rows, sizeof(lms_outcome)},
         {"parameters", &s->params, rows, sizeof(lms_row_params)},
         {"indices", &s->index, rows, sizeof(cl_int)},
     };
@@ -176,7 +176,7 @@ lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lm
     if ((int)s->desc.tokens == 0) s->desc.tokens = LMS_INT32;
     if (s->desc.max_in_flight == 0) s->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
     LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &s->shape, NULL));
-    s->tiles = (desc->vocab + LMSI_TILE - 1) / LMSI_TILE;
+    s->tiles = (desc->vocab + LMS_TILE - 1) / LMS_TILE;
     s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
     LMSI_TRY(plan_workspace(s)); /* before the kernels: they take a while */
     const lmsi_kernels kernels = list_kernels(s);

@@ -5,9 +5,6 @@
 #include "context.h"
 #include "shape.h"
 
-/* What report.cl gets. */
-#define LMSI_OUTCOME_BYTES 32u
-
 /* Host records on their way to the device. They may be overwritten when `done` has
  * completed. */
 typedef struct lmsi_stage {

@@ -9,12 +9,9 @@
 
 #include "lmsample.h"
 
-#define LMSI_MAX_TEAM 256u
+#include "../kernels/lib/sampler.h"
 
-/* What the kernels fix; tile.cl, row.cl and select.cl have the same. */
-#define LMSI_TILE 256u
-#define LMSI_LIST 2048u
-#define LMSI_ENTRY_BYTES 16u
+#define LMSI_MAX_TEAM 256u
 
 #define LMSI_SHAPE_BYTES 80u /* of a shape as text, with its end */
 

@@ -3,7 +3,7 @@
 /* What all programs begin with, and what each adds. */
 /* clang-format off */
 #define LMSI_ROW_LIST(X)                                                                   \
-    X(lms_abi) X(params) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
+    X(lms_abi) X(params) X(sampler) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
     X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
     X(part) X(begin) X(next) X(whole) X(block) X(tile) X(probe)
 #define LMSI_REPORT_LIST(X) X(report)

@@ -29,12 +29,6 @@ typedef struct lms_beam_entry {
     lms_u32 reserved;
 } lms_beam_entry;
 
-#ifdef __OPENCL_VERSION__
-typedef long lms_i64;
-#else
-typedef int64_t lms_i64;
-#endif
-
 /* A diversity group, from its request's first step on. */
 typedef struct lms_beam_group {
     lms_u32 live;   /* its first beams */

@@ -3,11 +3,6 @@
  * A team's work-items own contiguous runs of tiles, so that what they list or sum is in the
  * order of token ids when taken lane by lane. */
 
-#define LMS_TILE 256u
-#define LMS_GROUP 32u
-#define LMS_TILE_GROUPS 8u
-#define LMS_LIST 2048u /* tokens that a row's list holds */
-
 typedef struct lms_row {
     __global const lms_logit *x;
     __global const lms_logit *next; /* what will be read next, or 0 */
@@ -67,19 +62,6 @@ uint lms_group_size(const lms_row *row, uint group)
     const uint begin = group * LMS_GROUP;
     return begin >= row->vocab ? 0 : min(LMS_GROUP, row->vocab - begin);
 }
-
-/* What lms_sample found out about a row, for lms_report. */
-#define LMS_FILTERED 1u
-#define LMS_GREEDY 2u
-typedef struct lms_outcome {
-    long source; /* the logits row */
-    int token;
-    uint status;
-    int max_key;
-    int cut_key;
-    uint cut_id;
-    uint filtered;
-} lms_outcome;
 
 /* Row r of the batch. */
 lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
