@@ -227,7 +227,8 @@ static part_limits limits_of(const lms_sampler *s, const lms_host_batch *b)
     for (int i = 1; i < HOST_ARRAYS; ++i) {
         if (arrays[i].host != NULL) others += arrays[i].row;
     }
-    const uint64_t rows = most / others < s->desc.max_rows ? most / others : s->desc.max_rows;
+    const uint64_t fit = others > 0 ? most / others : most;
+    const uint64_t rows = fit < s->desc.max_rows ? fit : s->desc.max_rows;
     const uint64_t behind = most > arrays[0].row ? most - arrays[0].row : 0;
     const part_limits limits = {rows > 0 ? (size_t)rows : 1,
                                 1 + (size_t)(behind / arrays[0].stride)};
