@@ -42,7 +42,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "liblmsample0 (= ${PROJECT_VERSION}), \
 ocl-icd-opencl-dev | opencl-dev, opencl-headers")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "batched LLM token sampling on OpenCL - development files
 ${LMS_ABOUT}\n\nThis package has the headers, the static library, the files for CMake
-and pkg-config, and the manual pages.")
+and pkg-config, the manual pages and the documentation.")
 
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME lmsample)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
