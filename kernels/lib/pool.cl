@@ -101,9 +101,9 @@ __global lms_hypothesis *lms_pool_of(const lms_advance *a)
 }
 
 /* Member i of the group's pool, and then those that finish in this step. */
-lms_hypothesis lms_member(const lms_advance *a, uint i)
+__global const lms_hypothesis *lms_member(const lms_advance *a, uint i)
 {
-    return i < a->pooled ? lms_pool_of(a)[i] : a->finished[i - a->pooled];
+    return i < a->pooled ? lms_pool_of(a) + i : a->finished + (i - a->pooled);
 }
 
 /* The new pool, in the place of the old one later. Returns how many of the own ones finish. */
@@ -112,16 +112,16 @@ ulong lms_pool_part(const lms_advance *a)
     const uint all = a->pooled + a->chosen + a->ended;
     ulong finished = 0;
     for (uint i = lms_lane(); i < all; i += LMS_TEAM) {
-        const lms_hypothesis own = lms_member(a, i);
+        const lms_hypothesis own = *lms_member(a, i);
         if (!lms_is_rated(own.rating)) continue;
         const bool is_new = i >= a->pooled;
         uint place = 0;
         for (uint j = 0; j < all; ++j) {
-            const lms_hypothesis other = lms_member(a, j);
+            __global const lms_hypothesis *const other = lms_member(a, j);
             const bool is_earlier =
-                j < a->pooled ? is_new || j < i : is_new && other.order < own.order;
-            place += lms_is_better(other.rating, own.rating) ||
-                     (is_earlier && !lms_is_better(own.rating, other.rating));
+                j < a->pooled ? is_new || j < i : is_new && other->order < own.order;
+            place += is_earlier ? !lms_is_better(own.rating, other->rating)
+                                : lms_is_better(other->rating, own.rating);
         }
         if (place < a->per) a->merged[place] = own;
         finished += is_new;

@@ -56,13 +56,14 @@ lms_wide lms_power_of(uint length, float penalty)
     const lms_wide base = lms_wide_of(length);
     lms_wide power = lms_wide_of(1);
     if (bits < 0x00800000u) return power;
-    const ulong whole = down > 23 ? 0 : down < 0 ? a << -down : a >> down;
+    const uint whole = (uint)(down > 23 ? 0 : down < 0 ? a << -down : a >> down);
     const ulong fraction = down > 23 ? a : down < 0 ? 0 : a & ((1ul << down) - 1);
-    for (ulong bit = 1ul << 24; bit > 0; bit >>= 1) {
+    for (uint left = whole == 0 ? 0 : 32 - clz(whole); left-- > 0;) {
         power = lms_wide_product(power, power);
-        if (whole & bit) power = lms_wide_product(power, base);
+        if (whole >> left & 1) power = lms_wide_product(power, base);
     }
-    const ulong y = down < 0 || down > 63 ? 0 : fraction * (ulong)lms_lg(length) >> down;
+    if (fraction == 0 || down > 63) return power;
+    const ulong y = fraction * (ulong)lms_lg(length) >> down;
     return lms_wide_product(power, lms_wide_make(lms_root_of((uint)y), (int)(y >> 32) - 63));
 }
 

@@ -156,6 +156,7 @@ def test_beam_options_that_cannot_be(option, value):
     (["--groups", 3], ["params.groups", "3", "4"]),
     (["--groups", 2, "--stochastic"], ["params.groups", "2"]),
     (["--groups", 2, "--diversity", -1], ["params.diversity_penalty", "-1"]),
+    (["--groups", 2, "--diversity", 0], ["params.diversity_penalty", "0", "2^-32"]),
     (["--length-penalty", "nan"], ["params.length_penalty", "nan"]),
     (["--length", 254, MAN], ["prompt", "256"]),
     (["word " * 300], ["prompt", "256"]),
