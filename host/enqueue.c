@@ -45,7 +45,7 @@ static void chain_only(lmsi_chain *chain, cl_event event, cl_event *lender)
 static cl_event take_reference(lmsi_chain *chain)
 {
     cl_event *const holder = chain->lender != NULL ? chain->lender : &chain->owned;
-    const cl_event event = chain->events[0];
+    cl_event event = chain->events[0];
     if (clRetainEvent(event) == CL_SUCCESS) return event;
     clWaitForEvents(1, &event);
     *holder = NULL;

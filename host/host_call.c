@@ -222,16 +222,16 @@ static part_limits limits_of(const lms_sampler *s, const lms_host_batch *b)
     const uint64_t most = largest < quarter ? largest : quarter;
     host_array arrays[HOST_ARRAYS];
     lms_batch call;
-    uint64_t others = 0;
+    uint64_t others = sizeof(lms_row_params); /* of a row: at least its parameters */
     list_arrays(s, b, &call, arrays);
     for (int i = 1; i < HOST_ARRAYS; ++i) {
         if (arrays[i].host != NULL) others += arrays[i].row;
     }
-    const uint64_t fit = others > 0 ? most / others : most;
+    const uint64_t fit = most / others;
     const uint64_t rows = fit < s->desc.max_rows ? fit : s->desc.max_rows;
-    const uint64_t behind = most > arrays[0].row ? most - arrays[0].row : 0;
+    const uint64_t rest = most > arrays[0].row ? most - arrays[0].row : 0;
     const part_limits limits = {rows > 0 ? (size_t)rows : 1,
-                                1 + (size_t)(behind / arrays[0].stride)};
+                                1 + (size_t)(rest / arrays[0].stride)};
     return limits;
 }
 
