@@ -20,8 +20,8 @@ typedef struct lmsi_kernels {
 } lmsi_kernels;
 
 /* Builds or finds the program, asks the device its probes and makes the kernels. A team that is
- * the library's choice is halved until the compiler and the kernels take it: shape->team says to
- * what. What was made before a failure is there to be released. */
+ * the library's choice is halved until the compiler and the kernels take it: shape->team says
+ * to what. What was made before a failure is there to be released. */
 lms_status lmsi_kernels_make(lms_context *ctx, const lmsi_kernels *k, lmsi_shape *shape);
 
 void lmsi_kernels_release(const lmsi_kernels *k);

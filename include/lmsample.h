@@ -13,13 +13,13 @@
  *               of threads, the device or the driver. docs/specification.md defines every bit.
  * Run           lms_sampler_run, and what steps a beam search or a contrastive search,
  *               allocates, builds, blocks and copies nothing. All checks come before the first
- *               enqueue, and nothing fails behind the last one. A call that fails has changed no
- *               object and can be repeated. If it fails with OpenCL's code, some of its commands
- *               may be enqueued: they read its inputs and may leave values of no use in its
- *               outputs until clFinish of the queue, or until a later call on the object is
- *               over, which waits for them. A call enqueues at most 4 kernels, whatever the
- *               batch holds; of lms_contrastive, where contexts lie in B buffers, at most
- *               2 + 2 * B.
+ *               enqueue, and nothing fails behind the last one. A call that fails has changed
+ *               no object and can be repeated. If it fails with OpenCL's code, some of its
+ *               commands may be enqueued: they read its inputs and may leave values of no use
+ *               in its outputs until clFinish of the queue, or until a later call on the
+ *               object is over, which waits for them. A call enqueues at most 4 kernels,
+ *               whatever the batch holds; of lms_contrastive, where contexts lie in B buffers,
+ *               at most 2 + 2 * B.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that
@@ -43,8 +43,8 @@
 #ifndef LMSAMPLE_H
 #define LMSAMPLE_H
 
-/* Who has chosen no version of OpenCL gets all of them, without a word and without marks on what
- * 1.2 has and later versions deprecate. Nothing of that stays defined: what is included behind
+/* Who has chosen no version of OpenCL gets all of them, without a word and without marks on
+ * what 1.2 has and later versions deprecate. Nothing of that stays defined: what is included behind
  * this header, such as CL/opencl.hpp, chooses for itself. */
 #ifdef CL_TARGET_OPENCL_VERSION
 #include <CL/cl.h>
@@ -154,8 +154,8 @@ typedef struct lms_context lms_context;
  * unless LMS_OK is returned. */
 LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 
-/* Works in the caller's cl_context, on one of its devices or on a sub-device of one, for programs
- * that keep a part of the device for something else. Retains both. */
+/* Works in the caller's cl_context, on one of its devices or on a sub-device of one, for
+ * programs that keep a part of the device for something else. Retains both. */
 LMS_API lms_status lms_context_create(cl_context context, cl_device_id device,
                                       lms_context **out);
 
@@ -240,8 +240,8 @@ typedef struct lms_batch {
 } lms_batch;
 /* clang-format on */
 
-/* Builds or finds the kernels and allocates the workspace. Slow; once per shape. What the device
- * has not the memory for is LMS_E_BUFFER_SIZE, before anything is built or allocated.
+/* Builds or finds the kernels and allocates the workspace. Slow; once per shape. What the
+ * device has not the memory for is LMS_E_BUFFER_SIZE, before anything is built or allocated.
  * *out is NULL unless LMS_OK is returned. */
 LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc,
                                       lms_sampler **out);
@@ -255,16 +255,16 @@ LMS_API void lms_sampler_destroy(lms_sampler *sampler);
  * fewer that are too few to be done so. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
-/* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order or
- * out of order. The wait list and the event are as for clEnqueueNDRangeKernel; the caller
+/* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order
+ * or out of order. The wait list and the event are as for clEnqueueNDRangeKernel; the caller
  * releases the event. */
 LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const lms_batch *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);
 
 /* clang-format off */
-/* A batch whose data is all in host memory: shapes and rules as in lms_batch, but for the number
- * of rows. Of a skipped row only token and status are written. */
+/* A batch whose data is all in host memory: shapes and rules as in lms_batch, but for the
+ * number of rows. Of a skipped row only token and status are written. */
 typedef struct lms_host_batch {
     uint32_t rows;                /* any number: what is above max_rows, or needs more than
                                      a buffer of the device has, is done in parts            */
@@ -303,8 +303,8 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_host_batch *b
 /* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. */
 LMS_API uint32_t lms_row_params_check(const lms_row_params *params);
 
-/* The seed of row `row`, from 0, of a batch that `seed` names: for callers that have one seed for
- * many rows. The same seed in every row would give every row the same random numbers, and
+/* The seed of row `row`, from 0, of a batch that `seed` names: for callers that have one seed
+ * for many rows. The same seed in every row would give every row the same random numbers, and
  * seed + row would give neighbouring batches the same rows. The command line and the Python
  * package use it where one seed is given. Row 0 has `seed` itself, row r the r-th number of
  * SplitMix64 from the state mix(seed), modulo 2^64 throughout:
