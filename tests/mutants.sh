@@ -13,7 +13,7 @@ only=${1:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
-    test_uniforms test_repeat test_dtypes test_fuzz)
+    test_uniforms test_repeat test_dtypes test_certain test_fuzz)
 beam_tests=(test_beam test_beam_stale test_beam_fuzz)
 contrastive_tests=(test_contrastive test_contrastive_fuzz)
 survivors=0
@@ -157,6 +157,14 @@ mutant 'a tie too many from the row' lib/select.cl \
 mutant 'the last key of an interval' lib/select.cl 's/(keys <= f->high)/(keys < f->high)/'
 mutant 'top-p is rounded up where it is exact' lib/filter.cl \
     's/whole + (rest != 0)/whole + 1/' test_cuts
+mutant 'a subnormal min_p is off' lib/task.cl \
+    's/as_int(p->min_p) > 0/as_int(p->min_p) >= 0x00800000/' test_certain
+mutant 'a subnormal min_p is another' lib/filter.cl \
+    's/const uint exponent = max(bits >> 23, 1u)/const uint exponent = bits >> 23/' test_certain
+mutant 'log-probabilities relative to an exact power' lib/number.cl \
+    's/lms_lg((ulong)top << LMS_GUARD_BITS)/((long)42 << 32)/' test_certain
+mutant 'the only token has a rounded probability' lib/number.cl \
+    's/mass == all ? (lms_floats)(1.0f) : mass/mass/' test_certain
 mutant 'min-p keeps a key too many' lib/filter.cl \
     's/lms_cut_at((int)above, UINT_MAX)/lms_cut_at((int)below, UINT_MAX)/' test_cuts
 mutant 'top-p without the end of its base' lib/begin.cl 's/t->base.key - 1/t->base.key/' \

@@ -10,8 +10,8 @@
 #error LMS_LANES is 8 or 16
 #endif
 
-/* Vectors wider than a register are passed otherwise on a CPU that has wider ones. clang warns of
- * that, once for each call, and pocl counts its warnings on the terminal; but a program is
+/* Vectors wider than a register are passed otherwise on a CPU that has wider ones. clang warns
+ * of that, once for each call, and pocl counts its warnings on the terminal; but a program is
  * compiled whole, for one CPU. */
 #if defined(__clang__) && defined(__has_warning)
 #if __has_warning("-Wpsabi")

@@ -1,6 +1,6 @@
 /* Tokens that are certain, or nearly so: log-probabilities are at most 0, and the only token
- * there is, or that is kept, has exactly 0 and probability 1. On the device, against right
- * numbers; the oracle is asked as well. */
+ * there is, or that is kept, has exactly 0 and probability 1. And the smallest min_p. On the
+ * device, against right numbers; the oracle is asked as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -155,13 +155,41 @@ static void test_infinite(void **unused)
     batch_free(b);
 }
 
+/* The smallest min_p, subnormal ones among them, cut where they should: at ln min_p below the
+ * row's maximum. Of steps of 0.5 nats, from 0 down, those that are not further are kept. */
+static void test_smallest_min_p(void **unused)
+{
+    static const struct {
+        float min_p;
+        uint32_t kept; /* 1 + floor(-ln(min_p) / 0.5) */
+    } cases[] = {
+        {0x1p-149f, 207}, /* 103.28 */
+        {0x1p-148f, 206}, /* 102.59 */
+        {1e-40f, 185},    /* 92.10 */
+        {0x1p-127f, 177}, /* 88.03 */
+        {0x1p-126f, 175}, /* 87.34 */
+        {1e-30f, 139},    /* 69.08 */
+        {0.0f, VOCAB},    /* off */
+        {-0x1p-149f, VOCAB},
+    };
+    const uint32_t count = sizeof cases / sizeof cases[0];
+    (void)unused;
+    batch *const b = batch_new(VOCAB, count, 1, LMS_FLOAT32);
+    for (uint32_t i = 0; i < VOCAB; ++i) b->logits[i] = 3.0f - 0.5f * (float)i;
+    b->names[0] = "steps of 0.5";
+    for (uint32_t r = 0; r < count; ++r) b->params[r].min_p = cases[r].min_p;
+    batch_out *const out = run(b);
+    for (uint32_t r = 0; r < count; ++r) assert_int_equal(out->kept[r], cases[r].kept);
+    batch_out_free(out);
+    batch_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_one_kept),
-        cmocka_unit_test(test_only_one_there_is),
-        cmocka_unit_test(test_nearly_certain),
-        cmocka_unit_test(test_infinite),
+        cmocka_unit_test(test_only_one_kept),  cmocka_unit_test(test_only_one_there_is),
+        cmocka_unit_test(test_nearly_certain), cmocka_unit_test(test_infinite),
+        cmocka_unit_test(test_smallest_min_p),
     };
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("certain", tests, NULL, NULL);

@@ -1,8 +1,6 @@
 #define _GNU_SOURCE /* dl_iterate_phdr */
-/*
- * A library for LD_PRELOAD under which a CPU with AVX-512 stands for one without: pocl takes the
- * features of the CPU from LLVM, and this takes those of AVX-512 out of LLVM's answer.
- */
+/* preload.c - a library for LD_PRELOAD under which a CPU with AVX-512 stands for one without:
+ * pocl hears of the CPU's features from LLVM, and this takes those of AVX-512 out of that. */
 #include <dlfcn.h>
 #include <link.h>
 #include <stdbool.h>
@@ -10,7 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* llvm::StringMap<bool>, as LLVM 11 to 18 lay it out: a table of entries, their keys behind them. */
+/* llvm::StringMap<bool>, as LLVM 11 to 18 lay it out: a table of entries, each with its key
+ * behind it. */
 struct features_entry {
     size_t key_length;
     bool on;
@@ -30,7 +29,7 @@ struct features {
 
 bool HOST_FEATURES(struct features *features);
 
-/* LLVM is loaded for pocl alone, so RTLD_NEXT doesn't see it: the loaded object is asked by name. */
+/* LLVM is loaded for pocl alone, so RTLD_NEXT does not see it: it is looked up by its file. */
 static int find_real(struct dl_phdr_info *object, size_t size, void *found)
 {
     (void)size;
