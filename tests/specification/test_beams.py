@@ -12,7 +12,7 @@ import scores
 
 SLOW = os.environ.get("LMS_SPECIFICATION_SLOW") == "1"
 CASES = 60 if SLOW else 6
-SEARCHES = 10
+SEARCHES = 25
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ SLOW = os.environ.get("LMS_SPECIFICATION_SLOW") == "1"
 FIELDS = ("token", "status", "kept", "logprob_raw", "logprob", "probs")
 # One after the other; the last ones have many tiles.
 SIZES = [1, 2, 31, 33, 255, 256, 257, 300, 513, 700] + [1100, 2049] * SLOW
-ROWS = 200 if SLOW else 24
+ROWS = 200 if SLOW else 40
 
 
 @pytest.fixture(scope="module")
