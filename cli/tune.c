@@ -61,6 +61,14 @@ static int open_file(tune_job *job)
     strcpy(folder, job->path);
     *strrchr(folder, '/') = '\0';
     lmsi_cache_make_dirs(folder);
+    const char *const problem = lmsi_cache_problem(folder);
+    if (problem != NULL) {
+        return fail(EXIT_OUTPUT,
+                    "%s: %s, so nothing in it is used (chmod go-w, or another "
+                    "LMS_CACHE_DIR)",
+                    folder, problem);
+    }
+    lmsi_cache_sweep(folder);
     return output_open(job->path, &job->file);
 }
 

@@ -55,16 +55,21 @@ static char *make_text(const char *prelude, lmsi_kind kind)
     return text;
 }
 
-/* Everything that decides the binary. */
-static char *make_key(const lms_context *ctx, const char *text)
+/* Each text behind its length: none can end in the next one. */
+char *lmsi_program_key(const lmsi_device *device, const char *options, const char *text)
 {
-    const lmsi_device *d = &ctx->device;
-    const size_t size = strlen(text) + 4 * sizeof d->name + sizeof build_options + 64;
+    const char *const parts[] = {device->platform, device->name, device->driver,
+                                 device->version,  options,      text};
+    const size_t count = sizeof parts / sizeof parts[0];
+    size_t size = 128, at = 0;
+    for (size_t i = 0; i < count; ++i) size += strlen(parts[i]) + 32;
     char *const key = malloc(size);
-    if (key != NULL) {
-        snprintf(key, size, "lmsample %u\n%s\n%s\n%s\n%s\n%x\n%s\n%s", (unsigned)LMS_VERSION,
-                 d->platform, d->name, d->driver, d->version, (unsigned)d->vendor,
-                 build_options, text);
+    if (key == NULL) return NULL;
+    at = (size_t)snprintf(key, size, "lmsample %u\nvendor %x\n%u-bit host\n",
+                          (unsigned)LMS_VERSION, (unsigned)device->vendor,
+                          (unsigned)(8 * sizeof(void *)));
+    for (size_t i = 0; i < count; ++i) {
+        at += (size_t)snprintf(key + at, size - at, "%zu %s\n", strlen(parts[i]), parts[i]);
     }
     return key;
 }
@@ -203,7 +208,7 @@ static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, c
     cl_program program = NULL;
     int again = 0;
     char *const text = make_text(prelude, kind);
-    char *const key = text == NULL ? NULL : make_key(ctx, text);
+    char *const key = text == NULL ? NULL : lmsi_program_key(&ctx->device, build_options, text);
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
     if (ctx->cache_dir != NULL) program = from_cache(ctx, key, kind);
     if (program == NULL) {

@@ -10,4 +10,7 @@
 lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
                             const lmsi_shape *shape, lmsi_kind kind, cl_program *out);
 
+/* All that decides a binary, as one text, which the caller frees. NULL: out of memory. */
+char *lmsi_program_key(const lmsi_device *device, const char *options, const char *text);
+
 #endif

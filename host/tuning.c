@@ -76,7 +76,9 @@ int lmsi_tuning_load(const lms_context *ctx, lmsi_tuning *out)
 {
     char path[LMSI_TUNING_PATH], text[LMSI_TUNING_BYTES];
     if (!lmsi_tuning_path(ctx, path)) return 0;
-    FILE *const file = fopen(path, "rb");
+    char *const slash = strrchr(path, '/');
+    *slash = '\0';
+    FILE *const file = lmsi_cache_open(path, slash + 1);
     if (file == NULL) return 0;
     const size_t size = fread(text, 1, sizeof text - 1, file);
     fclose(file);

@@ -277,6 +277,28 @@ static void test_every_truncation_and_every_bit(void **state)
     assert_true(loads(&ctx));
 }
 
+/* Not a file, or one that others can write. */
+static void test_files_that_are_not_ours(void **state)
+{
+    const folder *const f = *state;
+    char path[LMSI_TUNING_PATH], text[LMSI_TUNING_BYTES];
+    const lms_context ctx = cpu();
+    store(&ctx, good, path, text);
+    assert_int_equal(chmod(path, 0646), 0);
+    assert_false(loads(&ctx));
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_true(loads(&ctx));
+    assert_int_equal(chmod(f->path, 0777), 0);
+    assert_false(loads(&ctx));
+    assert_int_equal(chmod(f->path, 0700), 0);
+    assert_true(loads(&ctx));
+    remove(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20);
+    assert_false(loads(&ctx));
+    alarm(0);
+}
+
 /* Its path is another one; but what is in it decides. */
 static void assert_stale(const lms_context *then, const lms_context *now)
 {
@@ -488,6 +510,7 @@ int main(void)
         WITH_FOLDER(test_environment),
         WITH_FOLDER(test_bad_environment),
         WITH_FOLDER(test_every_truncation_and_every_bit),
+        WITH_FOLDER(test_files_that_are_not_ours),
         WITH_FOLDER(test_stale),
         WITH_FOLDER(test_another_library),
         WITH_FOLDER(test_out_of_range),

@@ -50,7 +50,7 @@ class Tuned:
         return body + f"checksum {fnv1a(body.encode())}\n"
 
     def write(self, wide, narrow):
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         self.path.write_text(self.text(wide, narrow))
 
     def run(self, *arguments, status=0, **more):
@@ -63,8 +63,9 @@ class Tuned:
         return shown["float32"], shown["16-bit"]
 
     def files(self):
-        """Those of the tuner: compiled programs are there too, on some devices."""
-        return [path for path in self.folder.glob("*") if path.suffix != ".bin"]
+        """Those of the tuner: compiled programs are there too, on some devices, and what a process
+        had begun to write of one when it was killed."""
+        return [path for path in self.folder.glob("*") if ".bin" not in path.suffixes]
 
 
 @pytest.fixture
@@ -190,6 +191,16 @@ def test_folders_that_cannot_be_used(fails, tuned, tmp_path):
     fails(5, "there is no folder", "tune", env=nowhere)
     result = tuned.run("--quick", "--seconds", 1, "--dry-run", LMS_CACHE_DIR="")
     assert result.out.endswith(("nothing is stored\n", "nothing to store\n"))
+
+
+def test_a_folder_that_others_can_write(fails, tuned):
+    tuned.write(SLOW, SLOW)
+    assert tuned.show()[0]["origin"] == "tuning file"
+    tuned.folder.chmod(0o777)
+    assert tuned.show()[0]["origin"] != "tuning file"
+    fails(5, [str(tuned.folder), "can be written by others", "LMS_CACHE_DIR"], "tune",
+          env=tuned.environment)
+    assert tuned.files() == [tuned.path]
 
 
 def start(tuned):
