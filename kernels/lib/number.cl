@@ -217,7 +217,7 @@ ulong lms_mass_of_sum(uint shift, ulong sum)
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
 }
 
-/* c of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum, which is
+/* logmass of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum, which is
  * a part of it: never below 0, and 0 where it is all of it. */
 long lms_lg_mass(const lms_scaled *r, ulong mass)
 {

@@ -7,7 +7,7 @@
 #define LMS_LOG2E 0xB8AA3B295C17F0BCul /* log2(e) * 2^63 */
 #define LMS_GAP_MOST (1ul << 61)
 
-/* r_j of section 16 less its first bit, times 2: (r_j - 2^63) * 2, j = 1 .. 32 */
+/* Of root() in section 16, 2^(2^-i) * 2^63 less its first bit, times 2; i = 1 .. 32 */
 __constant ulong lms_roots[32] = {
     0x6A09E667F3BCC908ul, 0x306FE0A31B7152DEul, 0x172B83C7D517ADCCul,
     0x0B5586CF9890F628ul, 0x059B0D31585743AEul, 0x02C9A3E778060EE6ul,
@@ -68,7 +68,7 @@ ulong lms_fixed(float nats)
     return -up > 63 ? 0 : a >> -up;
 }
 
-/* E of section 16: 2^(f / 2^32) * 2^63. */
+/* root(f) of section 16: 2^(f / 2^32) * 2^63. */
 ulong lms_root_of(uint f)
 {
     ulong e = 1ul << 63;

@@ -58,7 +58,7 @@ typedef struct oracle_result {
     uint32_t attempts; /* attempts looked at, the accepted one included; 0 if greedy */
 } oracle_result;
 
-/* H, C and hugeness of section 3, of one logit at one scale. H, C and M are 0 if huge. */
+/* hi (h), lo (c) and hugeness of section 3, of one logit at one scale; h, c and M are 0 if huge. */
 typedef struct oracle_split {
     bool huge;
     float h;
@@ -106,7 +106,7 @@ oracle_split oracle_split_at(float x, float scale);
 /* z clamped as in section 3, and its weight; of a live token in a tile that is not huge */
 uint32_t oracle_weight_of_z(float z, float c);
 uint32_t oracle_weight(float x, float scale, const oracle_split *split);
-uint64_t oracle_bound(uint32_t group_weight); /* b of section 5 */
+uint64_t oracle_bound(uint32_t group_weight); /* bound of section 5 */
 uint64_t oracle_mass(uint32_t weight, uint64_t shift);
 /* a * 2^b == x with the smallest a that is an integer in [1, 2^24); x positive and finite */
 void oracle_decompose(float x, uint32_t *a, int *b);
@@ -152,7 +152,7 @@ uint32_t oracle_row_top_p(const oracle_row *row);
 /* At scale(T), or at scale(1) if greedy or if `at_one`. */
 const oracle_measure *oracle_row_measure(const oracle_row *row, bool at_one);
 uint64_t oracle_measure_mass(const oracle_measure *measure, uint32_t token);
-uint64_t oracle_row_kept_mass(const oracle_row *row); /* N of section 9; 0 if greedy */
+uint64_t oracle_row_kept_mass(const oracle_row *row); /* section 9; 0 if greedy */
 float oracle_row_logprob_raw(const oracle_row *row, uint32_t token);
 float oracle_row_logprob(const oracle_row *row, uint32_t token);
 /* w * E'_t / E_t of a kept token, 0 of another: the unnormalised distribution of the draw. */

@@ -20,8 +20,8 @@ int64_t oracle_beam_gap(float top, float x, float temperature); /* of live logit
 int64_t oracle_beam_norm(const oracle_row *row, uint64_t mass); /* mass > 0, at scale(T) */
 int64_t oracle_beam_exponential(uint64_t word);                 /* -ln of a uniform */
 float oracle_beam_exp2(int64_t z);                              /* z in units of 2^-32 */
-int64_t oracle_beam_ln(float tau);                              /* L of section 15 */
-uint64_t oracle_beam_power(uint32_t fraction);                  /* E(f) */
+int64_t oracle_beam_ln(float tau);                              /* of a float, section 15 */
+uint64_t oracle_beam_power(uint32_t fraction);                  /* root(f) of section 16 */
 float oracle_beam_float(int64_t score);                         /* in nats */
 
 /* sign * mantissa * 2^exponent, in units of 2^-32 nat; mantissa >= 2^63, or all are 0 */
@@ -44,7 +44,7 @@ typedef struct oracle_offers {
     bool *eligible;    /* per token */
     uint32_t count;    /* of eligible tokens */
     uint32_t seen;     /* ORACLE_SAW_NAN | ORACLE_SAW_INF, of the whole row */
-    uint64_t e_total;  /* E-total */
+    uint64_t e_total;  /* `eligible` of section 13 */
     oracle_row *base;  /* the row of section 12: one of the two */
     int64_t norm;      /* what a token's logprob has beside its gap; 0 for an empty row */
 } oracle_offers;

@@ -294,7 +294,7 @@ static void test_large_magnitudes(void **state)
 {
     (void)state;
     worst_values all = {.acceptance = 1.0L};
-    /* where C of section 3 is far from 0 and a row's values are a few floats apart */
+    /* where lo of section 3 is far from 0 and a row's values are a few floats apart */
     for (int e = 18; e <= 32; e++) {
         worst_values worst = {.acceptance = 1.0L};
         const float bases[] = {0x1p0f,        0x1.000004p0f, 0x1.715478p0f, 0x1.62e432p0f,
