@@ -58,7 +58,7 @@ typedef struct oracle_result {
     uint32_t attempts; /* attempts looked at, the accepted one included; 0 if greedy */
 } oracle_result;
 
-/* hi (h), lo (c) and hugeness of section 3, of one logit at one scale; h, c and M are 0 if huge. */
+/* hi (h), lo (c) and hugeness of section 3, of a logit at a scale; h, c and M are 0 if huge. */
 typedef struct oracle_split {
     bool huge;
     float h;
