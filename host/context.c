@@ -20,7 +20,6 @@ void lms_context_destroy(lms_context *ctx)
     if (ctx->id != NULL) clReleaseDevice(ctx->id);
     if (ctx->context != NULL) clReleaseContext(ctx->context);
     pthread_mutex_destroy(&ctx->lock);
-    free(ctx->log);
     free(ctx->cache_dir);
     free(ctx);
 }
@@ -47,6 +46,8 @@ fail:
     return status;
 }
 
+static uint64_t last_serial; /* guarded as what follows */
+
 /* Between lmsi_runtime_enter() and lmsi_runtime_leave(). */
 static lms_status create(cl_context context, cl_device_id device, lms_context **out)
 {
@@ -58,6 +59,7 @@ static lms_status create(cl_context context, cl_device_id device, lms_context **
     LMSI_TRY(check_member(context, device));
     ctx = calloc(1, sizeof *ctx);
     LMSI_FAIL_IF(ctx == NULL, LMS_E_MEMORY, "out of memory for a context");
+    ctx->serial = ++last_serial;
     pthread_mutex_init(&ctx->lock, NULL);
     LMSI_TRY(lmsi_device_query(device, &ctx->device));
     LMSI_CL(clRetainContext(context));
@@ -128,5 +130,5 @@ cl_command_queue lms_context_queue(const lms_context *ctx)
 
 const char *lms_context_log(const lms_context *ctx)
 {
-    return ctx == NULL || ctx->log == NULL ? "" : ctx->log;
+    return ctx == NULL ? "" : lmsi_log_of(ctx->serial);
 }

@@ -33,13 +33,13 @@ typedef struct lmsi_program {
 } lmsi_program;
 
 struct lms_context {
+    uint64_t serial; /* of all in the process, from 1 */
     cl_context context;
     cl_device_id id;
     cl_command_queue queue;
     lmsi_device device;
-    pthread_mutex_t lock; /* guards programs and log */
+    pthread_mutex_t lock; /* guards programs */
     lmsi_program *programs;
-    char *log;
     char *cache_dir; /* NULL: no cache of our own */
 };
 

@@ -74,19 +74,21 @@ char *lmsi_program_key(const lmsi_device *device, const char *options, const cha
     return key;
 }
 
-/* Keeps the build log for lms_context_log. */
-static void keep_log(lms_context *ctx, cl_program program)
+/* The build's log, which the caller frees; NULL: it cannot be had. */
+static char *read_log(const lms_context *ctx, cl_program program)
 {
     size_t size = 0;
-    free(ctx->log); /* of another build */
-    ctx->log = NULL;
-    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size)) return;
+    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size)) {
+        return NULL;
+    }
     char *const log = malloc(size + 1);
-    if (log == NULL) return;
-    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
-        size = 0;
+    if (log == NULL) return NULL;
+    if (clGetProgramBuildInfo(program, ctx->id, CL_PROGRAM_BUILD_LOG, size, log, NULL)) {
+        free(log);
+        return NULL;
+    }
     log[size] = '\0';
-    ctx->log = log;
+    return log;
 }
 
 /* Does the program have kernels? Another code than that it has none is passed on. */
@@ -158,16 +160,19 @@ done:
 
 /* A build that failed. *again: may it be the runtime's cache that is at fault? Where the compiler
  * has something to say, it is not. */
-static lms_status build_fail(lms_context *ctx, cl_program program, int *again)
+static lms_status build_fail(const lms_context *ctx, cl_program program, int *again)
 {
     char hint[LMSI_HINT_BYTES] = "";
-    keep_log(ctx, program);
-    const char *const log = ctx->log == NULL ? "" : ctx->log;
-    *again =
-        lmsi_is_pocl(ctx->device.platform) && ctx->log != NULL && strstr(log, "error:") == NULL;
+    char *const log = read_log(ctx, program);
+    *again = log != NULL && lmsi_is_pocl(ctx->device.platform) && strstr(log, "error:") == NULL;
     if (*again) lmsi_pocl_hint(1, hint);
-    return lmsi_fail(LMS_E_BUILD, "clBuildProgram (%d) on %s: %.300s%s",
-                     (int)CL_BUILD_PROGRAM_FAILURE, ctx->device.name, log, hint);
+    lmsi_log_keep(ctx->serial, log == NULL ? "" : log);
+    free(log);
+    const char *const kept = lmsi_log_of(ctx->serial);
+    size_t length = strnlen(kept, 300);
+    while (length > 0 && kept[length - 1] == '\n') --length;
+    return lmsi_fail(LMS_E_BUILD, "clBuildProgram (%d) on %s: %.*s%s",
+                     (int)CL_BUILD_PROGRAM_FAILURE, ctx->device.name, (int)length, kept, hint);
 }
 
 /* A damaged entry of a runtime's cache can give a program that has no kernels, and builds. */

@@ -5,6 +5,22 @@
 
 static _Thread_local char message[LMSI_MESSAGE_BYTES];
 
+static _Thread_local struct {
+    uint64_t context; /* its serial */
+    char text[16384];
+} last_log;
+
+void lmsi_log_keep(uint64_t context, const char *log)
+{
+    last_log.context = context;
+    snprintf(last_log.text, sizeof last_log.text, "%s", log);
+}
+
+const char *lmsi_log_of(uint64_t context)
+{
+    return last_log.context == context ? last_log.text : "";
+}
+
 lms_status lmsi_fail(lms_status status, const char *format, ...)
 {
     va_list arguments;

@@ -17,6 +17,10 @@
 /* Stores the calling thread's message and returns `status`. */
 lms_status lmsi_fail(lms_status status, const char *format, ...) LMSI_PRINTF(2, 3);
 
+/* Keeps the calling thread's last build log, with whose it is; "": there is none. */
+void lmsi_log_keep(uint64_t context, const char *log);
+const char *lmsi_log_of(uint64_t context);
+
 /* The same for an OpenCL call. */
 lms_status lmsi_cl_fail(cl_int code, const char *call);
 

@@ -168,7 +168,8 @@ LMS_API cl_context lms_context_cl_context(const lms_context *ctx);
 LMS_API cl_device_id lms_context_device(const lms_context *ctx);
 LMS_API cl_command_queue lms_context_queue(const lms_context *ctx);
 
-/* The log of the last build that failed, or "". Valid until the next build that fails. */
+/* The compiler's log, cut to 16 KiB, of the last build that failed on the calling thread, if that
+ * was for this context, or "". Valid until the thread's next build that fails. */
 LMS_API const char *lms_context_log(const lms_context *ctx);
 
 /* ---------------------------------------------------------------------------------------------
