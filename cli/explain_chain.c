@@ -4,6 +4,7 @@
  * stages of a chain, with the same flags, are a set of parameters whose result is what the
  * whole chain has at that point. */
 #include "explain.h"
+#include "build_notice.h"
 #include "message.h"
 
 #include <math.h>
@@ -118,7 +119,9 @@ static int call_library(explanation *e, const sampling_options *options)
                                    .outputs = LMS_OUT_KEPT | LMS_OUT_PROBS};
     int status = sampling_open(options, &context);
     if (status != EXIT_DONE) return status;
+    build_notice_begin();
     const lms_status created = lms_sampler_create(context, &desc, &sampler);
+    build_notice_end();
     status = created == LMS_OK ? run_sampler(e, sampler) : fail_library("sampler", created);
     lms_sampler_destroy(sampler);
     lms_context_destroy(context);

@@ -1,5 +1,6 @@
 #include "generate_engine.h"
 
+#include "build_notice.h"
 #include "clock.h"
 #include "message.h"
 
@@ -46,7 +47,9 @@ int engine_open(engine *e, const generate_options *options, const lm_model *mode
         .outputs =
             options->has_details ? LMS_OUT_LOGPROB_RAW | LMS_OUT_LOGPROB | LMS_OUT_KEPT : 0,
     };
+    build_notice_begin();
     const lms_status status = lms_sampler_create(e->context, &desc, &e->sampler);
+    build_notice_end();
     return status == LMS_OK ? EXIT_DONE : fail_library("sampler", status);
 }
 

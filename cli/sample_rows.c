@@ -1,5 +1,6 @@
 #include "sample_rows.h"
 
+#include "build_notice.h"
 #include "message.h"
 #include "progress.h"
 
@@ -122,7 +123,9 @@ static int make_sampler(sample_job *job, lms_context *context)
         .outputs = outputs_of(job->options),
         .max_in_flight = 1,
     };
+    build_notice_begin();
     const lms_status status = lms_sampler_create(context, &desc, &job->sampler);
+    build_notice_end();
     return status == LMS_OK ? EXIT_DONE : fail_library("device", status);
 }
 

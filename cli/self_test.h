@@ -12,6 +12,7 @@ enum {
 typedef struct self_test {
     const char *type;      /* of the logits: "float32", ... */
     double start_seconds;  /* until it could sample: the kernels and the library's own test */
+    double again_seconds;  /* the same once more, with the kernels from a cache */
     double sample_seconds; /* for the rows, the second time */
     char problem[256];     /* "": every row is right */
 } self_test;

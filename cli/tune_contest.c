@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    LEAST_ROUNDS = 3
+    LEAST_ROUNDS = 5 /* fewer do not show how much they differ by themselves */
 };
 #define SAMPLE_SECONDS 0.002 /* of one sample, at least: several calls if they are short */
 
@@ -121,6 +121,18 @@ static double median(double *values, size_t count)
     return count % 2 != 0 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+/* The standard error of the logarithms of the ratios: what their mean differs by, by chance. */
+static double error_of(const double *ratios, size_t count)
+{
+    double sum = 0, squares = 0;
+    for (size_t r = 0; r < count; r++) sum += log(ratios[r]);
+    for (size_t r = 0; r < count; r++) {
+        const double off = log(ratios[r]) - sum / (double)count;
+        squares += off * off;
+    }
+    return sqrt(squares / (double)(count - 1) / (double)count);
+}
+
 /* From the last shape on: the first one's times are needed in their order. */
 static void conclude(run_state *s)
 {
@@ -130,8 +142,9 @@ static void conclude(run_state *s)
         if (!contest_has(s->c, i)) continue;
         for (size_t k = 0; k < s->c->case_count; k++) {
             for (size_t r = 0; r < rounds; r++) {
-                ratios[r] = s->times[i][k][r] / fmax(s->times[0][k][r], 1e-9);
+                ratios[r] = fmax(s->times[i][k][r], 1e-9) / fmax(s->times[0][k][r], 1e-9);
             }
+            s->c->shapes[i].errors[k] = error_of(ratios, rounds);
             s->c->shapes[i].ratios[k] = median(ratios, rounds);
             s->c->shapes[i].seconds[k] = median(s->times[i][k], rounds);
         }
@@ -167,4 +180,16 @@ double contest_mean(const contest *c, size_t shape, uint32_t rows)
         count++;
     }
     return count == 0 ? 1.0 : exp(sum / (double)count);
+}
+
+double contest_error(const contest *c, size_t shape, uint32_t rows)
+{
+    double squares = 0;
+    size_t count = 0;
+    for (size_t k = 0; k < c->case_count; k++) {
+        if (rows != 0 && c->cases[k].rows != rows) continue;
+        squares += c->shapes[shape].errors[k] * c->shapes[shape].errors[k];
+        count++;
+    }
+    return count == 0 ? 0.0 : sqrt(squares) / (double)count;
 }

@@ -17,7 +17,8 @@ enum {
 typedef struct contestant {
     lmsi_shape shape;
     char problem[200];             /* why the device takes no such shape, or "" */
-    double ratios[CONTEST_CASES];  /* of the times to the first one's: medians  */
+    double ratios[CONTEST_CASES];  /* of the times to the first one's: medians   */
+    double errors[CONTEST_CASES];  /* standard ones, of the ratios' logarithms   */
     double seconds[CONTEST_CASES]; /* medians                                    */
 } contestant;
 
@@ -36,6 +37,9 @@ int contest_run(contest *c, const tune_rig *rig, double deadline);
 
 /* A shape's mean ratio (the geometric one) over the cases with that many rows; 0: over all. */
 double contest_mean(const contest *c, size_t shape, uint32_t rows);
+
+/* The standard error of its logarithm, from how the rounds differ among each other. */
+double contest_error(const contest *c, size_t shape, uint32_t rows);
 
 bool contest_has(const contest *c, size_t shape);
 

@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +96,29 @@ static void print_header(output *out, const tune_result *result)
     output_print(out, "\n");
 }
 
+/* How far apart equal shapes may seem: the worst of the contests. */
+static double noise_at(const tune_result *result, uint32_t rows)
+{
+    double most = 0;
+    for (size_t i = 0; i < result->contest_count; i++) {
+        const contest *const c = &result->contests[i];
+        for (size_t k = 1; k < c->shape_count; k++) {
+            if (contest_has(c, k)) most = fmax(most, contest_error(c, k, rows));
+        }
+    }
+    return 100 * (exp(TUNE_ERRORS * most) - 1);
+}
+
+static void print_noise(output *out, const tune_result *result)
+{
+    output_print(out, "  noise: up to %.1f %% of the mean with one row", noise_at(result, 1));
+    if (result->rows > 1) {
+        output_print(out, ", %.1f %% with %u", noise_at(result, result->rows),
+                     (unsigned)result->rows);
+    }
+    output_print(out, "; what is less counts nothing\n");
+}
+
 void tune_print_result(output *out, const tune_result *result)
 {
     char start[LMSI_SHAPE_BYTES], best[LMSI_SHAPE_BYTES];
@@ -111,6 +135,7 @@ void tune_print_result(output *out, const tune_result *result)
             print_contest(out, result, c);
         }
     }
+    print_noise(out, result);
     if (tune_is_new(result)) {
         output_print(out, "  better: %s\n", best);
     } else {
@@ -153,6 +178,7 @@ static json_object *describe_cases(const contest *c, size_t shape)
                                json_object_new_string(tune_strategies[c->cases[k].strategy]));
         json_object_object_add(one, "rows", json_object_new_int64(c->cases[k].rows));
         json_object_object_add(one, "ratio", number(c->shapes[shape].ratios[k]));
+        json_object_object_add(one, "error", number(c->shapes[shape].errors[k]));
         json_object_object_add(one, "median_s", number(c->shapes[shape].seconds[k]));
         json_object_array_add(array, one);
     }

@@ -60,12 +60,13 @@ static int run_contest(search *s, contest *c, double share)
 
 static void skip_contest(search *s, double share) { s->shares -= share; }
 
-/* The logarithm of what a shape gains, below 0 if it does; what is no difference counts
- * nothing. */
+/* The logarithm of what a shape gains, below 0 if it does; what is no difference, or may be
+ * chance, counts nothing. */
 static double gain_at(const contest *c, size_t shape, uint32_t rows)
 {
     const double mean = contest_mean(c, shape, rows);
-    return fabs(mean - 1) > TUNE_LEAST_GAIN ? log(mean) : 0;
+    const double noise = TUNE_ERRORS * contest_error(c, shape, rows);
+    return fabs(mean - 1) > TUNE_LEAST_GAIN && fabs(log(mean)) > noise ? log(mean) : 0;
 }
 
 static double gain_of(const search *s, const contest *c, size_t shape)
@@ -147,19 +148,22 @@ static uint32_t find_crossing(const contest *c)
     return from;
 }
 
-/* What the rows gain for which the answer is another one, in the mean. */
+/* What the rows gain for which the answer is another one, in the mean; nothing if that may be
+ * chance. */
 static double crossing_gain(const contest *c, uint32_t from, uint32_t old)
 {
-    double sum = 0;
+    double sum = 0, squares = 0;
     size_t count = 0;
     for (size_t k = 0; k < c->case_count; k += TUNE_STRATEGIES) {
         const uint32_t rows = c->cases[k].rows;
         if ((rows >= from) == (rows >= old)) continue;
         const double fused = log(contest_mean(c, 1, rows));
+        const double error = contest_error(c, 1, rows);
         sum += rows >= from ? fused : -fused;
+        squares += error * error;
         count++;
     }
-    return count == 0 ? 0 : sum / (double)count;
+    return fabs(sum) <= TUNE_ERRORS * sqrt(squares) ? 0 : sum / (double)count;
 }
 
 static int try_fusing(search *s, double share)

@@ -17,6 +17,21 @@ SANITIZED = bool(os.environ.get("LMS_SANITIZE"))
 unsanitized = pytest.mark.skipif(SANITIZED, reason="sanitizers take memory of their own")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: runs with LMS_SLOW_TESTS set, and then alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    """As the programs of tests in C: those that are slow, or the others."""
+    wanted = bool(os.environ.get("LMS_SLOW_TESTS"))
+    left = [item for item in items if bool(item.get_closest_marker("slow")) != wanted]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+slow = pytest.mark.slow
+
+
 def open_terminal():
     """Both ends of a pseudo-terminal. Some containers have none."""
     try:

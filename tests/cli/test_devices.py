@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
-from conftest import SANITIZED
+from conftest import SANITIZED, open_terminal
 
 PROGRAM = os.environ["LMSAMPLE"]
 TYPES = ["float32", "float16", "bfloat16"]
@@ -106,13 +107,15 @@ def test_test(lmsample):
         for test in device["tests"]:
             assert test["ok"] is True and test["problem"] is None
             assert 0 < test["start_seconds"] < 300
+            assert 0 < test["again_seconds"] < 300
             assert 0 < test["sample_seconds"] < 300
     table = lmsample("devices", "--test").out
     for name in TYPES:
-        assert re.search(rf"^  {name} +ok, ready after [\d.]+ s, 8 known rows", table, re.M)
+        assert re.search(rf"^  {name} +ok, ready after [\d.]+ s, again after [\d.]+ s; 8 known rows "
+                         r"in [\d.]+ ms when warm$", table, re.M)
 
 
-# In the place of the real functions: a compiler that fails, a device without one, a device with
+# In the place of the real functions: a compiler that fails or is slow, a device without one, a device with
 # an odd name.
 STAND_INS = r"""
 #define _GNU_SOURCE
@@ -120,11 +123,14 @@ STAND_INS = r"""
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 cl_int clBuildProgram(cl_program p, cl_uint n, const cl_device_id *d, const char *options,
                       void (*f)(cl_program, void *), void *data)
 {
+    const struct timespec some = {0, 800000000};
     if (getenv("NO_BUILD") != NULL) return CL_BUILD_PROGRAM_FAILURE;
+    if (getenv("SLOW_BUILD") != NULL) nanosleep(&some, NULL);
     return ((cl_int(*)(cl_program, cl_uint, const cl_device_id *, const char *,
                        void (*)(cl_program, void *), void *))dlsym(RTLD_NEXT, __func__))(
         p, n, d, options, f, data);
@@ -178,6 +184,32 @@ def test_kernels_that_do_not_build(lmsample, stand_ins):
     for device in json.loads(result.out):
         for test in device["tests"]:
             assert test["ok"] is False and "clBuildProgram" in test["problem"]
+
+
+def test_a_terminal_is_told_of_the_compiler(stand_ins, tmp_path):
+    """While it works longer than a moment; and nobody else."""
+    np.save(tmp_path / "x.npy", np.zeros((2, 40), np.float32))
+    words = [PROGRAM, "sample", "-l", "x.npy", "-t", "0"]
+
+    def told(environment):
+        ours, theirs = open_terminal()
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path,
+                              env=environment, timeout=300, check=True)
+        os.write(theirs, b"END")
+        os.close(theirs)
+        text = os.read(ours, 4096)
+        os.close(ours)
+        assert done.stdout == b"0\n0\n"
+        return text[:-3].decode()
+
+    environment = stand_ins(SLOW_BUILD="1", LMS_CACHE_DIR=str(tmp_path / "cache"))
+    line = "\r\x1b[Kcompiling kernels for this device, which happens once ..."
+    assert told(environment) == line + "\r\x1b[K"
+    # From the cache of binaries now: the same calls, which take no time.
+    environment.pop("SLOW_BUILD")
+    environment.pop("LD_PRELOAD")
+    quiet = subprocess.run(words, capture_output=True, cwd=tmp_path, env=environment, check=True)
+    assert quiet.stderr == b""
 
 
 def test_no_device_can_be_used(lmsample, stand_ins):
