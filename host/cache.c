@@ -81,7 +81,7 @@ lms_status lmsi_cache_dir(const lmsi_device *device, char **out)
 static const char *why_not_ours(const struct stat *s)
 {
     if (s->st_uid != geteuid() && s->st_uid != 0) return "belongs to another user";
-    return s->st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others" : NULL;
+    return (s->st_mode & (S_IWGRP | S_IWOTH)) != 0 ? "can be written by others" : NULL;
 }
 
 const char *lmsi_cache_problem(const char *dir)

@@ -96,7 +96,7 @@ static cl_int find_kernels(cl_program program, lmsi_kind kind, int *found)
 {
     const char *const name = kind == LMSI_CONTEXT ? "lms_context_probe" : "lms_probe";
     cl_int code = CL_SUCCESS;
-    const cl_kernel kernel = clCreateKernel(program, name, &code);
+    cl_kernel kernel = clCreateKernel(program, name, &code);
     *found = code == CL_SUCCESS;
     if (kernel != NULL) clReleaseKernel(kernel);
     return code == CL_INVALID_KERNEL_NAME ? CL_SUCCESS : code;

@@ -214,6 +214,32 @@ def test_other_threads_run_during_a_call():
     assert len(seen) == 8 and sum(seen) >= 4
 
 
+FIRST_USE = """
+import threading
+import lmsample
+uses = [lmsample.Context, lmsample.devices, lambda: lmsample.Sampler(50)]
+start, failures = threading.Barrier(len(uses)), []
+def work(use):
+    start.wait()
+    try:
+        use()
+    except Exception as error:
+        failures.append(error)
+threads = [threading.Thread(target=work, args=(use,)) for use in uses]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert failures == []
+"""
+
+
+def test_first_use_from_threads():
+    for _ in range(3):
+        done = python(FIRST_USE)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 FORK = """
 import os
 import warnings
