@@ -75,10 +75,7 @@ void lms_beam_destroy(lms_beam *b)
     if (b == NULL || lmsi_is_child()) return;
     lmsi_buffer buffers[BUFFERS];
     const lmsi_kernels kernels = list_kernels(b);
-    if (b->last != NULL) {
-        clWaitForEvents(1, &b->last);
-        clReleaseEvent(b->last);
-    }
+    lmsi_latest_end(&b->last);
     free_stages(b);
     lmsi_kernels_release(&kernels);
     list_buffers(b, buffers);

@@ -3,6 +3,7 @@
 #define LMSI_BEAM_H
 
 #include "context.h"
+#include "enqueue.h"
 #include "shape.h"
 #include "slots.h"
 
@@ -64,7 +65,7 @@ struct lms_beam {
     lmsi_beam_slot *slots;   /* [desc.max_requests] */
     lmsi_beam_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
-    cl_event last; /* of the latest call */
+    lmsi_latest last; /* calls */
 };
 
 /* Everything that can be wrong with a call, before anything is enqueued. */

@@ -102,10 +102,7 @@ void lms_contrastive_destroy(lms_contrastive *c)
     lmsi_buffer buffers[BUFFERS];
     const lmsi_kernels propose = list_kernels(c, LMSI_PROPOSE);
     const lmsi_kernels context = list_kernels(c, LMSI_CONTEXT);
-    if (c->last != NULL) {
-        clWaitForEvents(1, &c->last);
-        clReleaseEvent(c->last);
-    }
+    lmsi_latest_end(&c->last);
     free_stages(c);
     lmsi_kernels_release(&propose);
     lmsi_kernels_release(&context);

@@ -107,7 +107,7 @@ struct lms_contrastive {
     lmsi_contrastive_slot *slots;   /* [desc.max_requests] */
     lmsi_contrastive_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
-    cl_event last; /* of the latest call */
+    lmsi_latest last; /* calls */
 };
 
 /* Everything that can be wrong with a call, before anything is enqueued. */

@@ -2,6 +2,8 @@
 
 #include "status.h"
 
+#include <string.h>
+
 static void set(lmsi_arguments *a, size_t size, const void *value)
 {
     const cl_int code = clSetKernelArg(a->kernel, a->next++, size, value);
@@ -52,47 +54,80 @@ static cl_event take_reference(lmsi_chain *chain)
     return event;
 }
 
-void lmsi_chain_end(cl_event *last, lmsi_chain *chain)
+static void forget(lmsi_latest *latest, uint32_t first, uint32_t count)
 {
-    if (chain->begun) {
-        if (*last != NULL) clReleaseEvent(*last);
-        *last = chain->owned;
-        if (chain->lender != NULL && *chain->lender != NULL) *last = take_reference(chain);
-    } else if (chain->owned != NULL) {
-        clReleaseEvent(chain->owned);
+    for (uint32_t i = first; i < first + count; ++i) clReleaseEvent(latest->events[i]);
+    latest->count -= count;
+    memmove(&latest->events[first], &latest->events[first + count],
+            (latest->count - first) * sizeof *latest->events);
+}
+
+void lmsi_latest_end(lmsi_latest *latest)
+{
+    /* One by one: a list with a terminated event is an error. */
+    for (uint32_t i = 0; i < latest->count; ++i) clWaitForEvents(1, &latest->events[i]);
+    forget(latest, 0, latest->count);
+}
+
+/* A call that was terminated, say by an event of its wait list, must not take all later ones
+ * with it. One that is complete stays, for to ask for its state is no synchronization point, but
+ * those before it are over. *is_over: none is left, or all that are left are over. */
+static lms_status find_latest(lmsi_latest *latest, int *is_over)
+{
+    lms_status status = LMS_OK;
+    cl_int state = CL_COMPLETE;
+    while (latest->count > 0) {
+        LMSI_CL(clGetEventInfo(latest->events[latest->count - 1],
+                               CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL));
+        if (state >= 0) break;
+        forget(latest, latest->count - 1, 1);
+    }
+    *is_over = latest->count == 0 || state == CL_COMPLETE;
+    if (*is_over && latest->count > 1) forget(latest, 0, latest->count - 1);
+fail:
+    return status;
+}
+
+/* What cannot end before the call before it stands for that, too. */
+static void add_latest(lmsi_latest *latest, cl_event event, int may_end)
+{
+    if (latest->count > 0 && !may_end) forget(latest, latest->count - 1, 1);
+    if (latest->count == LMSI_LATEST) forget(latest, 0, 1);
+    latest->events[latest->count++] = event;
+}
+
+void lmsi_chain_end(lmsi_latest *latest, lmsi_chain *chain)
+{
+    cl_event event = chain->owned;
+    if (!chain->begun) {
+        if (event != NULL) clReleaseEvent(event);
+    } else {
+        if (chain->lender != NULL && *chain->lender != NULL) event = take_reference(chain);
+        if (event != NULL) add_latest(latest, event, chain->may_end);
     }
     chain->owned = NULL;
 }
 
-void lmsi_chain_deliver(cl_event *last, cl_command_queue queue, lmsi_chain *chain,
+void lmsi_chain_deliver(lmsi_latest *latest, cl_command_queue queue, lmsi_chain *chain,
                         cl_event *event)
 {
     clFlush(queue);
     if (event != NULL) *event = take_reference(chain);
-    lmsi_chain_end(last, chain);
+    lmsi_chain_end(latest, chain);
 }
 
-lms_status lmsi_chain_start(cl_event *last, cl_command_queue queue, cl_uint num_wait,
+lms_status lmsi_chain_start(lmsi_latest *latest, cl_command_queue queue, cl_uint num_wait,
                             const cl_event *wait_list, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    cl_int state = CL_COMPLETE;
-    /* A call that was terminated, say by an event of its wait list, must not take all later
-     * ones with it. One that is complete stays: to ask for its state is no synchronization
-     * point. */
-    if (*last != NULL) {
-        LMSI_CL(clGetEventInfo(*last, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
-                               NULL));
-        if (state < 0) {
-            clReleaseEvent(*last);
-            *last = NULL;
-        }
-    }
+    int is_over = 0;
+    LMSI_TRY(find_latest(latest, &is_over));
     if (num_wait > 0) {
         LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &chain->owned));
         chain->events[chain->count++] = chain->owned;
+        chain->may_end = !is_over;
     }
-    if (*last != NULL) chain->events[chain->count++] = *last;
+    if (latest->count > 0) chain->events[chain->count++] = latest->events[latest->count - 1];
 fail:
     return status;
 }

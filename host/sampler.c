@@ -50,10 +50,7 @@ void lms_sampler_destroy(lms_sampler *s)
     lmsi_buffer buffers[BUFFERS];
     if (s == NULL || lmsi_is_child()) return;
     const lmsi_kernels kernels = list_kernels(s);
-    if (s->last != NULL) {
-        clWaitForEvents(1, &s->last);
-        clReleaseEvent(s->last);
-    }
+    lmsi_latest_end(&s->last);
     for (uint32_t i = 0; s->stages != NULL && i < s->desc.max_in_flight; ++i) {
         if (s->stages[i].done != NULL) {
             clWaitForEvents(1, &s->stages[i].done);

@@ -3,6 +3,7 @@
 #define LMSI_SAMPLER_H
 
 #include "context.h"
+#include "enqueue.h"
 #include "shape.h"
 
 /* Host records on their way to the device. They may be overwritten when `done` has
@@ -34,7 +35,7 @@ struct lms_sampler {
     size_t workspace;
     lmsi_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
-    cl_event last; /* of the latest call: the workspace is free when it has completed */
+    lmsi_latest last; /* calls: the memory above is free when they are over */
 };
 
 /* Everything that can be wrong with a call, before anything is enqueued. */

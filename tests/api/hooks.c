@@ -14,8 +14,9 @@ static struct {
 static const char *fail_name;
 static unsigned fail_countdown, corrupt_read, blocking;
 static cl_int fail_code;
-static int fail_done, break_source, has_event_state, drop_kernels, drop_writes;
+static int fail_done, break_source, drop_kernels, drop_writes;
 static cl_int event_state;
+static unsigned event_answers;
 static long live;
 static size_t small_limit;
 static unsigned most_team = UINT_MAX, empty_programs;
@@ -35,7 +36,7 @@ void hook_reset(void)
     blocking = 0;
     corrupt_read = 0;
     break_source = 0;
-    has_event_state = 0;
+    event_answers = 0;
     drop_kernels = 0;
     drop_writes = 0;
     small_limit = 0;
@@ -78,12 +79,15 @@ void hook_break_source(void) { break_source = 1; }
 void hook_event_state(cl_int state)
 {
     event_state = state;
-    has_event_state = 1;
+    event_answers = 1;
 }
 
-void hook_terminate_event(void)
+void hook_terminate_event(void) { hook_terminate_events(1); }
+
+void hook_terminate_events(unsigned count)
 {
-    hook_event_state(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    event_state = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+    event_answers = count;
 }
 
 void hook_drop_kernels(void) { drop_kernels = 1; }
@@ -337,8 +341,10 @@ cl_int __wrap_clGetEventInfo(cl_event a, cl_event_info b, size_t c, void *d, siz
 {
     cl_int code = hook_enter("clGetEventInfo");
     if (code == CL_SUCCESS) code = __real_clGetEventInfo(a, b, c, d, e);
-    if (has_event_state) *(cl_int *)d = event_state;
-    has_event_state = 0;
+    if (event_answers > 0) {
+        *(cl_int *)d = event_state;
+        --event_answers;
+    }
     return code;
 }
 

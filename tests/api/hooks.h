@@ -60,6 +60,7 @@ void hook_no_platforms(cl_int code);
 /* The next question about an event is answered: in this state, or terminated with an error. */
 void hook_event_state(cl_int state);
 void hook_terminate_event(void);
+void hook_terminate_events(unsigned count); /* the next `count` ones */
 
 /* Until the next reset, kernels are enqueued but do nothing, as those of a call that was
  * terminated by its wait list. */

@@ -1,5 +1,6 @@
 /* Every OpenCL call and every allocation of a beam search fails once. Nothing is lost by it:
  * the call that failed is made again, and all goes on as if it had not. */
+#include "beam.h"
 #include "beam_rig.h"
 #include "faults.h"
 #include "hooks.h"
@@ -122,6 +123,9 @@ static void test_kernels_with_small_groups(void **state)
 
 /* --- Calls ------------------------------------------------------------------------------- */
 
+/* References, without those to calls that the search keeps until a later one is over. */
+static long live_of(const beam_rig *r) { return hook_live() - (long)r->beam->last.count; }
+
 /* A call of a search, with all that it can have: a wait list and an event. */
 static lms_status full_call(const beam_rig *r, cl_command_queue queue, unsigned call,
                             cl_event before)
@@ -165,7 +169,8 @@ static const char *fail_call(const beam_rig *r, cl_command_queue queue, cl_event
     hook_reset();
     hook_fail(name, nth, INJECTED);
     const lms_status status = full_call(r, queue, call, before);
-    if (!hook_failed()) problem = "the call that should fail did not come";
+    /* How many events are let go depends on which earlier calls are over. */
+    if (!hook_failed() && !is_release(name)) problem = "the call that should fail did not come";
     hook_reset();
     const bool passes = is_release(name) || is_after_enqueues(name);
     if (status != (passes ? LMS_OK : INJECTED)) problem = "another status";
@@ -185,7 +190,7 @@ static void fail_each(const beam_rig *r, cl_command_queue queue, cl_event before
     unsigned calls[64] = {0};
     int problems = 0;
     fill_stages(r, before);
-    const long live = hook_live();
+    const long live = live_of(r);
     calls_from(r, queue, 0, call, before);
     hook_reset();
     RIG_OK(full_call(r, queue, call, before));
@@ -195,7 +200,7 @@ static void fail_each(const beam_rig *r, cl_command_queue queue, cl_event before
     for (unsigned f = 0; hook_name(f) != NULL; ++f) {
         for (unsigned nth = 1; nth <= calls[f]; ++nth) {
             const char *problem = fail_call(r, queue, before, call, hook_name(f), nth);
-            if (hook_live() > live) problem = "references are lost";
+            if (live_of(r) > live) problem = "references are lost";
             if (problem == NULL) continue;
             print_error("call %u of the search: %s, number %u: %s\n", call, hook_name(f), nth,
                         problem);
@@ -204,7 +209,7 @@ static void fail_each(const beam_rig *r, cl_command_queue queue, cl_event before
     }
     assert_int_equal(problems, 0);
     fill_stages(r, before);
-    assert_int_equal(hook_live(), live);
+    assert_int_equal(live_of(r), live);
 }
 
 /* In order and out of order. */

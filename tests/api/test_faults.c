@@ -290,6 +290,55 @@ static void test_a_terminated_call_is_left_behind(void **state)
     rig_assert_good(r);
 }
 
+/* Calls that were terminated may not have waited for one before them, which is running still:
+ * the next call does. */
+static void test_calls_wait_for_what_a_terminated_one_did_not(void **state)
+{
+    rig *const r = *state;
+    const lms_batch batch = rig_batch(r);
+    for (unsigned terminated = 1; terminated <= 3; ++terminated) {
+        const cl_command_queue queue =
+            rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+        const cl_event first = rig_user_event(r->context);
+        cl_event own[3], event = NULL;
+        RIG_OK(lms_sampler_run(r->sampler, queue, &batch, 1, &first, NULL));
+        for (unsigned i = 0; i < terminated; ++i) {
+            own[i] = rig_user_event(r->context);
+            RIG_OK(lms_sampler_run(r->sampler, queue, &batch, 1, &own[i], NULL));
+        }
+        hook_reset();
+        hook_terminate_events(terminated);
+        RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, &event));
+        rig_assert_pending(event);
+        rig_complete(first);
+        rig_wait(event); /* though the others are held */
+        for (unsigned i = 0; i < terminated; ++i) rig_complete(own[i]);
+        clFinish(queue);
+        clReleaseCommandQueue(queue);
+        rig_assert_good(r);
+    }
+}
+
+/* More calls in flight than are kept, each with a wait list. */
+static void test_many_calls_with_wait_lists(void **state)
+{
+    rig *const r = *state;
+    const lms_batch batch = rig_batch(r);
+    const cl_event hold = rig_user_event(r->context);
+    const long live = hook_live();
+    cl_event event = NULL;
+    for (int i = 0; i < 200; ++i) {
+        RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 1, &hold, NULL));
+    }
+    assert_in_range(hook_live() - live, 0, 64);
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, &event));
+    rig_assert_pending(event);
+    rig_complete(hold);
+    rig_wait(event);
+    rig_assert_good(r);
+    assert_true(hook_live() <= live); /* what is over is let go */
+}
+
 static void test_wrong_answers_are_unsupported(void **state)
 {
     rig *const r = *state;
@@ -428,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_a_failed_call_keeps_its_stage),
         cmocka_unit_test(test_calls_wait_for_a_failed_one),
         cmocka_unit_test(test_a_terminated_call_is_left_behind),
+        cmocka_unit_test(test_calls_wait_for_what_a_terminated_one_did_not),
+        cmocka_unit_test(test_many_calls_with_wait_lists),
         cmocka_unit_test(test_wrong_answers_are_unsupported),
         cmocka_unit_test(test_kernels_with_small_groups),
         cmocka_unit_test(test_broken_source_is_a_build_failure),
