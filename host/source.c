@@ -14,8 +14,8 @@
 #define LMSI_PROPOSE_LIST(X) X(contrastive) X(propose) X(contrastive_rows)
 /* On its own, without rows of logits. */
 #define LMSI_CONTEXT_LIST(X)                                                               \
-    X(lms_abi) X(params) X(lanes) X(dtype) X(contrastive) X(state) X(dots) X(best)          \
-    X(contrastive_append) X(contrastive_scan) X(contrastive_choose) X(contrastive_probe)
+    X(lms_abi) X(params) X(lanes) X(dtype) X(contrastive) X(own) X(state) X(dots) X(halves)  \
+    X(best) X(contrastive_append) X(contrastive_scan) X(contrastive_choose) X(contrastive_probe)
 /* clang-format on */
 
 #define LMSI_DECLARE(name) extern const lmsi_source lmsi_source_##name;

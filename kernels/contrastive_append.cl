@@ -11,36 +11,6 @@
  *        position; lms_context_candidates: 2-D, (crews for the largest k, turns)
  */
 
-void lms_put_own(__global lms_logit *out, lms_own v)
-{
-#if LMS_TEAM == 1
-#if LMS_LOGITS == 1
-    vstore16(v, 0, out);
-#elif LMS_LOGITS == 2
-    vstore_half16(v, 0, out);
-#else
-    vstore16(convert_ushort16(as_uint16(v) >> 16), 0, out);
-#endif
-#else
-#if LMS_LOGITS == 1
-    *out = v;
-#elif LMS_LOGITS == 2
-    vstore_half(v, 0, out);
-#else
-    *out = (ushort)(as_uint(v) >> 16);
-#endif
-#endif
-}
-
-void lms_put_own_float(__global float *out, lms_own v)
-{
-#if LMS_TEAM == 1
-    vstore16(v, 0, out);
-#else
-    *out = v;
-#endif
-}
-
 uint lms_first_bits(uint count) { return count < 32 ? (1u << count) - 1 : 0xffffffffu; }
 
 /* Tells that a run's positions are written, or that they stay empty for want of a choice. */
@@ -71,11 +41,11 @@ void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong st
             hidden + offset + (here ? (ulong)row + i : 0) * stride;
         __global lms_logit *const out = states + at * padded;
         const int field = lms_state_field(x, count, &shared);
-        lms_own sum = (lms_own)(0.0f);
+        lms_own sum = lms_own_zero();
         for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
             const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
             lms_put_own(out + lms_place_of(e, 0, 1), v);
-            sum = fma(v, v, sum);
+            sum = lms_own_fma(v, v, sum);
         }
         const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
         if (here && lms_chain() == 0) inverses[at] = inverse;
@@ -99,11 +69,11 @@ void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulon
         hidden + offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
     __global float *const out = candidates + (ulong)turn.first_state * padded;
     const int field = lms_state_field(x, here ? width : 0, &shared);
-    lms_own sum = (lms_own)(0.0f);
+    lms_own sum = lms_own_zero();
     for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
         const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
-        lms_put_own_float(out + lms_candidate_place(e, i, turn.k, padded), v);
-        sum = fma(v, v, sum);
+        lms_put_candidate(out, e, i, turn.k, padded, v);
+        sum = lms_own_fma(v, v, sum);
     }
     const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
     if (here && lms_chain() == 0) inverses[turn.first_state + i] = inverse;

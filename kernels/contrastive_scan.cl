@@ -26,6 +26,8 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     lms_dots d;
     float inverses[LMS_TILE_POSITIONS];
     uint own_seen = 0;
+    d.candidates = candidates + (ulong)turn.first_state * padded;
+    d.k = turn.k;
     d.padded = padded;
     for (uint c = lane; c < turn.k * LMS_BEST_EACH; c += LMS_TEAM) shared.best[c] = -INFINITY;
 #if LMS_TEAM > 1
@@ -40,11 +42,10 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
             inverses[i] = lms_inverse_of_position(inverses_kept + page + p, written >> p & 1,
                                                   &own_seen);
         }
+        lms_dots_tile(&d);
         for (uint c = 0; c < turn.k; c += each) {
             const uint count = min(each, turn.k - c);
-            d.v = candidates + (ulong)(turn.first_state + c) * padded;
-            d.ahead = c == 0 ? LMS_TILE_POSITIONS * padded : 0;
-            lms_dots_block(&d, count);
+            lms_dots_block(&d, c, count);
             lms_best_add(&d, inverses, c, count, &shared);
         }
     }

@@ -2,7 +2,7 @@
  * positions of a piece, but for the candidate's own norm. */
 
 /* A tile of four keeps the largest of every fourth position, until its piece is done. */
-#if LMS_TEAM == 1 && LMS_TILE_POSITIONS == 4
+#if LMS_TEAM == 1
 #define LMS_BEST_EACH 4u
 #else
 #define LMS_BEST_EACH 1u
@@ -32,45 +32,32 @@ float lms_inverse_of_position(__global const float *inverse, bool written, uint 
     return *inverse;
 }
 
-#if LMS_TEAM == 1 && LMS_TILE_POSITIONS == 4
+#if LMS_TEAM == 1
 
-/* The products of four positions with a candidate, in the order of lms_sum8(). */
-float4 lms_dots4(const lms_own *sums)
+/* The products of four positions, from `at` on, with a candidate, in the order of lms_sum8(). */
+float4 lms_dots4(const lms_dots *d, uint first, uint candidate, uint at)
 {
-    const float8 a = sums[0].lo + sums[0].hi;
-    const float8 b = sums[LMS_BLOCK_MOST].lo + sums[LMS_BLOCK_MOST].hi;
-    const float8 c = sums[2 * LMS_BLOCK_MOST].lo + sums[2 * LMS_BLOCK_MOST].hi;
-    const float8 d = sums[3 * LMS_BLOCK_MOST].lo + sums[3 * LMS_BLOCK_MOST].hi;
+    const float8 a = lms_dot_parts(d, first, candidate, at);
+    const float8 b = lms_dot_parts(d, first, candidate, at + 1);
+    const float8 c = lms_dot_parts(d, first, candidate, at + 2);
+    const float8 e = lms_dot_parts(d, first, candidate, at + 3);
     const float8 ab = (float8)(a.lo, b.lo) + (float8)(a.hi, b.hi);
-    const float8 cd = (float8)(c.lo, d.lo) + (float8)(c.hi, d.hi);
-    const float8 all = (float8)(ab.s01, ab.s45, cd.s01, cd.s45) +
-                       (float8)(ab.s23, ab.s67, cd.s23, cd.s67);
+    const float8 ce = (float8)(c.lo, e.lo) + (float8)(c.hi, e.hi);
+    const float8 all = (float8)(ab.s01, ab.s45, ce.s01, ce.s45) +
+                       (float8)(ab.s23, ab.s67, ce.s23, ce.s67);
     return all.even + all.odd;
 }
 
 void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
                   __local lms_best_shared *shared)
 {
-    const float4 inverse = vload4(0, inverses);
-    for (uint c = 0; c < count; ++c) {
-        __local float *const best = shared->best + LMS_BEST_EACH * (first + c);
-        const float4 cosines = lms_dots4(d->sums + c) * inverse, before = vload4(0, best);
-        vstore4(select(before, cosines, cosines > before), 0, best); /* NaN is not above */
-    }
-}
-
-#elif LMS_TEAM == 1
-
-void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
-                  __local lms_best_shared *shared)
-{
-    for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
-        if (lms_is_nan(inverses[i])) continue;
+    for (uint at = 0; at < LMS_TILE_POSITIONS; at += 4) {
+        const float4 inverse = vload4(0, inverses + at);
         for (uint c = 0; c < count; ++c) {
-            const float16 sums = d->sums[i * LMS_BLOCK_MOST + c];
-            const float cosine = lms_sum8(sums.lo + sums.hi) * inverses[i];
-            __local float *const best = shared->best + first + c;
-            if (cosine > *best) *best = cosine;
+            __local float *const best = shared->best + LMS_BEST_EACH * (first + c);
+            const float4 cosines = lms_dots4(d, first, c, at) * inverse;
+            const float4 before = vload4(0, best);
+            vstore4(select(before, cosines, cosines > before), 0, best); /* NaN is not above */
         }
     }
 }

@@ -2,27 +2,23 @@
  * sections 20 and 21).
  *
  * LMS_LOGITS is the type of hidden states here. A state is the work of a crew: one work-item
- * with vectors of all 16 lanes in teams of one, 16 work-items with a lane each in others. In
+ * with all 16 lanes in teams of one, 16 work-items with a lane each in others. In
  * the latter, a lane's elements are stored in runs of four, so that a work-item reads four at
  * once; which element belongs to which lane, and in what order, is the same. */
 
-#define LMS_CHAINS 16u
 #if LMS_TEAM == 1
 #define LMS_RUN 1u
 #define LMS_CREWS 1u
-typedef float16 lms_own; /* elements of the own lanes */
 #else
 #if LMS_TEAM < 32
 #error A context is for teams of one, or of 32 and more
 #endif
 #define LMS_RUN 4u
 #define LMS_CREWS (LMS_TEAM / LMS_CHAINS)
-typedef float lms_own;
 #endif
 #define LMS_BLOCK (LMS_CHAINS * LMS_RUN)
 
-#define LMS_FIELD_BAD 255  /* the exponent field of NaN and of infinities */
-#define LMS_FIELD_RANGE 40 /* fields this far below the largest count */
+#define LMS_FIELD_BAD 255 /* the exponent field of NaN and of infinities */
 
 /* Stored elements as bits: half has no arithmetic, but its pointers do. */
 #if LMS_LOGITS == 1
@@ -51,10 +47,8 @@ void lms_crews_meet(void) { barrier(CLK_LOCAL_MEM_FENCE); }
  * registers for (dots.cl). */
 #if LMS_TEAM > 1
 #define LMS_BLOCK_MOST 8u
-#elif LMS_LANES == 16
-#define LMS_BLOCK_MOST 6u
 #else
-#define LMS_BLOCK_MOST 5u
+#define LMS_BLOCK_MOST 6u
 #endif
 
 /* Of k candidates, in blocks that are as even as can be: all but the last have so many. */
@@ -71,75 +65,23 @@ ulong lms_place_of(uint e, uint state, uint states)
     return block * LMS_BLOCK + e % LMS_CHAINS * LMS_RUN + e / LMS_CHAINS % LMS_RUN;
 }
 
-/* Where element e of candidate i is: those of a block are interleaved, so that they are read in
- * the order in which they lie; blocks follow each other. */
-ulong lms_candidate_place(uint e, uint i, uint k, uint padded)
+/* Puts the own elements from e on of candidate i to their place: those of a block are
+ * interleaved, so that they are read in the order in which they lie; blocks follow each other. */
+void lms_put_candidate(__global float *out, uint e, uint i, uint k, uint padded, lms_own v)
 {
     const uint each = lms_candidates_each(k), first = i / each * each;
-    return (ulong)first * padded + lms_place_of(e, i - first, min(each, k - first));
-}
-
-#if LMS_TEAM == 1
-
-float16 lms_load_chains(__global const lms_logit *x, uint e)
-{
-#if LMS_LANES == 16
-    return lms_load_lanes(x, e);
+    const uint count = min(each, k - first);
+#if LMS_HALVES
+    /* Stretch by stretch: all blocks, the lower lanes of each, then the upper ones. */
+    const uint from = e / LMS_STRETCH * LMS_STRETCH, length = min(LMS_STRETCH, padded - from);
+    const uint place = ((e - from) / LMS_CHAINS * count + i - first) * 8;
+    out += (ulong)from * k + first * length;
+    vstore8(v.lo, 0, out + place);
+    vstore8(v.hi, 0, out + count * length / 2 + place);
 #else
-    return (float16)(lms_load_lanes(x, e), lms_load_lanes(x, e + 8));
+    lms_put_own_float(out + (ulong)first * padded + lms_place_of(e, i - first, count), v);
 #endif
 }
-
-/* Own elements from e on; 0 beyond the width. */
-float16 lms_own_at(__global const lms_logit *x, uint e, uint width)
-{
-    float last[LMS_CHAINS];
-    if (e + LMS_CHAINS <= width) return lms_load_chains(x, e);
-    for (uint i = 0; i < LMS_CHAINS; ++i) last[i] = e + i < width ? lms_load(x, e + i) : 0.0f;
-    return vload16(0, last);
-}
-
-int lms_largest_field(float16 x)
-{
-    const int16 fields = (as_int16(x) >> 23) & 0xff;
-    return lms_max8(max(fields.lo, fields.hi));
-}
-
-float16 lms_own_kept(float16 x, int largest)
-{
-#if LMS_LOGITS == 2
-    (void)largest;
-    return x;
-#else
-    const int16 field = (as_int16(x) >> 23) & 0xff;
-    const int16 bits = as_int16(x) - ((largest - 127) << 23);
-    const int16 counts = (field > 0) & (field >= largest - LMS_FIELD_RANGE);
-    return as_float16(bits & counts);
-#endif
-}
-
-#else
-
-float lms_own_at(__global const lms_logit *x, uint e, uint width)
-{
-    return e < width ? lms_load(x, e) : 0.0f;
-}
-
-int lms_largest_field(float x) { return (as_int(x) >> 23) & 0xff; }
-
-float lms_own_kept(float x, int largest)
-{
-#if LMS_LOGITS == 2
-    (void)largest;
-    return x;
-#else
-    const int field = lms_largest_field(x);
-    if (field == 0 || field < largest - LMS_FIELD_RANGE) return 0.0f;
-    return as_float(as_int(x) - ((largest - 127) << 23));
-#endif
-}
-
-#endif
 
 /* --- What a crew knows together; all crews of a team call these. ------------------------- */
 
@@ -158,7 +100,7 @@ int lms_crew_max(int own, __local lms_crew_shared *shared)
     return own;
 }
 
-float lms_crew_sum(float16 own, __local lms_crew_shared *shared)
+float lms_crew_sum(lms_own own, __local lms_crew_shared *shared)
 {
     (void)shared;
     return lms_sum8(own.lo + own.hi);
