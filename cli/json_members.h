@@ -16,7 +16,8 @@ typedef struct json_member {
     size_t value_size;
 } json_member;
 
-/* `*place` is an object's brace, or where the last call left it. False after the last member. */
+/* `*place` is an object's brace, or where the last call left it. False after the last
+ * member. */
 bool json_next_member(const char **place, json_member *member);
 
 /* The value of the last member of that name, or NULL. */

@@ -11,7 +11,8 @@ enum {
 
 /* A smaller difference is none: machines are noisy. */
 #define TUNE_LEAST_GAIN 0.03
-/* Nor is one of fewer standard errors than this of what the rounds differ by among each other. */
+/* Nor is one of fewer standard errors than this of what the rounds differ by among each
+ * other. */
 #define TUNE_ERRORS 3.0
 
 typedef struct tune_result {

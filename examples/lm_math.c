@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* A vector is what one register holds on every x86-64 and AArch64. A wider one is taken apart
- * by the compiler, and gcc 14 does that through memory, at a tenth of the speed; left to itself,
- * a compiler may keep the sums in memory, or mix up lanes and rows. */
+ * by the compiler, and gcc 14 does that through memory, at a tenth of the speed; left to
+ * itself, a compiler may keep the sums in memory, or mix up lanes and rows. */
 #define LANES 4
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 

@@ -2,8 +2,8 @@
  *
  * An entry is one file: magic, sizes, checksum, the whole key, the binary. The key is
  * everything that decides the binary; it is compared in full, so a collision of file names
- * costs a rebuild and nothing else. An entry that is not what was written, or that others can have
- * written, is rebuilt, and never reaches the driver. */
+ * costs a rebuild and nothing else. An entry that is not what was written, or that others can
+ * have written, is rebuilt, and never reaches the driver. */
 #ifndef LMSI_CACHE_H
 #define LMSI_CACHE_H
 
@@ -22,8 +22,8 @@ void lmsi_cache_make_dirs(const char *dir);
 /* Why a folder is not used though it is there, or NULL: others can write to it. */
 const char *lmsi_cache_problem(const char *dir);
 
-/* A file of the folder, to be read. NULL: not there, not a plain file, or it or the folder belongs
- * to another user than this one and root, or can be written by others. Never waits. */
+/* A file of the folder, to be read. NULL: not there, not a plain file, or it or the folder
+ * belongs to another user than this one and root, or can be written by others. Never waits. */
 FILE *lmsi_cache_open(const char *dir, const char *name);
 
 /* Removes temporary files of processes that were killed, after a day. */

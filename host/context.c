@@ -24,8 +24,9 @@ void lms_context_destroy(lms_context *ctx)
     free(ctx);
 }
 
-/* A context of sub-devices lists them, or, as pocl has it, the devices that they are of. Whether
- * a sub-device of a listed one can be used is the runtime's to say, when it gets a queue. */
+/* A context of sub-devices lists them, or, as pocl has it, the devices that they are of.
+ * Whether a sub-device of a listed one can be used is the runtime's to say, when it gets a
+ * queue. */
 static lms_status check_member(cl_context context, cl_device_id device)
 {
     lms_status status = LMS_OK;

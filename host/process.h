@@ -1,5 +1,5 @@
-/* process.h - what holds for a whole process: runtimes are opened by one thread at a time, and not
- * used in a child of fork(), where their threads and locks are lost. */
+/* process.h - what holds for a whole process: runtimes are opened by one thread at a time, and
+ * not used in a child of fork(), where their threads and locks are lost. */
 #ifndef LMSI_PROCESS_H
 #define LMSI_PROCESS_H
 

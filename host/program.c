@@ -158,8 +158,8 @@ done:
     free(binaries);
 }
 
-/* A build that failed. *again: may it be the runtime's cache that is at fault? Where the compiler
- * has something to say, it is not. */
+/* A build that failed. *again: may it be the runtime's cache that is at fault? Where the
+ * compiler has something to say, it is not. */
 static lms_status build_fail(const lms_context *ctx, cl_program program, int *again)
 {
     char hint[LMSI_HINT_BYTES] = "";

@@ -1,5 +1,5 @@
-/* runtime.h - what the library has to know of a runtime and OpenCL does not tell: pocl keeps the
- * programs that it builds in a folder, and does nothing without one. */
+/* runtime.h - what the library has to know of a runtime and OpenCL does not tell: pocl keeps
+ * the programs that it builds in a folder, and does nothing without one. */
 #ifndef LMSI_RUNTIME_H
 #define LMSI_RUNTIME_H
 

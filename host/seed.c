@@ -1,8 +1,8 @@
 /* seed.c - the seeds of a batch's rows. */
 #include <lmsample.h>
 
-/* SplitMix64 (Steele, Lea and Flood 2014): how far its state goes from number to number, and what
- * makes a number of a state. */
+/* SplitMix64 (Steele, Lea and Flood 2014): how far its state goes from number to number, and
+ * what makes a number of a state. */
 #define SPLITMIX_STEP 0x9E3779B97F4A7C15u
 
 static uint64_t splitmix(uint64_t state)
@@ -12,7 +12,8 @@ static uint64_t splitmix(uint64_t state)
     return state ^ state >> 31;
 }
 
-/* Batches whose seeds are neighbours must not share rows: so the state begins at a mixed seed. */
+/* Batches whose seeds are neighbours must not share rows: so the state begins at a mixed
+ * seed. */
 uint64_t lms_row_seed(uint64_t seed, uint64_t row)
 {
     return row == 0 ? seed : splitmix(splitmix(seed) + row * SPLITMIX_STEP);

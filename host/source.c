@@ -3,14 +3,14 @@
 /* What all programs begin with, and what each adds. */
 /* clang-format off */
 #define LMSI_ROW_LIST(X)                                                                   \
-    X(lms_abi) X(params) X(sampler) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) X(row)      \
-    X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries) X(task)       \
-    X(part) X(begin) X(next) X(whole) X(block) X(tile) X(probe)
+    X(lms_abi) X(params) X(sampler) X(lanes) X(dtype) X(order) X(philox) X(number) X(team) \
+    X(row) X(select) X(list) X(alone) X(measure) X(pivot) X(filter) X(draw) X(tries)       \
+    X(task) X(part) X(begin) X(next) X(whole) X(block) X(tile) X(probe)
 #define LMSI_REPORT_LIST(X) X(report)
 #define LMSI_SAMPLE_LIST(X) X(sample)
 #define LMSI_BEAM_LIST(X)                                                                  \
-    X(beam) X(score) X(rating) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance) X(choose)      \
-    X(pool) X(beam_advance) X(beam_results) X(beam_probe)
+    X(beam) X(score) X(rating) X(offer) X(gumbel) X(offer_next) X(beam_rows) X(advance)    \
+    X(choose) X(pool) X(beam_advance) X(beam_results) X(beam_probe)
 #define LMSI_PROPOSE_LIST(X) X(contrastive) X(propose) X(contrastive_rows)
 /* On its own, without rows of logits. */
 #define LMSI_CONTEXT_LIST(X)                                                               \

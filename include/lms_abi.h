@@ -128,7 +128,8 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_END_ANY_RANK 2u       /* an end token counts at any rank of its beam         */
 #define LMS_BEAM_LENGTH_WITHOUT_END 4u /* lengths do not count the end token                  */
 #define LMS_BEAM_RENORMALIZE 8u        /* log-probabilities among what filters keep           */
-/* Early stopping looks at a step's best candidate, end tokens too, not at the best live beam. */
+/* Early stopping looks at a step's best candidate, end tokens too, not at the best live
+ * beam. */
 #define LMS_BEAM_STOP_BY_CANDIDATE 16u
 #define LMS_BEAM_FLAGS 31u /* all of them                                                     */
 

@@ -178,15 +178,15 @@ LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_comma
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
 
-/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests but that
- * these are their candidates now, in the place of any before. */
+/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests but
+ * that these are their candidates now, in the place of any before. */
 LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_command_queue queue,
                                            const lms_contrastive_proposal *proposal,
                                            cl_uint num_wait, const cl_event *wait_list,
                                            cl_event *event);
 
-/* Enqueues the choice among candidates, and the appending. LMS_E_SLOT if a slot has no proposal:
- * none since it was opened, or a select or an append with states came after it.
+/* Enqueues the choice among candidates, and the appending. LMS_E_SLOT if a slot has no
+ * proposal: none since it was opened, or a select or an append with states came after it.
  * LMS_E_CONTEXT_FULL as above. */
 LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_command_queue queue,
                                           const lms_contrastive_batch *batch, cl_uint num_wait,

@@ -44,8 +44,8 @@
 #define LMSAMPLE_H
 
 /* Who has chosen no version of OpenCL gets all of them, without a word and without marks on
- * what 1.2 has and later versions deprecate. Nothing of that stays defined: what is included behind
- * this header, such as CL/opencl.hpp, chooses for itself. */
+ * what 1.2 has and later versions deprecate. Nothing of that stays defined: what is included
+ * behind this header, such as CL/opencl.hpp, chooses for itself. */
 #ifdef CL_TARGET_OPENCL_VERSION
 #include <CL/cl.h>
 #else
@@ -168,8 +168,8 @@ LMS_API cl_context lms_context_cl_context(const lms_context *ctx);
 LMS_API cl_device_id lms_context_device(const lms_context *ctx);
 LMS_API cl_command_queue lms_context_queue(const lms_context *ctx);
 
-/* The compiler's log, cut to 16 KiB, of the last build that failed on the calling thread, if that
- * was for this context, or "". Valid until the thread's next build that fails. */
+/* The compiler's log, cut to 16 KiB, of the last build that failed on the calling thread, if
+ * that was for this context, or "". Valid until the thread's next build that fails. */
 LMS_API const char *lms_context_log(const lms_context *ctx);
 
 /* ---------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
  *   in   hidden [..][stride], `width` of each row; of lms_context_append, runs
  *        lms_context_run[..] and, where the states are choices, chosen int[turns], their rows;
  *        of lms_context_candidates, turns lms_context_turn[..]
- *   out  states [pages][LMS_CONTEXT_PAGE][padded] and inverses float[pages][..] of one buffer of
- *        pages, from `first_page` on; pages lms_context_page[..], all; or candidates
+ *   out  states [pages][LMS_CONTEXT_PAGE][padded] and inverses float[pages][..] of one buffer
+ *        of pages, from `first_page` on; pages lms_context_page[..], all; or candidates
  *        float[..][padded], those of a block interleaved, and inverses float[..]
  *   run  lms_context_append, lms_context_copy: a work-group of LMS_TEAM for each run, for each
  *        position; lms_context_candidates: 2-D, (crews for the largest k, turns)

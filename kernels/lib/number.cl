@@ -217,8 +217,8 @@ ulong lms_mass_of_sum(uint shift, ulong sum)
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
 }
 
-/* logmass of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum, which is
- * a part of it: never below 0, and 0 where it is all of it. */
+/* logmass of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum,
+ * which is a part of it: never below 0, and 0 where it is all of it. */
 long lms_lg_mass(const lms_scaled *r, ulong mass)
 {
     const int top = lms_weight(lms_unit_of(r, r->max_key), lms_logit_of(r->max_key));

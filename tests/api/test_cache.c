@@ -323,7 +323,8 @@ static void test_old_temporaries_go(void **state)
 
 /* --- The key ------------------------------------------------------------------------------ */
 
-/* Whatever decides the binary is in it, each by itself: another one must not be taken for it. */
+/* Whatever decides the binary is in it, each by itself: another one must not be taken for
+ * it. */
 static void test_every_field_of_the_key(void **state)
 {
     enum {

@@ -190,8 +190,8 @@ static void test_smallest_and_largest(void **state)
 
 /* --- Memory ------------------------------------------------------------------------------ */
 
-/* max_positions is what can be used, in whole pages; the default is enough for all, and more than
- * that is not reserved. */
+/* max_positions is what can be used, in whole pages; the default is enough for all, and more
+ * than that is not reserved. */
 static void test_positions(void **state)
 {
     static const struct {

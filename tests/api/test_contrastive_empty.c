@@ -168,8 +168,9 @@ static void assert_empty_from(const contrastive_api_rig *r, uint32_t slot, uint3
     assert_int_equal(found.status[0][0], LMS_CHOICE_EMPTY_STATE);
 }
 
-/* A search of its own, so that it is known where pages are. Slot 0 with 10 positions in the first
- * buffer of three pages; slot 1 with the other two of them, and 5 positions in the second. */
+/* A search of its own, so that it is known where pages are. Slot 0 with 10 positions in the
+ * first buffer of three pages; slot 1 with the other two of them, and 5 positions in the
+ * second. */
 static contrastive_api_rig in_two_buffers(const contrastive_api_rig *r)
 {
     contrastive_api_rig own = *r;
@@ -181,8 +182,8 @@ static contrastive_api_rig in_two_buffers(const contrastive_api_rig *r)
     return own;
 }
 
-/* The failed call's states are in the buffer whose launch has succeeded; the calls behind it are
- * to write over them, but come to nothing. */
+/* The failed call's states are in the buffer whose launch has succeeded; the calls behind it
+ * are to write over them, but come to nothing. */
 static void test_terminated_after_a_failed_append(void **state)
 {
     const contrastive_api_rig own = in_two_buffers(*state), *const r = &own;

@@ -222,8 +222,8 @@ static void test_a_queue_for_each_call(void **state)
     RIG_OK(contrastive_close_all(r, r->search));
 }
 
-/* A call that is held on one queue, and the next one on another, behind `num_wait` events of its
- * own. They are completed in this order, or the other way round. */
+/* A call that is held on one queue, and the next one on another, behind `num_wait` events of
+ * its own. They are completed in this order, or the other way round. */
 static void behind_a_held_call(const contrastive_api_rig *r, cl_command_queue other,
                                unsigned call, cl_uint num_wait, bool own_first)
 {

@@ -260,8 +260,8 @@ static void assert_no_choice(const contrastive_trace *t, size_t request, uint32_
     }
 }
 
-/* A terminated call has proposed nothing: what its outputs had before are no candidates, be they
- * an earlier proposal's, to this context or to another in the slot. */
+/* A terminated call has proposed nothing: what its outputs had before are no candidates, be
+ * they an earlier proposal's, to this context or to another in the slot. */
 static void test_terminated_proposals(void **state)
 {
     const contrastive_api_rig *const r = *state;

@@ -1,5 +1,5 @@
-/* Programs that a runtime does not build as it should: a compiler that takes smaller work-groups
- * only, a damaged entry of the runtime's own cache. The same for all objects. */
+/* Programs that a runtime does not build as it should: a compiler that takes smaller
+ * work-groups only, a damaged entry of the runtime's own cache. The same for all objects. */
 /* LMS_SLOW_TESTS: damages pocl's own files, and so builds everything three times. */
 #include "beam_rig.h"
 #include "contrastive_api_rig.h"
@@ -83,7 +83,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- A compiler that refuses the work-group size --------------------------------------------- */
+/* --- A compiler that refuses the work-group size ----------------------------------------- */
 
 static void test_a_smaller_team(void **state)
 {
@@ -133,7 +133,7 @@ static void test_no_team_at_all(void **state)
     }
 }
 
-/* --- A runtime's cache that is damaged ------------------------------------------------------- */
+/* --- A runtime's cache that is damaged --------------------------------------------------- */
 
 static bool is_pocl(const lms_context *ctx)
 {

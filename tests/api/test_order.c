@@ -198,8 +198,8 @@ static void test_calls_wait_for_earlier_ones(void **state)
     assert_expected(r);
 }
 
-/* A call with a wait list of its own, behind an earlier one that is held: it waits for both, and
- * its list does not stand in for the sampler's own order. */
+/* A call with a wait list of its own, behind an earlier one that is held: it waits for both,
+ * and its list does not stand in for the sampler's own order. */
 static void wait_for_both(rig *r, cl_command_queue first, cl_command_queue second,
                           bool own_first, bool host_records)
 {

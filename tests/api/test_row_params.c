@@ -1,4 +1,5 @@
-/* lms_row_params_check, the presets and the seeds of rows; and that the device's door makes the same check. */
+/* lms_row_params_check, the presets and the seeds of rows; and that the device's door makes the
+ * same check. */
 #include "rig.h"
 
 #include <math.h>

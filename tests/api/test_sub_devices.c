@@ -101,8 +101,8 @@ static void test_searches_on_a_part(void **state)
     }
 }
 
-/* A context of the whole takes a part's queue; one of a part neither the other's nor the whole's,
- * which would use what it does not have. */
+/* A context of the whole takes a part's queue; one of a part neither the other's nor the
+ * whole's, which would use what it does not have. */
 static void test_queues_of_a_part(void **state)
 {
     parts *const p = *state;

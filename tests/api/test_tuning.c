@@ -464,8 +464,8 @@ static unsigned programs_of(lms_context *ctx, const char *shape)
     return count;
 }
 
-/* A field of which a program depends makes one of its own. (Shapes that other tests build too: a
- * runtime that keeps its kernels compiles them once for all.) */
+/* A field of which a program depends makes one of its own. (Shapes that other tests build too:
+ * a runtime that keeps its kernels compiles them once for all.) */
 static void test_programs_are_of_a_shape(void **state)
 {
     lms_context *ctx = NULL;

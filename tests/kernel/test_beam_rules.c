@@ -75,9 +75,9 @@ static void test_stop_by_candidate(void **state)
     one_beam_end(&s);
 }
 
-/* One beam whose end token has probability 0.6 at every step. Under early_stopping "never" a group
- * goes on for as long as its live beam could rate higher at the last length: with a large penalty
- * always, as 99 ln 0.4 + ln 0.6 over 100^10 beats all that is shorter. */
+/* One beam whose end token has probability 0.6 at every step. Under early_stopping "never" a
+ * group goes on for as long as its live beam could rate higher at the last length: with a large
+ * penalty always, as 99 ln 0.4 + ln 0.6 over 100^10 beats all that is shorter. */
 static void test_a_large_length_penalty(void **state)
 {
     static const float penalties[] = {1.0f, 10.0f, 16.0f};
@@ -115,8 +115,8 @@ static void test_a_large_length_penalty(void **state)
     one_beam_end(&s);
 }
 
-/* Equal lengths rank as their sums of log-probabilities do: two sequences of 40 tokens, of which the
- * last one tells them apart, and the better one comes from the second beam. */
+/* Equal lengths rank as their sums of log-probabilities do: two sequences of 40 tokens, of
+ * which the last one tells them apart, and the better one comes from the second beam. */
 static void test_equal_lengths(void **state)
 {
     static const float penalties[] = {3.0f, 6.0f, 16.0f, -3.0f, -5.0f, -16.0f, 5.5f, -7.25f};

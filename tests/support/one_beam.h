@@ -1,4 +1,5 @@
-/* A search of one request on the device, a step at a time: for rules whose answers are known. */
+/* A search of one request on the device, a step at a time: for rules whose answers are
+ * known. */
 #ifndef LMSAMPLE_TESTS_ONE_BEAM_H
 #define LMSAMPLE_TESTS_ONE_BEAM_H
 

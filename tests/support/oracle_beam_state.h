@@ -91,8 +91,8 @@ bool oracle_is_end(const oracle_beam *b, uint32_t token);
 /* The sequence that a candidate makes. */
 oracle_hypothesis oracle_follow(oracle_beam *b, const oracle_candidate *c);
 void oracle_enter(oracle_beam *b, oracle_group *group, const oracle_candidate *c);
-/* Sets the group's end, after its pool and live beams are those of a step; `best` is that of its
- * candidates. */
+/* Sets the group's end, after its pool and live beams are those of a step; `best` is that of
+ * its candidates. */
 void oracle_judge(const oracle_beam *b, oracle_group *group, int64_t best);
 void *oracle_allocate(size_t count, size_t size); /* zeros; ends the program if out of memory */
 void oracle_results_free(oracle_beam *beam);

@@ -239,8 +239,8 @@ static void test_early_tie(void **state)
     small_end(&r);
 }
 
-/* TensorRT-LLM compares the pool with the best candidate: [1,0] at -0.7985 / 2^3 keeps the search
- * going, where the best live beam, [1,1] at -2.996 / 2^3, would end it. */
+/* TensorRT-LLM compares the pool with the best candidate: [1,0] at -0.7985 / 2^3 keeps the
+ * search going, where the best live beam, [1,1] at -2.996 / 2^3, would end it. */
 static void test_stop_by_candidate(void **state)
 {
     (void)state;
