@@ -26,8 +26,8 @@ lms_wide lms_wide_of(ulong n)
 lms_wide lms_wide_product(lms_wide x, lms_wide y)
 {
     const int exponent = x.exponent + y.exponent + 63;
-    /* 2 x y / 2^64, less 2^64 if it is above that, as 2 x is 2^64 and the rest. (Not by shifting
-     * one bit from half to half: Oclgrind 21.10 does not know the compiler's funnel shift.) */
+    /* 2 x y / 2^64, less 2^64 if it is above that, as 2 x is 2^64 and the rest. (Not by a shift
+     * from half to half: Oclgrind 21.10 does not know the compiler's funnel shift.) */
     const ulong twice = y.mantissa + mul_hi(x.mantissa << 1, y.mantissa);
     if (twice >= y.mantissa) return lms_wide_make(twice, exponent);
     return lms_wide_make(1ul << 63 | twice >> 1, exponent + 1);
