@@ -37,6 +37,26 @@ static void *open_first(void *result)
     return NULL;
 }
 
+/* Also the first build and the first enqueue, each in a context of its own. */
+static void *sample_first(void *result)
+{
+    const lms_sampler_desc desc = {.vocab = 100, .max_rows = 1, .logits = LMS_FLOAT32};
+    const float logits[100] = {1.0f, 2.0f};
+    const lms_row_params p = LMS_ROW_PARAMS_INIT;
+    int32_t token = 0;
+    const lms_host_batch batch = {.rows = 1, .logits = logits, .params = &p, .tokens = &token};
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    pthread_barrier_wait(&start);
+    lms_status status = lms_context_open(NULL, &ctx);
+    if (status == LMS_OK) status = lms_sampler_create(ctx, &desc, &sampler);
+    if (status == LMS_OK) status = lms_sample_host(sampler, &batch);
+    lms_sampler_destroy(sampler);
+    lms_context_destroy(ctx);
+    *(lms_status *)result = status;
+    return NULL;
+}
+
 static int first_use(void *(*even)(void *), void *(*odd)(void *))
 {
     pthread_t threads[THREADS];
@@ -54,10 +74,10 @@ static int first_use(void *(*even)(void *), void *(*odd)(void *))
 /* Without a lock nearly every one of these processes ends in pocl 3.1. */
 static void test_first_use_from_threads(void **state)
 {
-    static const char *const how[] = {"list", "open", "both"};
+    static const char *const how[] = {"list", "open", "both", "sample"};
     (void)state;
-    for (int i = 0; i < 3 * PROCESSES; ++i) {
-        assert_int_equal(rig_child(how[i % 3], NULL, NULL), 0);
+    for (int i = 0; i < 4 * PROCESSES; ++i) {
+        assert_int_equal(rig_child(how[i % 4], NULL, NULL), 0);
     }
 }
 
@@ -256,6 +276,9 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "list") == 0) return first_use(list_first, list_first);
     if (argc > 1 && strcmp(argv[1], "open") == 0) return first_use(open_first, open_first);
     if (argc > 1 && strcmp(argv[1], "both") == 0) return first_use(list_first, open_first);
+    if (argc > 1 && strcmp(argv[1], "sample") == 0) {
+        return first_use(sample_first, sample_first);
+    }
     if (argc > 1 && strcmp(argv[1], "fork_before") == 0) return fork_before();
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }
