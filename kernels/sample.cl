@@ -68,6 +68,7 @@ __global const lms_logit *lms_after(const lms_call *c, ulong r, ulong rows)
 }
 
 /* Row r of the batch; `slot` is its place in the workspace. */
+LMS_APART
 lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint with_tiles,
                        __local lms_shared *shared)
 {

@@ -82,6 +82,7 @@ uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last
 #endif
 
 /* One chunk of a row; *seen gets what was seen in it. */
+LMS_APART
 void lms_do_chunk(__global const lms_logit *x, uint vocab, uint chunk, const lms_tiles *tiles,
                   __global uint *seen, __local lms_tile_shared *shared)
 {

@@ -53,6 +53,7 @@ lms_tiles lms_tiles_with_sums(__global int *groups, __global int *tile_keys,
 #if LMS_TEAM < 32
 
 /* A group's maximum, NaN, subnormals and the end of the row taken care of. */
+LMS_APART
 int lms_group_key(__global const lms_logit *x, uint begin, uint vocab, uint *seen)
 {
     lms_ints best = (lms_ints)(LMS_NEVER);
@@ -123,6 +124,7 @@ bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const 
 }
 
 /* One work-item a tile. */
+LMS_APART
 uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
 {
     int tile_key = LMS_NEVER;
@@ -136,6 +138,7 @@ uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_t
     return seen;
 }
 
+LMS_APART
 void lms_sum_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
 {
     const lms_unit unit = lms_unit_alone(t->scale, t->keys[tile]);

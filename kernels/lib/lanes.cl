@@ -22,6 +22,14 @@
 /* For what compilers would call once a tile, loading its constants anew each time. */
 #define LMS_INLINE __attribute__((always_inline))
 
+/* For what is seldom called, or once a row: compiled once, it makes a first build shorter. GPUs
+ * are better off without calls, and a work-group's barriers must not be in one. */
+#if LMS_TEAM == 1
+#define LMS_APART __attribute__((noinline))
+#else
+#define LMS_APART
+#endif
+
 /* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. No
  * SPIR: what runs it (Oclgrind, for one) may not know of this. */
 #if LMS_TEAM == 1 && defined(__clang__) && !defined(__SPIR__) && !defined(__SPIR64__)

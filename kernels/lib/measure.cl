@@ -23,6 +23,7 @@ LMS_INLINE ulong lms_plain_sum(__global const lms_logit *x, float s, float h)
 }
 
 /* Of any tile. */
+LMS_APART
 ulong lms_tile_sum_until(__global const lms_logit *x, uint tile, uint vocab, lms_unit unit)
 {
     const uint begin = tile * LMS_TILE;

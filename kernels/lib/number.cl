@@ -5,6 +5,7 @@
 #pragma OPENCL FP_CONTRACT OFF
 
 /* numerator * 2^-63 / x for a positive normal x, rounded to 24 bits, ties up. */
+LMS_APART
 float lms_quotient(ulong numerator, float x)
 {
     const uint bits = as_uint(x);
@@ -25,6 +26,7 @@ float lms_scale(float temperature) { return lms_quotient(0xB8AA3B295C17F0BCul, t
 float lms_reciprocal(float x) { return lms_quotient(1ul << 63, x); }
 
 /* log2(n) * 2^32 by repeated squaring of the mantissa; n >= 1. */
+LMS_APART
 long lms_lg(ulong n)
 {
     const int e = 63 - (int)clz(n);
