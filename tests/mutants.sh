@@ -14,7 +14,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cuts test_doors
     test_uniforms test_repeat test_dtypes test_certain test_fuzz)
-beam_tests=(test_beam test_beam_stale test_beam_fuzz)
+beam_tests=(test_beam_rules test_beam test_beam_stale test_beam_fuzz)
 contrastive_tests=(test_contrastive test_contrastive_fuzz)
 survivors=0
 tried=0
@@ -289,14 +289,17 @@ tests=("${beam_tests[@]}")
 # Scores
 mutant 'a gap in half the unit' lib/score.cl 's/inverse.b + 181/inverse.b + 182/'
 mutant 'gaps without a largest one' lib/score.cl 's/min(product >> down, LMS_GAP_MOST)/product >> down/'
-mutant 'a mass below the largest weight' lib/score.cl \
-    's/return lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2)/return max(lms_scaled_down(lms_lg_mass(r, mass), LMS_LN2), 0l)/'
-mutant 'probabilities above one' lib/offer.cl 's/-max((long)gap + o->norm, 0l)/-((long)gap + o->norm)/'
 mutant 'scores without a floor' lib/offer.cl \
     's/max(o->score + lms_logprob_of(o, key), LMS_SCORE_FLOOR)/o->score + lms_logprob_of(o, key)/'
 mutant 'a root too few' lib/score.cl 's/for (uint j = 0; j < 32; ++j) {/for (uint j = 0; j < 31; ++j) {/'
-mutant 'whole powers are like others' lib/score.cl 's/if (power) return/if (false) return/'
-mutant 'length penalties have no sign' lib/score.cl 's/penalty > 0.0f ? -(long)y : (long)y/-(long)y/'
+mutant 'whole powers are squares' lib/rating.cl \
+    's/if (whole >> left \& 1) power/if (false) power/'
+mutant 'whole powers alone' lib/rating.cl 's/if (fraction == 0 || down > 63) return/if (true) return/'
+mutant 'length penalties have no sign' lib/rating.cl 's/penalty > 0.0f ? lms_wide_q/true ? lms_wide_q/'
+mutant 'a quotient without its last digit' lib/rating.cl \
+    's/const int digits = is_more ? 63 : 64;/const int digits = is_more ? 62 : 63;/'
+mutant 'negative ratings in the order of their sizes' lib/rating.cl \
+    's/is_negative ? ~size.mantissa : size/false ? ~size.mantissa : size/'
 
 # What a beam offers
 mutant 'ties of a score go by the logit' lib/offer.cl 's/== score) {$/== score \&\& false) {/'
@@ -333,7 +336,9 @@ mutant 'a penalty once a token' lib/advance.cl 's/score = max(score - (long)a->p
 mutant 'beams of groups that are done cost a penalty' lib/advance.cl 's/if (group.length != a->step + 1) continue;//'
 mutant 'early stopping without a full pool' lib/pool.cl 's/a->pooled < a->per || //'
 mutant 'never is like the heuristic' lib/pool.cl 's/const bool at_most = .*/const bool at_most = false;/'
-mutant 'equal ratings do not end it' lib/pool.cl 's/a->per - 1\].rating >= rating/a->per - 1].rating > rating/'
+mutant 'equal ratings do not end it' lib/pool.cl \
+    's/return !lms_is_better(hope, \(.*\));/return lms_is_better(\1, hope);/'
+mutant 'no stop by a candidate' lib/pool.cl 's/lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)/false/'
 mutant 'the step before the last is the last' lib/advance.cl 's/a->step + 1 == a->p.max_length/a->step + 2 >= a->p.max_length/'
 mutant 'end tokens count in the length' lib/choose.cl 's/(shorter ? 1 : 0)/0/'
 mutant 'an interval without its ties' lib/choose.cl 's/within++ >= a->quota/within++ > a->quota/'
