@@ -122,9 +122,10 @@ static void leave_out(const run *r, bench_shape shape, uint32_t rows, uint32_t v
                       lms_dtype dtype)
 {
     progress_clear();
-    printf("\n%s: %u x %u %s: left out, two batches are more than the %zu MiB that logits may "
-           "take\n",
-           shape_name(shape), rows, vocab, dtype_name(dtype), r->memory_most >> 20);
+    table_print(
+        "\n%s: %u x %u %s: left out, two batches are more than the %zu MiB that logits may "
+        "take\n",
+        shape_name(shape), rows, vocab, dtype_name(dtype), r->memory_most >> 20);
 }
 
 static pace pace_of(const run *r, const effort *e)
@@ -220,9 +221,9 @@ static bool make_states(run *r, const contrastive_setting *s)
     pool_wish wish = {SHAPE_FLAT, s->size.width, s->dtype, 0, 0, r->memory_most, false, NULL};
     if (BATCHES_NEEDED * contrastive_bytes(s) > r->memory_most) {
         progress_clear();
-        printf("  %u x %u x %u %s: left out, two sets of contexts are more than %zu MiB\n",
-               s->size.requests, s->size.context, s->size.width, dtype_name(s->dtype),
-               r->memory_most >> 20);
+        table_print("  %u x %u x %u %s: left out, two sets of contexts are more than %zu MiB\n",
+                    s->size.requests, s->size.context, s->size.width, dtype_name(s->dtype),
+                    r->memory_most >> 20);
         return false;
     }
     wish.bytes = r->o.rotate_mib > 0 ? r->o.rotate_mib << 20 : bytes;
@@ -319,6 +320,16 @@ static void free_plans(run *r)
     plan_free(&r->what);
 }
 
+/* What else runs takes cores from some steps and reads and not from others. */
+static void warn_if_busy(void)
+{
+    const double load = machine_load();
+    if (load > 0.5 * machine_cores()) {
+        fprintf(stderr, "bench: the machine is busy (load %.1f, %u cores): figures are off\n",
+                load, machine_cores());
+    }
+}
+
 int main(int argc, char **argv)
 {
     static run r;
@@ -341,6 +352,7 @@ int main(int argc, char **argv)
     const heading h = {&r.o, &r.on, argc, argv};
     stop_on_interrupt();
     stage_open(&r.on, r.o.device, r.o.read_on_device, r.o.work_items);
+    warn_if_busy();
     table_begin(&h);
     if (r.o.selected.beam) {
         measure_all_beams(&r);

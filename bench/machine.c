@@ -16,6 +16,12 @@ unsigned machine_cores(void)
     return cores < 1 ? 1 : (unsigned)cores;
 }
 
+double machine_load(void)
+{
+    double load = 0;
+    return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
 size_t machine_memory_bytes(void)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 unsigned machine_cores(void);
+/* Of the last minute; 0 if it is not known. */
+double machine_load(void);
 size_t machine_memory_bytes(void);
 /* What may still be allocated. */
 size_t machine_available_bytes(void);

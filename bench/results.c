@@ -92,6 +92,11 @@ void fit_line(const double *logits, const double *seconds, unsigned count, linea
     }
 }
 
+bool line_fits(const linear *line)
+{
+    return line->fixed_s >= 0 && line->s_per_logit > 0 && line->worst_relative_residual <= 0.25;
+}
+
 void results_free(results *all)
 {
     free(all->cases);

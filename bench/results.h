@@ -137,6 +137,9 @@ void results_free(results *all);
  * in points, fixed_s, s_per_logit and worst_relative_residual. */
 void fit_line(const double *logits, const double *seconds, unsigned count, linear *out);
 
+/* Whether the times are on a line: a machine that is busy gives ones that are not. */
+bool line_fits(const linear *line);
+
 /* Sorts the values. `share` is in [0, 1]; between two values it is in proportion. */
 double quantile(double *values, size_t count, double share);
 

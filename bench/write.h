@@ -17,6 +17,8 @@ typedef struct heading {
 } heading;
 
 void table_begin(const heading *h);
+/* What follows comes behind the summary, which table_end() prints first. */
+void table_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The cases from `from` on, which are of one setting. */
 void table_setting(const results *all, size_t from);
 /* The same of beam search, and of contrastive search. */

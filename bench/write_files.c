@@ -331,6 +331,7 @@ static json_object *json_of_lines(const results *all)
         set_real(object, "fixed_s", l->fixed_s);
         set_real(object, "s_per_logit", l->s_per_logit);
         set_real(object, "worst_relative_residual", l->worst_relative_residual);
+        json_object_object_add(object, "fits", json_object_new_boolean(line_fits(l)));
         json_object_array_add(array, object);
     }
     return array;

@@ -5,10 +5,10 @@ import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -344,6 +344,21 @@ def wrong_tokens(count, last):
     return f"#define COUNT {count}\n#define LAST {last}\n{WRONG_TOKENS}"
 
 
+def test_the_summary_comes_first(bench):
+    out = bench(*SMALL, "--rows", 2, "--vocab", 600, "--shape", "flat,peaked", "--strategy",
+                "greedy,temperature").stdout
+    begin = out.index("\nsummary\n")
+    for shape in ("flat", "peaked"):
+        found = re.search(rf"^  {shape} 2 x 600 float32 +[\d.]+ of a read's speed \(median of 2; from "
+                          r"([\d.]+), (greedy|temperature), to ([\d.]+)\)$", out, re.M)
+        ratios = [float(ratio) for ratio in re.findall(
+            r"^  (?:greedy|temperature) +([\d.]+) ",
+            out[out.index(f"\n{shape}: 2 x 600 float32"):], re.M)[:2]]
+        assert sorted([float(found[1]), float(found[3])]) == pytest.approx(sorted(ratios), abs=6e-3)
+        assert begin < found.start() < out.index(f"\n{shape}: 2 x 600 float32")
+    assert re.search(r"^  spread +±\d+ % ", out, re.M)
+
+
 def test_a_wrong_token_ends_it(bench, tmp_path):
     done = bench(*SMALL, "--rows", 8, "--vocab", 1000, "--shape", "peaked", "--strategy",
                  "temperature", status=1, env=preload(tmp_path, wrong_tokens(8, 7)))
@@ -374,16 +389,15 @@ def test_a_wrong_choice_ends_it(bench, tmp_path):
 
 def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
     words = [PROGRAM, "--rows", "1,2,3,5,6,7,9,10", "--vocab", "30000", "--shape", "peaked",
-             "--rotate", "1", "--repeats", "2000", "--case-seconds", "3", "--json", "i.json"]
+             "--rotate", "1", "--repeats", "2000", "--case-seconds", "1", "--json", "i.json"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
-    for line in process.stdout:
-        if line.startswith("peaked: 1 x 30000"):
+                               stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:  # of progress, every ten seconds
+        if re.match("[2-7]/8 ", line):
             break
-    time.sleep(1)
     process.send_signal(signal.SIGINT)
-    out = process.stdout.read()
-    assert process.wait(timeout=60) == 130
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
     assert "interrupted: not all was measured" in out
     got = json.loads((tmp_path / "i.json").read_text())
     assert got["interrupted"] is True
