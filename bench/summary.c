@@ -22,7 +22,8 @@ static int by_ratio(const void *a, const void *b)
 
 static double spread_of(double ratio, double p5, double p95) { return (p95 - p5) / 2 / ratio; }
 
-/* "peaked 64 x 128256 float32  0.93 of a read's speed (median of 12; from 0.61, top-p 0.5, to 1)" */
+/* "peaked 64 x 128256 float32  0.93 of a read's speed (median of 12; from 0.61, top-p 0.5, to
+ * 1)" */
 static void print_line(const char *title, figure *figures, size_t count)
 {
     qsort(figures, count, sizeof *figures, by_ratio);

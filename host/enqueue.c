@@ -70,8 +70,8 @@ void lmsi_latest_end(lmsi_latest *latest)
 }
 
 /* A call that was terminated, say by an event of its wait list, must not take all later ones
- * with it. One that is complete stays, for to ask for its state is no synchronization point, but
- * those before it are over. *is_over: none is left, or all that are left are over. */
+ * with it. One that is complete stays, for to ask for its state is no synchronization point,
+ * but those before it are over. *is_over: none is left, or all that are left are over. */
 static lms_status find_latest(lmsi_latest *latest, int *is_over)
 {
     lms_status status = LMS_OK;

@@ -21,8 +21,8 @@ void lmsi_set_mem(lmsi_arguments *a, cl_mem mem, cl_mem otherwise);
 void lmsi_set_view(lmsi_arguments *a, lms_view view, cl_mem otherwise);
 
 /* Of an object's calls, what the next one waits for: the latest, which waited for those before.
- * If that has a wait list of its own, it may be terminated before they are over, and so they are
- * kept too, the latest behind the others. (Of more than there is room for, the oldest is
+ * If that has a wait list of its own, it may be terminated before they are over, and so they
+ * are kept too, the latest behind the others. (Of more than there is room for, the oldest is
  * forgotten: it would matter if all others were terminated.) */
 #define LMSI_LATEST 64u
 typedef struct lmsi_latest {

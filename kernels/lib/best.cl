@@ -34,7 +34,7 @@ float lms_inverse_of_position(__global const float *inverse, bool written, uint 
 
 #if LMS_TEAM == 1
 
-/* The products of four positions, from `at` on, with a candidate, in the order of lms_sum8(). */
+/* The products of four positions, from `at` on, with a candidate, in lms_sum8()'s order. */
 float4 lms_dots4(const lms_dots *d, uint first, uint candidate, uint at)
 {
     const float8 a = lms_dot_parts(d, first, candidate, at);

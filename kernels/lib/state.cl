@@ -66,7 +66,7 @@ ulong lms_place_of(uint e, uint state, uint states)
 }
 
 /* Puts the own elements from e on of candidate i to their place: those of a block are
- * interleaved, so that they are read in the order in which they lie; blocks follow each other. */
+ * interleaved, so that they are read in the order in which they lie; blocks follow. */
 void lms_put_candidate(__global float *out, uint e, uint i, uint k, uint padded, lms_own v)
 {
     const uint each = lms_candidates_each(k), first = i / each * each;
