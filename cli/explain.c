@@ -4,6 +4,7 @@
 #include "command.h"
 #include "file_set.h"
 #include "message.h"
+#include "model.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -138,6 +139,9 @@ static int check_files(const explain_options *options)
     file_set files = {0};
     int status = file_set_reads(&files, "logits", options->logits);
     if (status == EXIT_DONE) status = file_set_reads(&files, "vocabulary", options->vocabulary);
+    if (status == EXIT_DONE && options->prompt != NULL) {
+        status = model_reads(options->model, &files);
+    }
     if (status == EXIT_DONE) status = file_set_writes(&files, "output", options->output);
     if (status == EXIT_DONE) status = file_set_writes(&files, "svg", options->svg);
     file_set_free(&files);

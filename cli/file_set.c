@@ -81,8 +81,9 @@ static int add(file_set *set, const char *option, const char *path, bool is_writ
     for (size_t i = 0; i + 1 < set->count; i++) {
         const file_identity *const other = &set->files[i];
         if (!is_same(file, other) || !(is_written || other->is_written)) continue;
-        return fail(EXIT_USAGE, "--%s: is \"%s\", the file of --%s, must be another", option,
-                    path, other->option);
+        return fail(EXIT_USAGE, "--%s: is \"%s\", the file of %s%s, must be another", option,
+                    path, other->option != NULL ? "--" : "",
+                    other->option != NULL ? other->option : "standard input");
     }
     return EXIT_DONE;
 }

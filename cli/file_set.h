@@ -13,7 +13,7 @@ enum {
 
 /* A file that is there is itself by any name; one that is not is its name in its folder. */
 typedef struct file_identity {
-    const char *option; /* without its dashes */
+    const char *option; /* without its dashes; NULL: none, standard input */
     bool is_written;
     bool is_there;
     dev_t device; /* of the file, or of the folder */
@@ -27,8 +27,8 @@ typedef struct file_set {
     file_identity files[FILE_SET_MOST];
 } file_set;
 
-/* `path` NULL: the option is not given. "-": standard input or output. Functions print what is
- * wrong and return an exit status. */
+/* `path` NULL: the option is not given. "-": standard input or output. What is read comes
+ * first. Functions print what is wrong and return an exit status. */
 int file_set_reads(file_set *set, const char *option, const char *path);
 int file_set_writes(file_set *set, const char *option, const char *path);
 void file_set_free(file_set *set);

@@ -327,6 +327,10 @@ static int check_files(const generate_options *o)
 {
     file_set files = {0};
     int exit_status = file_set_reads(&files, "params", o->params);
+    if (exit_status == EXIT_DONE) exit_status = model_reads(o->model, &files);
+    if (exit_status == EXIT_DONE && o->prompts == NULL) {
+        exit_status = file_set_reads(&files, NULL, "-");
+    }
     if (exit_status == EXIT_DONE) exit_status = file_set_writes(&files, "output", o->output);
     file_set_free(&files);
     return exit_status;

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    BUNDLED_BYTES = 2 * PATH_MAX
+};
+
 /* The folder of this program. Linux's own way to find it; argv[0] may name anything. */
 static bool find_program_folder(char *folder, size_t size)
 {
@@ -42,7 +46,7 @@ static int find_bundled(char *directory, size_t size)
 
 int model_open(const char *directory, lm_model **out)
 {
-    char bundled[2 * PATH_MAX];
+    char bundled[BUNDLED_BYTES];
     char error[2 * PATH_MAX + 256];
     *out = NULL;
     if (directory == NULL) {
@@ -51,4 +55,20 @@ int model_open(const char *directory, lm_model **out)
     }
     *out = lm_model_load(directory == NULL ? bundled : directory, error, sizeof error);
     return *out != NULL ? EXIT_DONE : fail(EXIT_INPUT, "model: %s", error);
+}
+
+int model_reads(const char *directory, file_set *set)
+{
+    static const char *const names[] = {"model.safetensors", "tokenizer.json"};
+    char bundled[BUNDLED_BYTES];
+    char path[BUNDLED_BYTES + 32];
+    int exit_status = directory == NULL ? find_bundled(bundled, sizeof bundled) : EXIT_DONE;
+    for (size_t i = 0; exit_status == EXIT_DONE && i < sizeof names / sizeof names[0]; i++) {
+        const int length = snprintf(path, sizeof path, "%s/%s",
+                                    directory == NULL ? bundled : directory, names[i]);
+        /* A path that is too long is no file: model_open() says so. */
+        if (length < 0 || (size_t)length >= sizeof path) continue;
+        exit_status = file_set_reads(set, "model", path);
+    }
+    return exit_status;
 }

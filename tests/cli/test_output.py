@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 PROGRAM = os.environ["LMSAMPLE"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = 6
 
 
@@ -97,6 +99,23 @@ def test_what_is_read_is_not_written(fails, tmp_path):
                               stdout=file, stderr=subprocess.PIPE, cwd=tmp_path, text=True,
                               check=False)
     assert done.returncode == 2 and "--kept: is \"out\", the file of --output" in done.stderr
+    (tmp_path / "prompts").write_text("The LORD\n")
+    with open(tmp_path / "prompts", "rb") as file:
+        done = subprocess.run([PROGRAM, "generate", "-t", "0", "-l", "1", "-o", "prompts"], stdin=file,
+                              cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--output: is \"prompts\", the file of standard input" in done.stderr
+    assert (tmp_path / "prompts").read_text() == "The LORD\n"
+
+
+def test_result_does_not_go_to_the_model(fails, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "examples/model", model)
+    weights, words = model / "model.safetensors", ["--model", "model", "-t", 0]
+    before = weights.read_bytes()
+    fails(2, ["--output", "--model"], "generate", *words, "-l", 1, "-o", weights, "The LORD")
+    fails(2, ["--output", "--model"], "generate", *words, "-l", 1, "-o", "model/tokenizer.json", "a")
+    fails(2, ["--svg", "--model"], "explain", *words, "--prompt", "a", "--svg", weights)
+    assert weights.read_bytes() == before
 
 
 def test_files_that_may_be_the_same(lmsample, tmp_path):
