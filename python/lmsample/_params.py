@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import os
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
@@ -46,11 +47,12 @@ def _refuse(name: str, row: Optional[int], value: object, rule: str) -> ValueErr
 
 
 def _one_per_row(name: str, values: Array, rows: int) -> Array:
-    if values.ndim == 2 and values.shape[1] == 1:
+    shape = values.shape
+    if values.ndim == 2 and shape[1] == 1:
         values = values[:, 0]  # as engines have them, to divide rows of logits by
     if values.ndim > 1 or (values.ndim == 1 and len(values) not in (1, rows)):
         raise ValueError(
-            f"{name}: has shape {values.shape}, must be one value, or one for each of the "
+            f"{name}: has shape {shape}, must be one value, or one for each of the "
             f"{rows} rows"
         )
     return values
@@ -84,10 +86,20 @@ def _numbers(
             if isinstance(item, (bool, np.bool_)) or not isinstance(item, is_number):
                 raise TypeError(f"{name}: {item!r} is not {what}")
         if kinds != "iu":
-            values = values.astype(np.float64)
+            values = np.array(
+                [_as_float(item) for item in values.reshape(-1)], dtype=np.float64
+            ).reshape(values.shape)
     elif values.size and values.dtype.kind not in kinds:
         raise TypeError(f"{name}: has values of type {values.dtype}, must be {what}")
     return _one_per_row(name, values, rows)
+
+
+def _as_float(value: Any) -> float:
+    """Infinite what float64 has no room for, so that it is refused as too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _array_of_tensor(name: str, tensor: Any) -> Array:
