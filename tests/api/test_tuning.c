@@ -3,6 +3,7 @@
 #include "hooks.h"
 #include "rig.h"
 
+#include "cache_rig.h"
 #include "context.h"
 #include "shape.h"
 #include "tuning.h"
@@ -19,10 +20,6 @@ enum {
     LONG = 65537 /* a row that fuse_from is about */
 };
 
-typedef struct folder {
-    char path[64];
-} folder;
-
 static void set_variable(const char *name, const char *value)
 {
     if (value == NULL) {
@@ -30,28 +27,6 @@ static void set_variable(const char *name, const char *value)
     } else {
         setenv(name, value, 1);
     }
-}
-
-static int setup(void **state)
-{
-    folder *const f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    strcpy(f->path, "/tmp/lmsample-tuning-XXXXXX");
-    assert_non_null(mkdtemp(f->path));
-    setenv("LMS_CACHE_DIR", f->path, 1);
-    unsetenv("LMS_SHAPE");
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    folder *const f = *state;
-    char command[100];
-    snprintf(command, sizeof command, "rm -r '%s'", f->path);
-    assert_int_equal(system(command), 0);
-    free(f);
-    return 0;
 }
 
 /* A device that only a test has: nothing here looks at more than its facts. */
@@ -92,20 +67,12 @@ static void assert_shape(const lms_context *ctx, lms_dtype logits, uint32_t work
     assert_non_null(strstr(found, origin));
 }
 
-static void write_bytes(const char *path, const void *bytes, size_t size)
-{
-    FILE *const file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
 static size_t store(const lms_context *ctx, lmsi_tuning tuning, char path[LMSI_TUNING_PATH],
                     char text[LMSI_TUNING_BYTES])
 {
     assert_int_equal(lmsi_tuning_path(ctx, path), 1);
     lmsi_tuning_print(ctx, &tuning, text);
-    write_bytes(path, text, strlen(text));
+    cache_write_file(path, text, strlen(text));
     return strlen(text);
 }
 
@@ -262,25 +229,25 @@ static void test_every_truncation_and_every_bit(void **state)
     const size_t size = store(&ctx, good, path, text);
     assert_true(loads(&ctx));
     for (size_t n = 0; n < size; ++n) {
-        write_bytes(path, text, n);
+        cache_write_file(path, text, n);
         assert_false(loads(&ctx));
     }
     for (size_t i = 0; i < 8 * size; ++i) {
         text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
-        write_bytes(path, text, size);
+        cache_write_file(path, text, size);
         assert_false(loads(&ctx));
         text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
     }
-    write_bytes(path, text, size + 1);
+    cache_write_file(path, text, size + 1);
     assert_false(loads(&ctx));
-    write_bytes(path, text, size);
+    cache_write_file(path, text, size);
     assert_true(loads(&ctx));
 }
 
 /* Not a file, or one that others can write. */
 static void test_files_that_are_not_ours(void **state)
 {
-    const folder *const f = *state;
+    const cache_folder *const f = *state;
     char path[LMSI_TUNING_PATH], text[LMSI_TUNING_BYTES];
     const lms_context ctx = cpu();
     store(&ctx, good, path, text);
@@ -355,7 +322,7 @@ static void test_another_library(void **state)
     snprintf(sum, LMSI_TUNING_BYTES - (size_t)(sum - text), "checksum %016llx\n",
              (unsigned long long)hash);
     assert_int_equal(strlen(text), size);
-    write_bytes(path, text, size);
+    cache_write_file(path, text, size);
     assert_false(loads(&ctx));
 }
 
@@ -387,10 +354,10 @@ static void test_what_is_no_file(void **state)
     const size_t size = store(&ctx, good, path, text);
     memset(large, 'x', sizeof large);
     memcpy(large, text, size);
-    write_bytes(path, large, sizeof large);
+    cache_write_file(path, large, sizeof large);
     assert_false(loads(&ctx));
     memset(large, 0, sizeof large);
-    write_bytes(path, large, sizeof large);
+    cache_write_file(path, large, sizeof large);
     assert_false(loads(&ctx));
     remove(path);
     assert_int_equal(mkdir(path, 0700), 0);
@@ -499,26 +466,25 @@ static void test_a_tuned_team_that_is_too_large(void **state)
     lms_context_destroy(ctx);
 }
 
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_facts),
-        WITH_FOLDER(test_table),
-        WITH_FOLDER(test_file),
-        WITH_FOLDER(test_short_rows),
-        WITH_FOLDER(test_environment),
-        WITH_FOLDER(test_bad_environment),
-        WITH_FOLDER(test_every_truncation_and_every_bit),
-        WITH_FOLDER(test_files_that_are_not_ours),
-        WITH_FOLDER(test_stale),
-        WITH_FOLDER(test_another_library),
-        WITH_FOLDER(test_out_of_range),
-        WITH_FOLDER(test_what_is_no_file),
-        WITH_FOLDER(test_long_texts),
-        WITH_FOLDER(test_programs_are_of_a_shape),
-        WITH_FOLDER(test_a_tuned_team_that_is_too_large),
-        WITH_FOLDER(test_folders), /* the last one: it takes HOME away */
+        CACHE_ENTRY(test_facts),
+        CACHE_ENTRY(test_table),
+        CACHE_ENTRY(test_file),
+        CACHE_ENTRY(test_short_rows),
+        CACHE_ENTRY(test_environment),
+        CACHE_ENTRY(test_bad_environment),
+        CACHE_ENTRY(test_every_truncation_and_every_bit),
+        CACHE_ENTRY(test_files_that_are_not_ours),
+        CACHE_ENTRY(test_stale),
+        CACHE_ENTRY(test_another_library),
+        CACHE_ENTRY(test_out_of_range),
+        CACHE_ENTRY(test_what_is_no_file),
+        CACHE_ENTRY(test_long_texts),
+        CACHE_ENTRY(test_programs_are_of_a_shape),
+        CACHE_ENTRY(test_a_tuned_team_that_is_too_large),
+        CACHE_ENTRY(test_folders), /* the last one: it takes HOME away */
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
 }
