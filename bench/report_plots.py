@@ -165,9 +165,9 @@ def share_plot(results: Results, targets: Targets) -> Figure | None:
         return None
     figure = new_figure(0.6 + 3.0 * len(present))
     panels = figure.subplots(len(present), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, (family, shapes) in zip(panels, present):
+    for axes, (_, shapes) in zip(panels, present):
         share_panel(axes, cases, strategies, shapes, targets)
-        axes.set_title(f"{family} logits, {size[0]} x {size[1]} {size[2]}")
+        axes.set_title(f"{size[0]} x {size[1]} {size[2]}")  # the legend has the shapes
     panels[-1].set_xticks(range(len(strategies)), [broken(s) for s in strategies])
     panels[-1].tick_params(axis="x", length=0, labelsize=9)
     figure.supylabel("share of the memory's limit", fontsize=10)
@@ -179,6 +179,7 @@ def share_panel(
 ) -> None:
     width = min(0.3, 0.8 / len(shapes))
     places = {(c.strategy, c.shape): c for c in cases}
+    missed = []
     axes.grid(axis="y")
     axes.axhline(1, color=INK, linewidth=1)
     for j, shape in enumerate(shapes):
@@ -187,6 +188,9 @@ def share_panel(
         heights = [case.share for _, case in found]
         axes.bar(x, heights, width * 0.9, color=SHAPE_COLOURS[shape], label=shape)
         for at, (_, case) in zip(x, found):
+            limit = targets.limit("share", case)
+            if limit is not None and case.share < limit.floor:
+                missed.append(at)
             low, high = case.number("ratio_p5"), case.number("ratio_p95")
             if low is not None and high is not None:
                 axes.vlines(at, low, high, color=INK, linewidth=0.9)
@@ -206,6 +210,10 @@ def share_panel(
         sample("aim", color=INK, linewidth=1.2, linestyle=":"),
         sample("5 % - 95 %", color=INK, marker="|", linestyle="", markersize=9),
     ]
+    if missed:
+        mark = dict(color=INK, marker="x", linestyle="", markersize=6)
+        axes.plot(missed, [0.05] * len(missed), **mark)
+        handles.append(sample("below the floor", **mark))
     axes.legend(
         handles=handles,
         loc="lower right",

@@ -167,12 +167,12 @@ def draw_trade(axes, found: list[Mean], plots) -> None:
     axes.grid(axis="both")
     contrastive = [mean for mean in found if mean.strategy.startswith("contrastive")]
     others = [mean for mean in found if mean not in contrastive]
-    for points, (colour, marker), line, place in (
-        (contrastive, plots.SERIES[0], "-", (6, 4)),
-        (others, plots.SERIES[3], "", (7, -3)),
+    for points, (colour, marker), line, place, label in (
+        (contrastive, plots.SERIES[0], "-", (6, 4), "contrastive search"),
+        (others, plots.SERIES[3], "", (7, -3), "other strategies"),
     ):
         x, y = [mean.diversity for mean in points], [mean.logprob for mean in points]
-        axes.plot(x, y, color=colour, marker=marker, linestyle=line)
+        axes.plot(x, y, color=colour, marker=marker, linestyle=line, label=label)
         for mean in points:
             name = mean.strategy.replace("contrastive, ", "")
             at = (-4, -20) if name == "greedy" else place  # there is no room beside it
@@ -182,6 +182,7 @@ def draw_trade(axes, found: list[Mean], plots) -> None:
     axes.margins(y=0.12)
     axes.set_xlabel("diversity")
     axes.set_ylabel("log-probability of a token")
+    axes.legend(loc="lower left")
 
 
 # --- The command -----------------------------------------------------------------------------
