@@ -3,13 +3,14 @@
 import io
 import re
 import textwrap
+from collections import Counter
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 import report_data as data
 from report_data import Case, Results
@@ -486,6 +487,7 @@ def contrastive_plot(results: Results, targets: Targets) -> Figure | None:
     ]
     if not found:
         return None
+    found = [(along, in_several_sizes(group)) for along, group in found]
     figure = new_figure(4.0)
     dtypes = data.ordered({case.dtype for _, group in found for case in group}, tuple(data.DTYPES))
     series = dict(zip(dtypes, SERIES))
@@ -497,6 +499,12 @@ def contrastive_plot(results: Results, targets: Targets) -> Figure | None:
     read = sample("the read of the same contexts", linestyle="--")
     legend_above(figure, [*handles, read])
     return figure
+
+
+def in_several_sizes(group: list[data.ContrastiveCase]) -> list[data.ContrastiveCase]:
+    """Without the types of which there is one point, which is no line; all, if no type has more."""
+    counts = Counter(case.dtype for case in group)
+    return [case for case in group if counts[case.dtype] > 1] or group
 
 
 def contrastive_panel(
@@ -515,6 +523,7 @@ def contrastive_panel(
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(time_tick))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # also where there is one decade
     axes.set_title(cases[0].others_text(along))
     axes.set_xlabel({"context": "positions of the context", "k": "candidates"}[along])
     axes.set_ylabel("time of a select")
