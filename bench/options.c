@@ -43,7 +43,7 @@ enum {
 
 /* clang-format off */
 static const struct argp_option known[] = {
-    {"full", KEY_FULL, NULL, 0, "The whole matrix, trimmed to about 25 minutes", 0},
+    {"full", KEY_FULL, NULL, 0, "The whole matrix, trimmed", 0},
     {NULL, 0, NULL, 0, "Subsets (lists with commas, or \"all\"); exactly their combinations "
      "are measured:", 0},
     {"rows", KEY_ROWS, "LIST", 0, "Rows of a batch", 0},
@@ -340,7 +340,8 @@ void parse_options(int argc, char **argv, options *out)
         parse_one,
         NULL,
         "Measures how fast batches are sampled, beside a read of their logits.\v"
-        "Without options: a quick form of a few minutes. bench/README.md describes it all.",
+        "Without options: a quick form. bench/README.md describes it all, and says how long it "
+        "takes.",
         NULL,
         NULL,
         NULL};

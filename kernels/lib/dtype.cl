@@ -1,4 +1,4 @@
-/* dtype.cl - how logits are stored: the only file that knows, and the only one that reads them;
+/* dtype.cl - how logits are stored, which nothing else knows but whole.cl, of keys of 16 bits;
  * what a token is, and what stands for no float. */
 
 #if LMS_TOKENS == 2

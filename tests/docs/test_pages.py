@@ -22,3 +22,15 @@ def test_links():
         pages += sorted((ROOT / folder).rglob("*.md"))
     assert len(pages) > 15
     assert dead_links(pages) == []
+
+
+def test_the_lists_of_files_are_whole():
+    kernels = ROOT / "kernels"
+    page = (kernels / "README.md").read_text(encoding="utf-8")
+    files = [*kernels.glob("*.cl"), *kernels.glob("lib/*")]
+    assert len(files) > 40
+    assert [file.name for file in files if f"`{file.relative_to(kernels)}`" not in page] == []
+    page = (ROOT / "tests/README.md").read_text(encoding="utf-8")
+    folders = [path.name for path in (ROOT / "tests").iterdir() if path.is_dir()]
+    assert len(folders) > 10
+    assert [name for name in folders if f"`{name}`" not in page and f"{name}/" not in page] == []
