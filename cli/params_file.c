@@ -59,7 +59,7 @@ static void skip_mark(FILE *file)
 
 int params_file_load(const char *path, const lms_row_params *defaults, params_file *out)
 {
-    params_reader reader = {path, defaults, out, 0};
+    params_reader reader = {path, defaults, out, 0, false};
     const bool is_json = ends_in(path, ".json");
     memset(out, 0, sizeof *out);
     if (!is_json && !ends_in(path, ".csv")) {
@@ -83,7 +83,7 @@ int params_file_load(const char *path, const lms_row_params *defaults, params_fi
 
 int params_file_single(const lms_row_params *defaults, params_file *out)
 {
-    params_reader reader = {"parameters", defaults, out, 0};
+    params_reader reader = {"parameters", defaults, out, 0, false};
     memset(out, 0, sizeof *out);
     return params_add(&reader);
 }

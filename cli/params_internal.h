@@ -4,6 +4,7 @@
 
 #include "params_file.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -12,6 +13,7 @@ typedef struct params_reader {
     const lms_row_params *defaults;
     params_file *out;
     uint64_t capacity;
+    bool has_fractions; /* ".0" stands behind long integers: see params_json.c */
 } params_reader;
 
 /* A further record, with the defaults. */

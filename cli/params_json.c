@@ -58,16 +58,62 @@ static int not_json(const params_reader *reader, const char *text, size_t place,
                 column, reason);
 }
 
-static int parse(const params_reader *reader, const char *text, size_t length,
-                 json_object **out)
+enum {
+    MANY = 19 /* digits, of an integer that may have more than 64 bits */
+};
+
+/* The text with ".0" behind integers of many digits: json-c 0.18 takes those of more than 64
+ * bits only with a fraction, other versions either way. NULL: no memory. */
+static char *with_fractions(const char *text, size_t length)
 {
-    json_tokener *const tokener = json_tokener_new();
-    if (tokener == NULL) return fail_memory(reader->path);
+    char *const copy = malloc(length + length / MANY * 2 + 1);
+    size_t size = 0, digits = 0;
+    bool is_inside = false, is_integer = false;
+    for (size_t i = 0; copy != NULL && i <= length; i++) {
+        const bool is_digit = text[i] >= '0' && text[i] <= '9';
+        const bool goes_on = i < length && (is_digit || strchr(".eE+-", text[i]) != NULL);
+        if (!goes_on && is_integer && digits >= MANY) {
+            copy[size++] = '.';
+            copy[size++] = '0';
+        }
+        if (!goes_on) digits = 0;
+        is_integer = goes_on && !is_inside && (digits == 0 || is_integer) &&
+                     (is_digit || (text[i] == '-' && digits == 0));
+        digits += is_digit && goes_on;
+        if (text[i] == '"') is_inside = !is_inside;
+        copy[size++] = text[i];
+        if (is_inside && text[i] == '\\' && i < length) copy[size++] = text[++i];
+    }
+    return copy;
+}
+
+static enum json_tokener_error parse_text(json_tokener *tokener, const char *text,
+                                          size_t length, json_object **out)
+{
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     /* The zero behind it tells that it ends there. */
     *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
-    const enum json_tokener_error error = json_tokener_get_error(tokener);
+    return json_tokener_get_error(tokener);
+}
+
+static int parse(params_reader *reader, const char *text, size_t length, json_object **out)
+{
+    json_tokener *const tokener = json_tokener_new();
+    if (tokener == NULL) return fail_memory(reader->path);
+    enum json_tokener_error error = parse_text(tokener, text, length, out);
     const size_t end = json_tokener_get_parse_end(tokener);
+    if (error == json_tokener_error_parse_number && strlen(text) == length) {
+        char *const copy = with_fractions(text, length);
+        json_tokener_reset(tokener);
+        if (copy != NULL &&
+            parse_text(tokener, copy, strlen(copy), out) == json_tokener_success) {
+            json_tokener_free(tokener);
+            free(copy);
+            reader->has_fractions = true;
+            return EXIT_DONE;
+        }
+        free(copy);
+    }
     json_tokener_free(tokener);
     if (error != json_tokener_success) {
         return not_json(reader, text, end, json_tokener_error_desc(error));
@@ -89,6 +135,22 @@ static int wrong_type(const params_reader *reader, uint64_t row, const char *fie
                 (unsigned long long)row, field, shown(value), wanted);
 }
 
+/* Sets a field to a text, without what with_fractions() added. */
+static int set_field(params_reader *reader, uint64_t row, const char *field, const char *text)
+{
+    const size_t size = strlen(text), digits = strspn(text + (text[0] == '-'), "0123456789");
+    if (!reader->has_fractions || digits < MANY || strcmp(text + size - 2, ".0") != 0) {
+        return params_set(reader, row, field, text, "");
+    }
+    char *const whole = malloc(size - 1);
+    if (whole == NULL) return fail_memory(reader->path);
+    memcpy(whole, text, size - 2);
+    whole[size - 2] = '\0';
+    const int status = params_set(reader, row, field, whole, "");
+    free(whole);
+    return status;
+}
+
 static int read_field(params_reader *reader, uint64_t row, const char *field,
                       json_object *value)
 {
@@ -108,7 +170,7 @@ static int read_field(params_reader *reader, uint64_t row, const char *field,
     if (is_text && (int)strlen(text) != json_object_get_string_len(value)) {
         return wrong_type(reader, row, field, value, "a text without a zero byte");
     }
-    return params_set(reader, row, field, text == NULL ? "" : text, "");
+    return set_field(reader, row, field, text == NULL ? "" : text);
 }
 
 static int read_row(params_reader *reader, json_object *row)

@@ -404,7 +404,7 @@ def as_on_a_terminal(data):
 
 
 def test_terminal_gets_whole_characters_and_no_controls(lmsample, tmp_path):
-    arguments = ["generate", "-t", 9, "-l", 100, "-n", 3, "\x1b[31m\u00e9\u0085\t\x7f"]
+    arguments = ["generate", "-s", 0, "-t", 9, "-l", 100, "-n", 3, "\x1b[31m\u00e9\u0085\t\x7f"]
     expected = as_on_a_terminal(lmsample(*arguments).out_bytes)
     assert "\ufffd" in expected
     leader, follower = open_terminal()

@@ -110,7 +110,9 @@ def test_lying_tensor(refused, folder, field, value):
         header["final_norm.weight"][field] = value
 
     rewrite(folder, change)
-    refused("model.safetensors", "final_norm.weight")
+    # json-c 0.18 (Debian 13) takes no integer of more than 64 bits: that is no JSON to it.
+    too_long = value == [0, 10**30]
+    refused("model.safetensors", "" if too_long else "final_norm.weight")
 
 
 def test_tensors_that_share_their_bytes(refused, folder):
