@@ -31,8 +31,10 @@ lms_status lmsi_runtime_enter(void)
     LMSI_TRY(lmsi_child_check());
     pthread_once(&once, watch_forks);
     LMSI_FAIL_IF(once_code != 0, LMS_E_MEMORY, "out of memory for a handler of fork()");
+    /* Before the lock, which a child may get without the thread that has it; and a runtime may
+     * have begun before it fails. */
+    atomic_store(&is_used, 1);
     pthread_mutex_lock(&opening);
-    atomic_store(&is_used, 1); /* from here on: a runtime may have begun before it fails */
 fail:
     return status;
 }
