@@ -313,7 +313,7 @@ class OursOnDevice(Ours):
         rows = len(strategies)
         p = parameters(strategies)
         seeds = np.arange(1, rows + 1, dtype=np.uint64)
-        records = self._lmsample._params.row_params(
+        records, _ = self._lmsample._params.row_params(
             rows, p["temperature"], p["top_k"], p["top_p"], p["min_p"], seeds, 0, self.preset
         )
         tokens = np.empty(rows, np.int32)

