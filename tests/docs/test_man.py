@@ -46,6 +46,14 @@ def test_references_exist():
             assert (MAN / f"{name}.{section}").exists(), (page.name, name)
 
 
+def test_functions_that_pages_refer_to_are_described():
+    text = (MAN / "lmsample.3").read_text(encoding="utf-8")
+    described = text[text.index(".Sh DESCRIPTION"):]
+    for page in MAN.glob("*.1"):
+        for name in re.findall(r"^\.Fn (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert f".Fn {name}\n" in described, (page.name, name)
+
+
 def test_functions_are_those_of_the_headers():
     headers = (MAN.parents[1] / "include").glob("*.h")
     header = "\n".join(path.read_text(encoding="utf-8") for path in headers)
