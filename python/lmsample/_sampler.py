@@ -58,8 +58,8 @@ class RowWarning(UserWarning):
 
 class Samples(NamedTuple):
     """What a call returns, row by row. For logits of one dimension each is the value of the
-    one row instead of an array of them; for PyTorch tensors each is a tensor. None: was not
-    asked for."""
+    one row instead of an array of them; for PyTorch tensors each is a tensor. Not so `seed`,
+    which is as it says. None: was not asked for."""
 
     tokens: Any
     """int32 or int64[rows]; -1 where there is none: then status says why."""
@@ -90,7 +90,14 @@ def _output_names(outputs: Union[str, Iterable[str]]) -> Tuple[str, ...]:
 
 
 def _token_name(token_dtype: Any) -> str:
-    name = token_dtype if isinstance(token_dtype, str) else np.dtype(token_dtype).name
+    name = token_dtype
+    if type(token_dtype).__module__ == "torch":
+        name = str(token_dtype).rpartition(".")[2]
+    elif not isinstance(token_dtype, str):
+        try:
+            name = np.dtype(token_dtype).name
+        except TypeError:
+            raise TypeError(f"token_dtype: {token_dtype!r} is not a type") from None
     if name not in TOKEN_DTYPES:
         raise ValueError(f"token_dtype: is {name}, must be int32 or int64")
     return str(name)
@@ -184,7 +191,7 @@ class Sampler:
     device: a part of a device's name, a Context, or None (see Context).
     outputs: what calls can return beside token and status: any of "logprobs", "raw_logprobs",
         "kept", "probs". Each costs at least one more read of the logits.
-    token_dtype: "int32" or "int64".
+    token_dtype: "int32" or "int64", or a NumPy or PyTorch type of that name.
 
     Threads may share a sampler: their calls wait for each other.
     """
@@ -477,7 +484,7 @@ def sample(
         reads row r of the logits.
     uniforms: uint32[rows, attempts, 4], random words in the place of the generator's.
     dtype: "bfloat16" if uint16 logits are that; otherwise the type is the array's.
-    token_dtype: "int32" or "int64".
+    token_dtype: "int32" or "int64", or a NumPy or PyTorch type of that name.
     device: a part of a device's name, a Context, or None (see Context).
     outputs: None, or any of "logprobs", "raw_logprobs", "kept", "probs".
 

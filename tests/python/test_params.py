@@ -255,6 +255,7 @@ WRONG = [
     ("preset", None, "preset: None is not"),
     ("index", [0.0], r"index: 0\.0 is not a whole number"),
     ("uniforms", np.zeros((6, 2, 4)), "uniforms: has values of type float64, must be uint32"),
+    ("token_dtype", object(), "token_dtype: <object .*> is not a type"),
     ("device", 7, "device: is a int, must be None, a part of a device's name or a Context"),
 ]
 

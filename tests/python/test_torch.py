@@ -62,8 +62,9 @@ def test_parameters_that_are_tensors(torch, x):
 
 
 def test_one_dimension(torch, x):
-    token = lmsample.sample(x[2], temperature=0.0, token_dtype="int64")
-    assert token.shape == () and token.dtype == torch.int64
+    for wanted in ("int64", torch.int64):
+        token = lmsample.sample(x[2], temperature=0.0, token_dtype=wanted)
+        assert token.shape == () and token.dtype == torch.int64
     assert token.item() == x[2].argmax().item()
     assert lmsample.sample(x[:0]).shape == (0,)
 
