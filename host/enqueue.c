@@ -71,8 +71,8 @@ void lmsi_latest_end(lmsi_latest *latest)
 
 /* A call that was terminated, say by an event of its wait list, must not take all later ones
  * with it. One that is complete stays, for to ask for its state is no synchronization point,
- * but those before it are over. *is_over: none is left, or all that are left are over. */
-static lms_status find_latest(lmsi_latest *latest, int *is_over)
+ * but those before it are over. */
+static lms_status find_latest(lmsi_latest *latest)
 {
     lms_status status = LMS_OK;
     cl_int state = CL_COMPLETE;
@@ -82,8 +82,7 @@ static lms_status find_latest(lmsi_latest *latest, int *is_over)
         if (state >= 0) break;
         forget(latest, latest->count - 1, 1);
     }
-    *is_over = latest->count == 0 || state == CL_COMPLETE;
-    if (*is_over && latest->count > 1) forget(latest, 0, latest->count - 1);
+    if (state == CL_COMPLETE && latest->count > 1) forget(latest, 0, latest->count - 1);
 fail:
     return status;
 }
@@ -120,12 +119,11 @@ lms_status lmsi_chain_start(lmsi_latest *latest, cl_command_queue queue, cl_uint
                             const cl_event *wait_list, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    int is_over = 0;
-    LMSI_TRY(find_latest(latest, &is_over));
+    LMSI_TRY(find_latest(latest));
     if (num_wait > 0) {
         LMSI_CL(clEnqueueMarkerWithWaitList(queue, num_wait, wait_list, &chain->owned));
         chain->events[chain->count++] = chain->owned;
-        chain->may_end = !is_over;
+        chain->may_end = 1;
     }
     if (latest->count > 0) chain->events[chain->count++] = latest->events[latest->count - 1];
 fail:

@@ -319,6 +319,30 @@ static void test_calls_wait_for_what_a_terminated_one_did_not(void **state)
     }
 }
 
+/* Also for one that was complete when the terminated one came: to have asked is not to have
+ * waited. (Here it is not complete in earnest, or nothing could be seen.) */
+static void test_calls_wait_for_what_was_complete(void **state)
+{
+    rig *const r = *state;
+    const lms_batch batch = rig_batch(r);
+    const cl_command_queue queue = rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+    const cl_event first = rig_user_event(r->context), own = rig_user_event(r->context);
+    cl_event event = NULL;
+    RIG_OK(lms_sampler_run(r->sampler, queue, &batch, 1, &first, NULL));
+    hook_reset();
+    hook_event_state(CL_COMPLETE);
+    RIG_OK(lms_sampler_run(r->sampler, queue, &batch, 1, &own, NULL));
+    hook_terminate_event();
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, &event));
+    rig_assert_pending(event);
+    rig_complete(first);
+    rig_wait(event);
+    rig_complete(own);
+    clFinish(queue);
+    clReleaseCommandQueue(queue);
+    rig_assert_good(r);
+}
+
 /* More calls in flight than are kept, each with a wait list. */
 static void test_many_calls_with_wait_lists(void **state)
 {
@@ -478,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_calls_wait_for_a_failed_one),
         cmocka_unit_test(test_a_terminated_call_is_left_behind),
         cmocka_unit_test(test_calls_wait_for_what_a_terminated_one_did_not),
+        cmocka_unit_test(test_calls_wait_for_what_was_complete),
         cmocka_unit_test(test_many_calls_with_wait_lists),
         cmocka_unit_test(test_wrong_answers_are_unsupported),
         cmocka_unit_test(test_kernels_with_small_groups),
