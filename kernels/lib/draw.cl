@@ -1,7 +1,7 @@
 /* draw.cl - the envelope and the draw (specification, sections 5 and 7).
  *
  * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give
- * an envelope of the kept tokens; a draw from it is accepted with at least one slot in 65, and
+ * an envelope of the kept tokens; a draw from it is accepted with at least one slot in 33, and
  * an accepted draw is exact. No pass over the logits, no sum of weights. */
 
 #define LMS_ATTEMPTS 4096u
