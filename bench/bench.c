@@ -349,6 +349,7 @@ int main(int argc, char **argv)
     }
     FILE *const json = open_to_write(r.o.json);
     FILE *const csv = open_to_write(r.o.csv);
+    if (is_same_file(json, csv)) fail("--csv: %s is the file of --json", r.o.csv);
     const heading h = {&r.o, &r.on, argc, argv};
     stop_on_interrupt();
     stage_open(&r.on, r.o.device, r.o.read_on_device, r.o.work_items);

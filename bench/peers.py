@@ -597,7 +597,16 @@ def comparison_of(options: argparse.Namespace) -> Comparison:
     return BeamComparison(options) if options.beam else Comparison(options)
 
 
+def same_file(one: str, other: str) -> bool:
+    """By any of its names. What goes to a device, such as /dev/null, may go there together."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.isfile(one) and os.path.samefile(one, other)
+    return Path(one).resolve() == Path(other).resolve()
+
+
 def compare(options: argparse.Namespace) -> None:
+    if options.json and options.csv and same_file(options.json, options.csv):
+        raise Failure(f"--csv: {options.csv} is the file of --json")
     for file in (options.json, options.csv):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise Failure(f"{file}: the folder is not there, or not to be written to")

@@ -32,5 +32,6 @@ void write_csv(FILE *file, const heading *h, const results *all);
 
 /* Opens a file to write to, before anything is measured. NULL for NULL. */
 FILE *open_to_write(const char *name);
+bool is_same_file(FILE *a, FILE *b);
 
 #endif

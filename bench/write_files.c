@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 FILE *open_to_write(const char *name)
@@ -16,6 +17,15 @@ FILE *open_to_write(const char *name)
     FILE *const file = fopen(name, "w");
     if (file == NULL) fail("cannot write to %s: %s", name, strerror(errno));
     return file;
+}
+
+/* What goes to a device, such as /dev/null, may go there together. */
+bool is_same_file(FILE *a, FILE *b)
+{
+    struct stat one, other;
+    return a != NULL && b != NULL && fstat(fileno(a), &one) == 0 &&
+           fstat(fileno(b), &other) == 0 && S_ISREG(one.st_mode) &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
 static void close_written(FILE *file, const char *what)

@@ -448,6 +448,11 @@ def test_files_that_cannot_be_written_are_found_before_measuring(bench):
     assert done.stderr == "bench: cannot write to no/folder.json: No such file or directory\n"
 
 
+def test_two_results_do_not_go_to_one_file(bench):
+    done = bench(*SMALL, "--rows", 1, "--vocab", 777, "--json", "both", "--csv", "./both", status=1)
+    assert done.stdout == "" and done.stderr == "bench: --csv: ./both is the file of --json\n"
+
+
 def test_the_model_is_named_if_it_is_missing(bench):
     done = bench(*SMALL, "--rows", 1, "--shape", "model", "--model", ROOT / "nowhere", status=1)
     assert "the example model in" in done.stderr and "nowhere" in done.stderr

@@ -185,6 +185,20 @@ def test_batches_differ_and_are_bounded():
         peers.batch_count(512, 128256, 1)
 
 
+def test_two_results_do_not_go_to_one_file(tmp_path):
+    (tmp_path / "there").write_text("x")
+    for one, other in (("new", "./new"), ("there", "link"), ("new", "d/../new")):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        if not (tmp_path / "link").exists():
+            (tmp_path / "link").hardlink_to(tmp_path / "there")
+        assert peers.same_file(str(tmp_path / one), str(tmp_path / other))
+        words = SimpleNamespace(json=str(tmp_path / one), csv=str(tmp_path / other))
+        with pytest.raises(peers.Failure, match="--csv: .* is the file of --json"):
+            peers.compare(words)
+    assert not peers.same_file("/dev/null", "/dev/null")
+    assert (tmp_path / "there").read_text() == "x"
+
+
 def test_mixed_rows():
     rows = common.strategies_of(common.MIXED, 25)
     assert rows[:11] == STRATEGIES and rows[11:22] == STRATEGIES
