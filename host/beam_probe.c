@@ -3,7 +3,7 @@
 #include "probe.h"
 #include "status.h"
 
-#define LMSI_RECORD(type, field)                                                               \
+#define LMSI_BEAM_RECORD(type, field)                                                          \
     {"sizeof " #type ", offset of " #field,                                                    \
      (uint64_t)sizeof(type) << 32 | offsetof(type, field)},
 
@@ -11,7 +11,7 @@ static const struct {
     const char *what;
     uint64_t answer;
 } expected[] = {
-    LMS_BEAM_RECORDS(LMSI_RECORD){"gap", 0x00000004d55554c7u},
+    LMS_BEAM_RECORDS(LMSI_BEAM_RECORD){"gap", 0x00000004d55554c7u},
     {"rate, digits", 0x666be70b4c7fb9b0u},
     {"rate, octaves", 0xc0000015c000000du},
     {"rate of another penalty", 0x383d2cea8ae46c6du},

@@ -249,11 +249,12 @@ fail:
 
 /* --- Results ---------------------------------------------------------------------------- */
 
-/* kernels/beam_results.cl has the same. */
 static cl_uint wanted_results(const lms_beam_output *o)
 {
-    return (o->scores.buffer != NULL ? 1u : 0) | (o->logprobs.buffer != NULL ? 2u : 0) |
-           (o->token_logprobs.buffer != NULL ? 4u : 0) | (o->beams.buffer != NULL ? 8u : 0);
+    return (o->scores.buffer != NULL ? LMS_WANT_SCORES : 0) |
+           (o->logprobs.buffer != NULL ? LMS_WANT_LOGPROBS : 0) |
+           (o->token_logprobs.buffer != NULL ? LMS_WANT_TOKEN_LOGPROBS : 0) |
+           (o->beams.buffer != NULL ? LMS_WANT_BEAMS : 0);
 }
 
 static cl_int set_results(const lms_beam *b, const lms_beam_output *o)

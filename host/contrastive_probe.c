@@ -4,25 +4,19 @@
 #include "probe.h"
 #include "status.h"
 
-#define LMSI_CONTEXT_PROBES 12
-
 static const struct {
     const char *what;
     uint32_t answer;
-} expected[LMSI_CONTEXT_PROBES] = {
-    {"sizeof lms_proposal_entry", sizeof(lms_proposal_entry)},
-    {"sizeof lms_pick", sizeof(lms_pick)},
-    {"sizeof lms_context_turn", sizeof(lms_context_turn)},
-    {"sizeof lms_context_piece", sizeof(lms_context_piece)},
-    {"sizeof lms_context_run", sizeof(lms_context_run)},
-    {"sizeof lms_context_page", sizeof(lms_context_page)},
-    {"fma is fused", 0x33800000u},
+} expected[] = {
+    LMS_CONTEXT_RECORDS(LMSI_RECORD){"fma is fused", 0x33800000u},
     {"products are rounded on their own", 0},
     {"sums are not rearranged", 0x3f800000u},
     {"inverse norm", 0x3f13c89cu},
     {"score", 0xbf7fd800u},
     {"penalty", 0},
 };
+
+#define LMSI_CONTEXT_PROBES (sizeof expected / sizeof expected[0])
 
 lms_status lmsi_contrastive_probe(lms_context *ctx, cl_program program)
 {

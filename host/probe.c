@@ -4,9 +4,6 @@
 #include "shape.h"
 #include "status.h"
 
-#define LMSI_RECORD(type, field)                                                               \
-    {"sizeof " #type, sizeof(type)}, {"offset of " #field " in " #type, offsetof(type, field)},
-
 static const struct {
     const char *what;
     uint32_t answer;

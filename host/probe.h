@@ -4,6 +4,10 @@
 
 #include "context.h"
 
+/* What a probe tells of a record: its size, and where its last field is. */
+#define LMSI_RECORD(type, field)                                                               \
+    {"sizeof " #type, sizeof(type)}, {"offset of " #field " in " #type, offsetof(type, field)},
+
 /* Runs a kernel of one work-item that has answers for operands. */
 lms_status lmsi_ask(lms_context *ctx, cl_program program, const char *name,
                     const float *operands, size_t operands_size, void *results,

@@ -9,11 +9,6 @@
  *   mem  entrants: 2 * max_width for each slot, global
  */
 
-#define LMS_WANT_SCORES 1u
-#define LMS_WANT_LOGPROBS 2u
-#define LMS_WANT_TOKEN_LOGPROBS 4u
-#define LMS_WANT_BEAMS 8u
-
 /* A request and where its results go. */
 typedef struct lms_gather {
     lms_beam_params p;

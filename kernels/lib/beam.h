@@ -107,6 +107,12 @@ typedef struct lms_beam_entrant {
     lms_u32 class_; /* 0: none, 1: first class, 2: second */
 } lms_beam_entrant;
 
+/* Which outputs results have beyond tokens and lengths. */
+#define LMS_WANT_SCORES 1u
+#define LMS_WANT_LOGPROBS 2u
+#define LMS_WANT_TOKEN_LOGPROBS 4u
+#define LMS_WANT_BEAMS 8u
+
 /* Every record that is in a buffer, and its last field: what a probe compares. */
 #define LMS_BEAM_RECORDS(X)                                                                    \
     X(lms_beam_params, reserved)                                                               \

@@ -68,6 +68,15 @@ typedef struct lms_context_page {
 #define LMS_WANT_ROW_PENALTIES 8u
 #define LMS_WANT_CHOICE_STATUS 16u
 
+/* X(record, its last field): what host and device must lay out alike; the probe asks. */
+#define LMS_CONTEXT_RECORDS(X)                                                                 \
+    X(lms_proposal_entry, index)                                                               \
+    X(lms_pick, reserved)                                                                      \
+    X(lms_context_turn, reserved)                                                              \
+    X(lms_context_piece, serial)                                                               \
+    X(lms_context_run, serial)                                                                 \
+    X(lms_context_page, written)
+
 /* The width as it is stored: whole blocks of every variant. */
 #define LMS_STATE_ALIGN 64u
 

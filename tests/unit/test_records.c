@@ -41,6 +41,7 @@ static void test_all_are_listed(void **state)
     (void)state;
     check_header("kernels/lib/beam.h");
     check_header("kernels/lib/sampler.h");
+    check_header("kernels/lib/contrastive.h");
 }
 
 int main(void)
