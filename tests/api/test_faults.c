@@ -4,7 +4,6 @@
 #include "hooks.h"
 #include "rig.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -408,89 +407,6 @@ static void test_kernels_with_small_groups(void **state)
     assert_memory_equal(found, expected, sizeof found);
 }
 
-static void test_broken_source_is_a_build_failure(void **state)
-{
-    const lms_sampler_desc desc = rig_desc();
-    lms_context *ctx = NULL;
-    lms_sampler *sampler = NULL;
-    (void)state;
-    RIG_OK(lms_context_open(NULL, &ctx));
-    assert_string_equal(lms_context_log(ctx), "");
-    hook_reset();
-    hook_break_source();
-    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)",
-              "unheard_of");
-    assert_null(sampler);
-    assert_non_null(strstr(lms_context_log(ctx), "unheard_of"));
-    RIG_OK(lms_sampler_create(ctx, &desc, &sampler)); /* a failed build is not kept */
-    lms_sampler_destroy(sampler);
-    lms_context_destroy(ctx);
-}
-
-/* Fails to build in the caller's context, for another reason. */
-static void *fail_elsewhere(void *context)
-{
-    const lms_sampler_desc desc = rig_desc();
-    lms_context *const ctx = context;
-    lms_sampler *sampler = NULL;
-    if (*lms_context_log(ctx) != '\0') return NULL; /* what failed on the other thread */
-    hook_reset();
-    hook_refuse_teams(0);
-    if (lms_sampler_create(ctx, &desc, &sampler) != LMS_E_BUILD) return NULL;
-    hook_reset();
-    return strstr(lms_context_log(ctx), "reqd_work_group_size") == NULL ? NULL : context;
-}
-
-/* A thread's log stays what it is, and where it is, until its own next build fails: for another
- * thread's failures, for another context, and when the context is gone. */
-static void test_a_log_is_the_threads_own(void **state)
-{
-    const lms_sampler_desc desc = rig_desc();
-    lms_context *ctx = NULL, *other = NULL;
-    lms_sampler *sampler = NULL;
-    pthread_t thread;
-    void *result = NULL;
-    char before[400];
-    (void)state;
-    RIG_OK(lms_context_open(NULL, &ctx));
-    RIG_OK(lms_context_open(NULL, &other));
-    hook_reset();
-    hook_break_source();
-    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "unheard_of");
-    const char *const log = lms_context_log(ctx);
-    snprintf(before, sizeof before, "%s", log);
-    assert_non_null(strstr(before, "unheard_of"));
-    assert_int_equal(pthread_create(&thread, NULL, fail_elsewhere, ctx), 0);
-    pthread_join(thread, &result);
-    assert_non_null(result);
-    assert_ptr_equal(lms_context_log(ctx), log);
-    assert_memory_equal(log, before, strlen(before));
-    assert_string_equal(lms_context_log(other), "");
-    lms_context_destroy(ctx);
-    assert_memory_equal(log, before, strlen(before));
-    hook_break_source();
-    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(other, &desc, &sampler), "unheard_of");
-    assert_non_null(strstr(lms_context_log(other), "unheard_of"));
-    lms_context_destroy(other);
-}
-
-/* Without memory for the log there is still the status. */
-static void test_build_failure_without_a_log(void **state)
-{
-    const lms_sampler_desc desc = rig_desc();
-    lms_context *ctx = NULL;
-    lms_sampler *sampler = NULL;
-    (void)state;
-    RIG_OK(lms_context_open(NULL, &ctx));
-    hook_reset();
-    hook_break_source();
-    hook_fail("clGetProgramBuildInfo", 1, INJECTED);
-    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)");
-    assert_true(hook_failed());
-    assert_string_equal(lms_context_log(ctx), "");
-    lms_context_destroy(ctx);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,9 +422,6 @@ int main(void)
         cmocka_unit_test(test_many_calls_with_wait_lists),
         cmocka_unit_test(test_wrong_answers_are_unsupported),
         cmocka_unit_test(test_kernels_with_small_groups),
-        cmocka_unit_test(test_broken_source_is_a_build_failure),
-        cmocka_unit_test(test_build_failure_without_a_log),
-        cmocka_unit_test(test_a_log_is_the_threads_own),
     };
     return cmocka_run_group_tests_name("faults", tests, rig_setup, rig_teardown);
 }

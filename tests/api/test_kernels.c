@@ -1,10 +1,12 @@
 /* Programs that a runtime does not build as it should: a compiler that takes smaller
- * work-groups only, a damaged entry of the runtime's own cache. The same for all objects. */
+ * work-groups only, a damaged entry of the runtime's own cache (the same for all objects); source
+ * that does not compile, and the log of it. */
 /* LMS_SLOW_TESTS: damages pocl's own files, and so builds everything three times. */
 #include "beam_rig.h"
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -222,12 +224,98 @@ static void test_every_entry_of_pocl_is_damaged(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void test_broken_source_is_a_build_failure(void **state)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    (void)state;
+    RIG_OK(lms_context_open(NULL, &ctx));
+    assert_string_equal(lms_context_log(ctx), "");
+    hook_reset();
+    hook_break_source();
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)",
+              "unheard_of");
+    assert_null(sampler);
+    assert_non_null(strstr(lms_context_log(ctx), "unheard_of"));
+    RIG_OK(lms_sampler_create(ctx, &desc, &sampler)); /* a failed build is not kept */
+    lms_sampler_destroy(sampler);
+    lms_context_destroy(ctx);
+}
+
+/* Fails to build in the caller's context, for another reason. */
+static void *fail_elsewhere(void *context)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *const ctx = context;
+    lms_sampler *sampler = NULL;
+    if (*lms_context_log(ctx) != '\0') return NULL; /* what failed on the other thread */
+    hook_reset();
+    hook_refuse_teams(0);
+    if (lms_sampler_create(ctx, &desc, &sampler) != LMS_E_BUILD) return NULL;
+    hook_reset();
+    return strstr(lms_context_log(ctx), "reqd_work_group_size") == NULL ? NULL : context;
+}
+
+/* A thread's log stays what it is, and where it is, until its own next build fails: for another
+ * thread's failures, for another context, and when the context is gone. */
+static void test_a_log_is_the_threads_own(void **state)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL, *other = NULL;
+    lms_sampler *sampler = NULL;
+    pthread_t thread;
+    void *result = NULL;
+    char before[400];
+    (void)state;
+    RIG_OK(lms_context_open(NULL, &ctx));
+    RIG_OK(lms_context_open(NULL, &other));
+    hook_reset();
+    hook_break_source();
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "unheard_of");
+    const char *const log = lms_context_log(ctx);
+    snprintf(before, sizeof before, "%s", log);
+    assert_non_null(strstr(before, "unheard_of"));
+    assert_int_equal(pthread_create(&thread, NULL, fail_elsewhere, ctx), 0);
+    pthread_join(thread, &result);
+    assert_non_null(result);
+    assert_ptr_equal(lms_context_log(ctx), log);
+    assert_memory_equal(log, before, strlen(before));
+    assert_string_equal(lms_context_log(other), "");
+    lms_context_destroy(ctx);
+    assert_memory_equal(log, before, strlen(before));
+    hook_break_source();
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(other, &desc, &sampler), "unheard_of");
+    assert_non_null(strstr(lms_context_log(other), "unheard_of"));
+    lms_context_destroy(other);
+}
+
+/* Without memory for the log there is still the status. */
+static void test_build_failure_without_a_log(void **state)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_context *ctx = NULL;
+    lms_sampler *sampler = NULL;
+    (void)state;
+    RIG_OK(lms_context_open(NULL, &ctx));
+    hook_reset();
+    hook_break_source();
+    hook_fail("clGetProgramBuildInfo", 1, CL_OUT_OF_HOST_MEMORY);
+    RIG_FAILS(LMS_E_BUILD, lms_sampler_create(ctx, &desc, &sampler), "clBuildProgram (-11)");
+    assert_true(hook_failed());
+    assert_string_equal(lms_context_log(ctx), "");
+    lms_context_destroy(ctx);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_smaller_team),
         cmocka_unit_test(test_no_team_at_all),
         cmocka_unit_test(test_a_program_without_kernels),
+        cmocka_unit_test(test_broken_source_is_a_build_failure),
+        cmocka_unit_test(test_build_failure_without_a_log),
+        cmocka_unit_test(test_a_log_is_the_threads_own),
     };
     const struct CMUnitTest slow[] = {
         cmocka_unit_test(test_every_entry_of_pocl_is_damaged),
