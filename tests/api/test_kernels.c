@@ -1,6 +1,6 @@
 /* Programs that a runtime does not build as it should: a compiler that takes smaller
- * work-groups only, a damaged entry of the runtime's own cache (the same for all objects); source
- * that does not compile, and the log of it. */
+ * work-groups only, a damaged entry of the runtime's own cache (the same for all objects);
+ * source that does not compile, and the log of it. */
 /* LMS_SLOW_TESTS: damages pocl's own files, and so builds everything three times. */
 #include "beam_rig.h"
 #include "contrastive_api_rig.h"
