@@ -72,6 +72,8 @@ def _numbers(
     """An array of one of the kinds, of no or one dimension. `none`: what None stands for."""
     if is_tensor(value):
         value = _array_of_tensor(name, value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: is a masked array, must be a plain one: .filled(...)")
     if not isinstance(value, np.ndarray):
         # As it is: NumPy would make floats of 0 and 2**63 in one list, and numbers of booleans.
         value = np.asarray(value, dtype=object)

@@ -241,6 +241,7 @@ WRONG = [
     ("temperature", "hot", "temperature: 'hot' is not a number"),
     ("temperature", np.array(["hot"]), "temperature: has values of type <U3, must be a number"),
     ("temperature", [[1.0], [2.0, 3.0]], r"temperature: \[1\.0\] is not a number"),
+    ("seed", np.ma.masked_array(range(6), [1] * 6), "seed: is a masked array, must be a plain one"),
     ("temperature", True, "temperature: True is not a number"),
     ("temperature", np.ones(6, bool), "temperature: has values of type bool, must be a number"),
     ("step", None, "step: None is not a whole number"),
