@@ -3,6 +3,7 @@ survivors only; on the CPU, or with CUDA."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from peers_common import Absent, Floats, Ints, Peer, Step, Strategy, cores, groups_of
 
 PIP = "not installed: pip install torch"
+# As requirements-peers.txt says. Debian 12 has one that multiplies no float16 matrices on a CPU.
+LEAST_VERSION = (2, 4)
 
 
 def import_torch(on_cuda: bool) -> Any:
@@ -17,6 +20,10 @@ def import_torch(on_cuda: bool) -> Any:
         import torch
     except ImportError as error:
         raise Absent(PIP) from error
+    version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
+    if version < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        raise Absent(f"PyTorch {torch.__version__} is older than {least}: pip install -U torch")
     if on_cuda and not torch.cuda.is_available():
         reason = "no NVIDIA GPU" if torch.version.cuda else "this PyTorch is built without CUDA"
         raise Absent(f"{reason} (torch.cuda.is_available() is False)")

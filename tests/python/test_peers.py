@@ -23,6 +23,7 @@ import peers_bits  # noqa: E402
 import peers_common as common  # noqa: E402
 import peers_install  # noqa: E402
 import peers_reference as reference  # noqa: E402
+import peers_torch  # noqa: E402
 from peers_common import Absent, Strategy  # noqa: E402
 from peers_flashinfer import FlashInfer  # noqa: E402
 from peers_llama import LlamaCpp  # noqa: E402
@@ -307,6 +308,11 @@ def test_absent_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Absent, match="not installed: pip install torch"):
         Torch()
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(__version__="1.13.0a0+git"))
+    with pytest.raises(Absent, match=r"PyTorch 1\.13\.0a0\+git is older than 2\.4"):
+        Torch()
+    least = (BENCH / "requirements-peers.txt").read_text(encoding="utf-8")
+    assert f"torch>={'.'.join(map(str, peers_torch.LEAST_VERSION))}" in least
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(Absent, match="not installed: pip install llama-cpp-python"):
         LlamaCpp()
