@@ -121,7 +121,17 @@ static double median(double *values, size_t count)
     return count % 2 != 0 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-/* The standard error of the logarithms of the ratios: what their mean differs by, by chance. */
+/* Few rounds do not show well how much they differ: three times this factor is as rarely passed
+ * by chance, after any number of them, as three after many (Student's t, by the first terms of
+ * its expansion; Fisher and Cornish 1960). */
+static double student(size_t count)
+{
+    const double freedom = (double)(count - 1);
+    return 1 + (2.5 + 5.75 / freedom) / freedom;
+}
+
+/* The standard error of the logarithms of the ratios, as wide as their number makes it: what
+ * their mean differs by, by chance. */
 static double error_of(const double *ratios, size_t count)
 {
     double sum = 0, squares = 0;
@@ -130,7 +140,7 @@ static double error_of(const double *ratios, size_t count)
         const double off = log(ratios[r]) - sum / (double)count;
         squares += off * off;
     }
-    return sqrt(squares / (double)(count - 1) / (double)count);
+    return student(count) * sqrt(squares / (double)(count - 1) / (double)count);
 }
 
 /* From the last shape on: the first one's times are needed in their order. */

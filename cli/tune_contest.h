@@ -38,7 +38,8 @@ int contest_run(contest *c, const tune_rig *rig, double deadline);
 /* A shape's mean ratio (the geometric one) over the cases with that many rows; 0: over all. */
 double contest_mean(const contest *c, size_t shape, uint32_t rows);
 
-/* The standard error of its logarithm, from how the rounds differ among each other. */
+/* The standard error of its logarithm, from how the rounds differ among each other; wider where
+ * they are few. */
 double contest_error(const contest *c, size_t shape, uint32_t rows);
 
 bool contest_has(const contest *c, size_t shape);

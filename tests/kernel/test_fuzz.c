@@ -20,7 +20,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static lms_context *ctx;
-static double seconds = 45.0;
+static double seconds = 20.0;
 
 static uint32_t some_vocab(uint64_t *state)
 {
