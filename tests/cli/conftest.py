@@ -40,6 +40,19 @@ def open_terminal():
         pytest.skip(f"no pseudo-terminals here: {error}")
 
 
+def read_terminal(ours):
+    """All that was written to the other end, which nobody has open any more; it may come in
+    pieces. Closes this one."""
+    pieces = []
+    try:
+        while piece := os.read(ours, 65536):
+            pieces.append(piece)
+    except OSError:  # how Linux says that nobody has it open
+        pass
+    os.close(ours)
+    return b"".join(pieces)
+
+
 class Result:
     """How a run ended: its exit status and both outputs, as bytes and as text."""
 

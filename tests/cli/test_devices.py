@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import SANITIZED, open_terminal
+from conftest import SANITIZED, open_terminal, read_terminal
 
 PROGRAM = os.environ["LMSAMPLE"]
 TYPES = ["float32", "float16", "bfloat16"]
@@ -195,12 +195,9 @@ def test_a_terminal_is_told_of_the_compiler(stand_ins, tmp_path):
         ours, theirs = open_terminal()
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path,
                               env=environment, timeout=300, check=True)
-        os.write(theirs, b"END")
         os.close(theirs)
-        text = os.read(ours, 4096)
-        os.close(ours)
         assert done.stdout == b"0\n0\n"
-        return text[:-3].decode()
+        return read_terminal(ours).decode()
 
     environment = stand_ins(SLOW_BUILD="1", LMS_CACHE_DIR=str(tmp_path / "cache"))
     line = "\r\x1b[Kcompiling kernels for this device, which happens once ..."

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from conftest import PROGRAM, open_terminal, row_seed
+from conftest import PROGRAM, open_terminal, read_terminal, row_seed
 
 HERE = pathlib.Path(__file__).parent
 UTF8 = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -331,13 +331,7 @@ def run_on_terminal(tmp_path, wide, environment):
     process = subprocess.Popen([PROGRAM, "explain", "--logits", "row.npy", "--top-p", "0.5"],
                                stdout=slave, cwd=tmp_path, env={**UTF8, **environment})
     os.close(slave)
-    data = b""
-    try:
-        while chunk := os.read(master, 65536):
-            data += chunk
-    except OSError:  # the other end is closed
-        pass
-    os.close(master)
+    data = read_terminal(master)
     assert process.wait() == 0
     return data.decode()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import language_model as lm
-from conftest import PROGRAM, open_terminal, row_seed, unsanitized
+from conftest import PROGRAM, open_terminal, read_terminal, row_seed, unsanitized
 
 MAN = "Blessed is the man that"
 KING = "And the king said unto the woman,"
@@ -411,15 +411,8 @@ def test_terminal_gets_whole_characters_and_no_controls(lmsample, tmp_path):
     with subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=follower,
                           stderr=subprocess.PIPE) as running:
         os.close(follower)
-        got = b""
-        while True:
-            try:
-                piece = os.read(leader, 65536)
-            except OSError:  # the other side is closed
-                break
-            got += piece
+        got = read_terminal(leader)
         assert running.wait(60) == 0
-    os.close(leader)
     assert got.decode("utf-8").replace("\r\n", "\n") == expected
 
 

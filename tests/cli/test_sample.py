@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sample_reference as reference
-from conftest import PROGRAM, open_terminal, row_seed
+from conftest import PROGRAM, open_terminal, read_terminal, row_seed
 
 
 def logits(rows, vocab, seed=1, spread=3.0):
@@ -240,12 +240,7 @@ def test_a_terminal_is_told_the_fresh_seed(lmsample, tmp_path):
         done = subprocess.run([PROGRAM, "sample", "-l", x, *words], stdout=subprocess.PIPE,
                               stderr=theirs, cwd=tmp_path, timeout=300, check=True)
         os.close(theirs)
-        try:
-            told = os.read(ours, 4096).decode()
-        except OSError:  # nothing was written, and nobody is left to
-            told = ""
-        os.close(ours)
-        return done.stdout.decode(), told
+        return done.stdout.decode(), read_terminal(ours).decode()
 
     out, told = on_terminal()
     found = re.search(r"lmsample sample: drawn with --seed (\d+)\r\n", told)
