@@ -40,6 +40,17 @@ def open_terminal():
         pytest.skip(f"no pseudo-terminals here: {error}")
 
 
+def build_stand_ins(folder, source):
+    """The path of a library, for LD_PRELOAD, with functions in the place of the real ones."""
+    if SANITIZED:
+        pytest.skip("a sanitizer wants to be the first library")
+    (folder / "stand_ins.c").write_text(source)
+    if subprocess.run(["cc", "-shared", "-fPIC", "-o", "stand_ins.so", "stand_ins.c", "-ldl"],
+                      cwd=folder, check=False).returncode != 0:
+        pytest.skip("there is no C compiler")
+    return str(folder / "stand_ins.so")
+
+
 def read_terminal(ours):
     """All that was written to the other end, which nobody has open any more; it may come in
     pieces. Closes this one."""

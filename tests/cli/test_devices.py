@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import SANITIZED, open_terminal, read_terminal
+from conftest import build_stand_ins, open_terminal, read_terminal
 
 PROGRAM = os.environ["LMSAMPLE"]
 TYPES = ["float32", "float16", "bfloat16"]
@@ -158,16 +158,11 @@ cl_int clGetDeviceInfo(cl_device_id d, cl_device_info what, size_t size, void *v
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory):
     """The environment that has those functions; the one given is what they do."""
-    if SANITIZED:
-        pytest.skip("a sanitizer wants to be the first library")
     folder = tmp_path_factory.mktemp("stand-ins")
-    (folder / "stand_ins.c").write_text(STAND_INS)
-    if subprocess.run(["cc", "-shared", "-fPIC", "-o", "stand_ins.so", "stand_ins.c", "-ldl"],
-                      cwd=folder, check=False).returncode != 0:
-        pytest.skip("there is no C compiler")
+    library = build_stand_ins(folder, STAND_INS)
 
     def environment(**switches):
-        return {**os.environ, "LD_PRELOAD": str(folder / "stand_ins.so"),
+        return {**os.environ, "LD_PRELOAD": library,
                 "LMS_CACHE_DIR": str(folder / "cache"), **switches}
     return environment
 

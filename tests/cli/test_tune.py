@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM, SANITIZED, slow
+from conftest import PROGRAM, build_stand_ins, slow
 
 FIELDS = ["team", "lanes", "chunk", "fuse_from"]
 STRATEGIES = ["greedy", "temperature", "top-k 50", "top-p 0.9"]
@@ -119,14 +119,7 @@ cl_int clGetKernelWorkGroupInfo(cl_kernel k, cl_device_id d, cl_kernel_work_grou
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory):
     """A library that has those functions."""
-    if SANITIZED:
-        pytest.skip("a sanitizer wants to be the first library")
-    folder = tmp_path_factory.mktemp("stand-ins")
-    (folder / "stand_ins.c").write_text(STAND_INS)
-    if subprocess.run(["cc", "-shared", "-fPIC", "-o", "stand_ins.so", "stand_ins.c", "-ldl"],
-                      cwd=folder, check=False).returncode != 0:
-        pytest.skip("there is no C compiler")
-    return str(folder / "stand_ins.so")
+    return build_stand_ins(tmp_path_factory.mktemp("stand-ins"), STAND_INS)
 
 
 class Tuned:
