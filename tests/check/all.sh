@@ -19,7 +19,8 @@ kernels: clang's OpenCL front end over every variant of the kernels
 sanitize: the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 fuzz: what reads files, fuzzed with both sanitizers for three minutes
 oclgrind: every kernel on a simulated device that finds races and stray accesses
-package: Debian packages: lintian, and their use in a new system"
+package: Debian packages: lintian, and their use in a new system
+bits: every result as in another commit, which LMS_BASE names; else nothing"
 
 if [[ ${1-} == --list ]]; then
     printf '%s\n' "$checks"
