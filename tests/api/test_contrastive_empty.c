@@ -3,7 +3,7 @@
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 
-#include "contrastive.h" /* of host/ */
+#include "contrastive/contrastive.h" /* of host/ */
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kernels.sh - clang's OpenCL front end over the programs, put together as host/program.c and
+# kernels.sh - clang's OpenCL front end over the programs, put together as host/base/program.c and
 # host/source.c do: every type of logits, teams of one with both widths of
 # vectors, and of many.
 set -euo pipefail
