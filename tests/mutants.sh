@@ -280,7 +280,7 @@ mutant 'probabilities behind the row' report.cl 's/if (at + LMS_LANES <= row->vo
 mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/'
 mutant 'an index one too large' sample.cl \
     's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
-mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_ROW_FLAGS)/if (p.flags \& ~31u)/' \
+mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_FILTER_FLAGS)/if (p.flags \& ~31u)/' \
     test_doors
 
 # --- Beam search ---------------------------------------------------------------------------------

@@ -108,11 +108,11 @@ static lms_status desc_check(const lms_context *ctx, const lms_beam_desc *d)
     LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_BEAM_LENGTH, LMS_E_ARGUMENT,
                  "max_length: %u is not in 1..%u", (unsigned)d->max_length,
                  LMS_MAX_BEAM_LENGTH);
-    LMSI_FAIL_IF(choices_of(d) > LMS_MAX_CANDIDATES, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(choices_of(d) > LMS_MAX_BEAM_CANDIDATES, LMS_E_ARGUMENT,
                  "max_end_tokens: %u gives max(2, 1 + %u) * max_width (%u) candidates, more "
                  "than %u",
                  (unsigned)d->max_end_tokens, (unsigned)d->max_end_tokens,
-                 (unsigned)d->max_width, LMS_MAX_CANDIDATES);
+                 (unsigned)d->max_width, LMS_MAX_BEAM_CANDIDATES);
     LMSI_FAIL_IF(d->max_rows > beams || (d->max_rows > 0 && d->max_rows < d->max_width),
                  LMS_E_ARGUMENT,
                  "max_rows: %u is not 0 or from max_width (%u) to max_requests * max_width "
@@ -180,8 +180,8 @@ static lms_status dry_run(lms_beam *b)
     const cl_uint zero = 0;
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
-    lms_beam_batch batch = {.requests = 1, .slots = &slot};
-    lms_beam_output output = {.requests = 1, .slots = &slot, .max_results = 1};
+    lms_beam_step_args batch = {.requests = 1, .slots = &slot};
+    lms_beam_results_args output = {.requests = 1, .slots = &slot, .max_results = 1};
     cl_mem logits = NULL, results = NULL;
     params.max_length = 1;
     logits = clCreateBuffer(b->ctx->context, CL_MEM_READ_ONLY, b->desc.vocab * sizeof(cl_float),

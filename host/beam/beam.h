@@ -73,10 +73,11 @@ lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint3
                                 const lms_beam_params *p, const int32_t *ends, cl_uint num_wait,
                                 const cl_event *wait_list);
 lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
-                                 const lms_beam_batch *batch, cl_uint num_wait,
+                                 const lms_beam_step_args *batch, cl_uint num_wait,
                                  const cl_event *wait_list);
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,
-                                  cl_uint num_wait, const cl_event *wait_list);
+lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
+                                  const lms_beam_results_args *o, cl_uint num_wait,
+                                  const cl_event *wait_list);
 
 /* lms_beam_open with a status to begin with. */
 lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
@@ -85,9 +86,10 @@ lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
                           cl_event *event);
 
 /* A request's place in a call, and where its rows begin. */
-uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_batch *batch, uint32_t request);
+uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_step_args *batch,
+                             uint32_t request);
 
 /* The rows that a call's requests need. */
-uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_batch *batch);
+uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_step_args *batch);
 
 #endif

@@ -52,11 +52,11 @@ static lms_status length_check(const lms_beam *b, const lms_beam_params *p)
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(!isfinite(p->length_penalty), LMS_E_BEAM_PARAMS,
                  "params.length_penalty: %g is not finite", (double)p->length_penalty);
-    LMSI_FAIL_IF(p->length_counts >= LMS_LENGTHS, LMS_E_BEAM_PARAMS,
-                 "params.length_counts: %u is not an LMS_LENGTH_...",
+    LMSI_FAIL_IF(p->length_counts >= LMS_BEAM_LENGTHS, LMS_E_BEAM_PARAMS,
+                 "params.length_counts: %u is not an LMS_BEAM_LENGTH_...",
                  (unsigned)p->length_counts);
-    LMSI_FAIL_IF(p->early_stopping >= LMS_EARLIES, LMS_E_BEAM_PARAMS,
-                 "params.early_stopping: %u is not an LMS_EARLY_...",
+    LMSI_FAIL_IF(p->early_stopping >= LMS_BEAM_EARLIES, LMS_E_BEAM_PARAMS,
+                 "params.early_stopping: %u is not an LMS_BEAM_EARLY_...",
                  (unsigned)p->early_stopping);
     LMSI_FAIL_IF(p->flags & ~LMS_BEAM_FLAGS, LMS_E_BEAM_PARAMS,
                  "params.flags: 0x%x has bits other than 0x%x", (unsigned)p->flags,
@@ -119,19 +119,20 @@ fail:
 
 /* --- Steps ------------------------------------------------------------------------------ */
 
-uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_batch *batch, uint32_t request)
+uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_step_args *batch,
+                             uint32_t request)
 {
     return batch->first_rows != NULL ? batch->first_rows[request] : request * b->desc.max_width;
 }
 
-uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_batch *batch)
+uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_step_args *batch)
 {
     const uint32_t last = batch->requests - 1;
     if (batch->logits_rows != 0) return batch->logits_rows;
     return (uint64_t)lmsi_beam_first_row(b, batch, last) + b->slots[batch->slots[last]].width;
 }
 
-static lms_status rows_check(const lms_beam *b, const lms_beam_batch *batch)
+static lms_status rows_check(const lms_beam *b, const lms_beam_step_args *batch)
 {
     lms_status status = LMS_OK;
     uint64_t next = 0, beams = 0;
@@ -158,7 +159,7 @@ fail:
     return status;
 }
 
-static lms_status batch_views_check(const lms_beam *b, const lms_beam_batch *batch)
+static lms_status batch_views_check(const lms_beam *b, const lms_beam_step_args *batch)
 {
     const uint64_t rows = lmsi_beam_rows(b, batch), requests = batch->requests;
     const uint64_t v = b->desc.vocab, stride = batch->row_stride ? batch->row_stride : v;
@@ -182,7 +183,7 @@ fail:
 }
 
 lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
-                                 const lms_beam_batch *batch, cl_uint num_wait,
+                                 const lms_beam_step_args *batch, cl_uint num_wait,
                                  const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
@@ -199,7 +200,7 @@ fail:
 
 /* --- Results ---------------------------------------------------------------------------- */
 
-static lms_status results_check(const lms_beam *b, const lms_beam_output *o)
+static lms_status results_check(const lms_beam *b, const lms_beam_results_args *o)
 {
     lms_status status = LMS_OK;
     const size_t stride = o->token_stride ? o->token_stride : b->desc.max_length;
@@ -219,7 +220,7 @@ fail:
     return status;
 }
 
-static lms_status output_views_check(const lms_beam *b, const lms_beam_output *o)
+static lms_status output_views_check(const lms_beam *b, const lms_beam_results_args *o)
 {
     const uint64_t requests = o->requests, sequences = requests * o->max_results;
     const uint64_t most = b->desc.max_length;
@@ -238,8 +239,9 @@ static lms_status output_views_check(const lms_beam *b, const lms_beam_output *o
     return lmsi_arrays_check(b->ctx, arrays, sizeof arrays / sizeof arrays[0]);
 }
 
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,
-                                  cl_uint num_wait, const cl_event *wait_list)
+lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
+                                  const lms_beam_results_args *o, cl_uint num_wait,
+                                  const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));

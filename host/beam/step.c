@@ -83,7 +83,7 @@ static void put_turn(const lms_beam *b, uint32_t slot, uint32_t row, uint32_t en
 }
 
 /* Lists the beams of a call and, behind them, its requests. Returns the number of beams. */
-static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
+static uint32_t list_entries(const lms_beam *b, const lms_beam_step_args *batch,
                              lms_beam_entry *entries)
 {
     uint32_t beams = 0;
@@ -103,14 +103,14 @@ static uint32_t list_entries(const lms_beam *b, const lms_beam_batch *batch,
     return beams;
 }
 
-static uint32_t count_beams(const lms_beam *b, const lms_beam_batch *batch)
+static uint32_t count_beams(const lms_beam *b, const lms_beam_step_args *batch)
 {
     uint32_t beams = 0;
     for (uint32_t r = 0; r < batch->requests; ++r) beams += b->slots[batch->slots[r]].width;
     return beams;
 }
 
-static void set_logits(const lms_beam *b, lmsi_arguments *a, const lms_beam_batch *batch)
+static void set_logits(const lms_beam *b, lmsi_arguments *a, const lms_beam_step_args *batch)
 {
     lmsi_set_view(a, batch->logits, NULL);
     lmsi_set_ulong(a, batch->row_stride ? batch->row_stride : b->desc.vocab);
@@ -118,7 +118,7 @@ static void set_logits(const lms_beam *b, lmsi_arguments *a, const lms_beam_batc
     lmsi_set_mem(a, b->entries, NULL);
 }
 
-static cl_int set_tiles(const lms_beam *b, const lms_beam_batch *batch)
+static cl_int set_tiles(const lms_beam *b, const lms_beam_step_args *batch)
 {
     lmsi_arguments a = {b->tile_kernel, 0, CL_SUCCESS};
     set_logits(b, &a, batch);
@@ -143,7 +143,7 @@ static void set_beams(const lms_beam *b, lmsi_arguments *a)
     lmsi_set_uint(a, b->desc.max_end_tokens);
 }
 
-static cl_int set_rows(const lms_beam *b, const lms_beam_batch *batch, uint32_t beams)
+static cl_int set_rows(const lms_beam *b, const lms_beam_step_args *batch, uint32_t beams)
 {
     lmsi_arguments a = {b->rows_kernel, 0, CL_SUCCESS};
     set_logits(b, &a, batch);
@@ -162,7 +162,7 @@ static cl_int set_rows(const lms_beam *b, const lms_beam_batch *batch, uint32_t 
     return a.code;
 }
 
-static cl_int set_advance(const lms_beam *b, const lms_beam_batch *batch, uint32_t beams)
+static cl_int set_advance(const lms_beam *b, const lms_beam_step_args *batch, uint32_t beams)
 {
     lmsi_arguments a = {b->advance_kernel, 0, CL_SUCCESS};
     lmsi_set_mem(&a, b->entries, NULL);
@@ -210,7 +210,7 @@ fail:
     return status;
 }
 
-lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_batch *batch,
+lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_step_args *batch,
                          cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
@@ -249,7 +249,7 @@ fail:
 
 /* --- Results ---------------------------------------------------------------------------- */
 
-static cl_uint wanted_results(const lms_beam_output *o)
+static cl_uint wanted_results(const lms_beam_results_args *o)
 {
     return (o->scores.buffer != NULL ? LMS_WANT_SCORES : 0) |
            (o->logprobs.buffer != NULL ? LMS_WANT_LOGPROBS : 0) |
@@ -257,7 +257,7 @@ static cl_uint wanted_results(const lms_beam_output *o)
            (o->beams.buffer != NULL ? LMS_WANT_BEAMS : 0);
 }
 
-static cl_int set_results(const lms_beam *b, const lms_beam_output *o)
+static cl_int set_results(const lms_beam *b, const lms_beam_results_args *o)
 {
     lmsi_arguments a = {b->results_kernel, 0, CL_SUCCESS};
     const size_t stride = o->token_stride ? o->token_stride : b->desc.max_length;
@@ -284,7 +284,7 @@ static cl_int set_results(const lms_beam *b, const lms_beam_output *o)
     return a.code;
 }
 
-lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_output *o,
+lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_results_args *o,
                             cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;

@@ -55,7 +55,7 @@ fail:
 /* --- Appending -------------------------------------------------------------------------- */
 
 /* The rows that a call reads: how many the buffer needs. */
-static uint64_t states_rows(const lms_contrastive_states *s)
+static uint64_t states_rows(const lms_contrastive_append_args *s)
 {
     uint64_t behind = 0, end = 0;
     for (uint32_t r = 0; r < s->requests; ++r) {
@@ -68,7 +68,7 @@ static uint64_t states_rows(const lms_contrastive_states *s)
 }
 
 lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue queue,
-                                         const lms_contrastive_states *s, cl_uint num_wait,
+                                         const lms_contrastive_append_args *s, cl_uint num_wait,
                                          const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
@@ -154,7 +154,7 @@ fail:
     return status;
 }
 
-static lms_status index_check(const lms_contrastive_proposal *p, uint64_t logits_rows)
+static lms_status index_check(const lms_contrastive_propose_args *p, uint64_t logits_rows)
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(logits_rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
@@ -176,8 +176,8 @@ fail:
 }
 
 lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue queue,
-                                           const lms_contrastive_proposal *p, cl_uint num_wait,
-                                           const cl_event *wait_list)
+                                           const lms_contrastive_propose_args *p,
+                                           cl_uint num_wait, const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(c->ctx, queue));
@@ -208,7 +208,7 @@ fail:
 }
 
 lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue queue,
-                                        const lms_contrastive_batch *b, cl_uint num_wait,
+                                        const lms_contrastive_select_args *b, cl_uint num_wait,
                                         const cl_event *wait_list)
 {
     lms_status status = LMS_OK;

@@ -138,7 +138,7 @@ fail:
     return status;
 }
 
-static void grow_by_states(lms_contrastive *c, const lms_contrastive_states *s)
+static void grow_by_states(lms_contrastive *c, const lms_contrastive_append_args *s)
 {
     uint32_t behind = 0; /* the row behind the last request's */
     for (uint32_t r = 0; r < s->requests; ++r) {
@@ -150,7 +150,7 @@ static void grow_by_states(lms_contrastive *c, const lms_contrastive_states *s)
     }
 }
 
-static int is_empty(const lms_contrastive_states *s)
+static int is_empty(const lms_contrastive_append_args *s)
 {
     for (uint32_t r = 0; r < s->requests; ++r) {
         if (s->counts == NULL || s->counts[r] > 0) return 0;
@@ -159,7 +159,7 @@ static int is_empty(const lms_contrastive_states *s)
 }
 
 lms_status lms_contrastive_append(lms_contrastive *c, cl_command_queue queue,
-                                  const lms_contrastive_states *s, cl_uint num_wait,
+                                  const lms_contrastive_append_args *s, cl_uint num_wait,
                                   const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
@@ -300,7 +300,7 @@ static uint32_t place_pieces(lms_contrastive *c, uint32_t slot, uint32_t turn,
 }
 
 /* Lists the turns and pieces of a call; returns the largest k. */
-static uint32_t list_turns(lms_contrastive *c, const lms_contrastive_batch *b,
+static uint32_t list_turns(lms_contrastive *c, const lms_contrastive_select_args *b,
                            lmsi_contrastive_stage *stage)
 {
     uint32_t state = 0, piece = 0, largest = 0;
@@ -325,7 +325,7 @@ static uint32_t list_turns(lms_contrastive *c, const lms_contrastive_batch *b,
     return largest;
 }
 
-static cl_int set_candidates(const lms_contrastive *c, const lms_contrastive_batch *b)
+static cl_int set_candidates(const lms_contrastive *c, const lms_contrastive_select_args *b)
 {
     lmsi_arguments a = {c->candidates_kernel, 0, CL_SUCCESS};
     lmsi_set_view(&a, b->hidden, NULL);
@@ -338,7 +338,7 @@ static cl_int set_candidates(const lms_contrastive *c, const lms_contrastive_bat
     return a.code;
 }
 
-static cl_uint wanted(const lms_contrastive_batch *b)
+static cl_uint wanted(const lms_contrastive_select_args *b)
 {
     return (b->scores.buffer != NULL ? LMS_WANT_CHOICE_SCORES : 0) |
            (b->penalties.buffer != NULL ? LMS_WANT_CHOICE_PENALTIES : 0) |
@@ -347,7 +347,7 @@ static cl_uint wanted(const lms_contrastive_batch *b)
            (b->status.buffer != NULL ? LMS_WANT_CHOICE_STATUS : 0);
 }
 
-static cl_int set_choose(const lms_contrastive *c, const lms_contrastive_batch *b)
+static cl_int set_choose(const lms_contrastive *c, const lms_contrastive_select_args *b)
 {
     lmsi_arguments a = {c->choose_kernel, 0, CL_SUCCESS};
     lmsi_set_mem(&a, c->turns, NULL);
@@ -400,8 +400,9 @@ fail:
 
 /* Candidates, scan and choice: what changes no context. */
 static lms_status launch_choice(lms_contrastive *c, cl_command_queue queue,
-                                const lms_contrastive_batch *b, lmsi_contrastive_stage *stage,
-                                uint32_t largest, lmsi_chain *chain)
+                                const lms_contrastive_select_args *b,
+                                lmsi_contrastive_stage *stage, uint32_t largest,
+                                lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
     const size_t team = c->context_shape.team, crews = team == 1 ? 1 : team / 16;
@@ -421,7 +422,7 @@ fail:
     return status;
 }
 
-static void grow_by_choices(lms_contrastive *c, const lms_contrastive_batch *b)
+static void grow_by_choices(lms_contrastive *c, const lms_contrastive_select_args *b)
 {
     for (uint32_t r = 0; r < b->requests; ++r) {
         c->growths[r] = (lmsi_growth){b->slots[r], c->slots[b->slots[r]].length, r};
@@ -430,7 +431,7 @@ static void grow_by_choices(lms_contrastive *c, const lms_contrastive_batch *b)
 }
 
 lms_status lms_contrastive_select(lms_contrastive *c, cl_command_queue queue,
-                                  const lms_contrastive_batch *b, cl_uint num_wait,
+                                  const lms_contrastive_select_args *b, cl_uint num_wait,
                                   const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;

@@ -314,19 +314,19 @@ static lms_status dry_steps(lms_contrastive *c, cl_mem data)
     static const int32_t none = LMS_SKIP_ROW;
     lms_status status = LMS_OK;
     cl_command_queue queue = c->ctx->queue;
-    const lms_contrastive_proposal proposal = {.requests = 1,
+    const lms_contrastive_propose_args proposal = {.requests = 1,
+                                                   .slots = &slot,
+                                                   .logits = {data, 0},
+                                                   .index = &none,
+                                                   .tokens = {data, 0},
+                                                   .probs = {data, 2}};
+    const lms_contrastive_select_args batch = {.requests = 1,
                                                .slots = &slot,
-                                               .logits = {data, 0},
-                                               .index = &none,
+                                               .hidden = {data, 0},
                                                .tokens = {data, 0},
-                                               .probs = {data, 2}};
-    const lms_contrastive_batch batch = {.requests = 1,
-                                         .slots = &slot,
-                                         .hidden = {data, 0},
-                                         .tokens = {data, 0},
-                                         .probs = {data, 2},
-                                         .next = {data, 2},
-                                         .rows = {data, 6}};
+                                               .probs = {data, 2},
+                                               .next = {data, 2},
+                                               .rows = {data, 6}};
     for (uint32_t i = 0; i < 2 && i < c->desc.max_length; ++i) {
         LMSI_TRY(lms_contrastive_propose(c, queue, &proposal, 0, NULL, NULL));
         LMSI_CL(clFinish(queue)); /* one call may be all that can be in flight */

@@ -114,13 +114,13 @@ struct lms_contrastive {
 lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                                          const lms_contrastive_params *p);
 lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue queue,
-                                         const lms_contrastive_states *s, cl_uint num_wait,
+                                         const lms_contrastive_append_args *s, cl_uint num_wait,
                                          const cl_event *wait_list);
 lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue queue,
-                                           const lms_contrastive_proposal *p, cl_uint num_wait,
-                                           const cl_event *wait_list);
+                                           const lms_contrastive_propose_args *p,
+                                           cl_uint num_wait, const cl_event *wait_list);
 lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue queue,
-                                        const lms_contrastive_batch *b, cl_uint num_wait,
+                                        const lms_contrastive_select_args *b, cl_uint num_wait,
                                         const cl_event *wait_list);
 
 /* A request's first candidate row, where the caller says NULL for all of them. */

@@ -17,7 +17,7 @@ void lmsi_contrastive_use_stage(lms_contrastive *c)
     c->next_stage = (c->next_stage + 1) % c->desc.max_in_flight;
 }
 
-static void list_entries(const lms_contrastive *c, const lms_contrastive_proposal *p,
+static void list_entries(const lms_contrastive *c, const lms_contrastive_propose_args *p,
                          lms_proposal_entry *entries)
 {
     for (uint32_t r = 0; r < p->requests; ++r) {
@@ -39,7 +39,7 @@ static void list_entries(const lms_contrastive *c, const lms_contrastive_proposa
 }
 
 /* The call has succeeded. */
-static void keep_proposals(lms_contrastive *c, const lms_contrastive_proposal *p)
+static void keep_proposals(lms_contrastive *c, const lms_contrastive_propose_args *p)
 {
     for (uint32_t r = 0; r < p->requests; ++r) {
         lmsi_contrastive_slot *const s = &c->slots[p->slots[r]];
@@ -50,7 +50,7 @@ static void keep_proposals(lms_contrastive *c, const lms_contrastive_proposal *p
 }
 
 static void set_logits(const lms_contrastive *c, lmsi_arguments *a,
-                       const lms_contrastive_proposal *p)
+                       const lms_contrastive_propose_args *p)
 {
     lmsi_set_view(a, p->logits, NULL);
     lmsi_set_ulong(a, p->row_stride ? p->row_stride : c->desc.vocab);
@@ -60,13 +60,13 @@ static void set_logits(const lms_contrastive *c, lmsi_arguments *a,
 }
 
 static void set_index(const lms_contrastive *c, lmsi_arguments *a,
-                      const lms_contrastive_proposal *p)
+                      const lms_contrastive_propose_args *p)
 {
     lmsi_set_view(a, p->index_device, c->flags);
     lmsi_set_uint(a, p->index_device.buffer != NULL);
 }
 
-static cl_int set_tiles(const lms_contrastive *c, const lms_contrastive_proposal *p)
+static cl_int set_tiles(const lms_contrastive *c, const lms_contrastive_propose_args *p)
 {
     lmsi_arguments a = {c->tile_kernel, 0, CL_SUCCESS};
     set_logits(c, &a, p);
@@ -78,7 +78,7 @@ static cl_int set_tiles(const lms_contrastive *c, const lms_contrastive_proposal
     return a.code;
 }
 
-static cl_int set_rows(const lms_contrastive *c, const lms_contrastive_proposal *p)
+static cl_int set_rows(const lms_contrastive *c, const lms_contrastive_propose_args *p)
 {
     lmsi_arguments a = {c->rows_kernel, 0, CL_SUCCESS};
     set_logits(c, &a, p);
@@ -118,7 +118,7 @@ fail:
 }
 
 lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
-                                   const lms_contrastive_proposal *p, cl_uint num_wait,
+                                   const lms_contrastive_propose_args *p, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;

@@ -17,7 +17,7 @@ lms_status lmsi_filters_check(const lms_row_params *filters, lms_status code)
                  (double)filters->min_p);
     LMSI_FAIL_IF(field == LMS_FIELD_FLAGS, code,
                  "params.filter_flags: 0x%x has bits other than 0x%x", (unsigned)filters->flags,
-                 LMS_ROW_FLAGS);
+                 LMS_FILTER_FLAGS);
 fail:
     return status;
 }

@@ -25,7 +25,7 @@ static lms_status params_fail(uint32_t row, const lms_row_params *p, uint32_t fi
                          (unsigned)row, (double)p->min_p);
     case LMS_FIELD_FLAGS:
         return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].flags: 0x%x has bits other than 0x%x",
-                         (unsigned)row, (unsigned)p->flags, LMS_ROW_FLAGS);
+                         (unsigned)row, (unsigned)p->flags, LMS_FILTER_FLAGS);
     default: return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].reserved: is not 0", (unsigned)row);
     }
 }
@@ -48,7 +48,7 @@ fail:
     return status;
 }
 
-static lms_status doors_check(const lms_batch *b)
+static lms_status doors_check(const lms_sampler_run_args *b)
 {
     lms_status status = LMS_OK;
     const uint64_t logits_rows = b->logits_rows ? b->logits_rows : b->rows;
@@ -70,7 +70,7 @@ fail:
     return status;
 }
 
-static lms_status extents_check(const lms_sampler *s, const lms_batch *b)
+static lms_status extents_check(const lms_sampler *s, const lms_sampler_run_args *b)
 {
     const uint64_t rows = b->rows, v = s->desc.vocab;
     const uint64_t logits_rows = b->logits_rows ? b->logits_rows : rows;
@@ -114,8 +114,9 @@ fail:
     return status;
 }
 
-lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue, const lms_batch *b,
-                            cl_uint num_wait, const cl_event *wait_list)
+lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
+                            const lms_sampler_run_args *b, cl_uint num_wait,
+                            const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(s->ctx, queue));

@@ -31,7 +31,7 @@ enum {
 /* No array of C has more bytes. */
 #define LARGEST_ARRAY ((size_t)PTRDIFF_MAX)
 
-static lms_status strides_check(const lms_sampler *s, const lms_host_batch *b)
+static lms_status strides_check(const lms_sampler *s, const lms_sample_host_args *b)
 {
     lms_status status = LMS_OK;
     const size_t element = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
@@ -57,13 +57,13 @@ fail:
     return status;
 }
 
-static size_t logits_rows_of(const lms_host_batch *b)
+static size_t logits_rows_of(const lms_sample_host_args *b)
 {
     return b->logits_rows ? b->logits_rows : b->rows;
 }
 
-static void list_arrays(const lms_sampler *s, const lms_host_batch *b, lms_batch *call,
-                        host_array arrays[HOST_ARRAYS])
+static void list_arrays(const lms_sampler *s, const lms_sample_host_args *b,
+                        lms_sampler_run_args *call, host_array arrays[HOST_ARRAYS])
 {
     const size_t v = s->desc.vocab, rows = b->rows;
     const size_t logit = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
@@ -88,11 +88,11 @@ static void list_arrays(const lms_sampler *s, const lms_host_batch *b, lms_batch
 }
 
 /* What is wrong with the batch as a whole; lms_sampler_run checks the rest of each part. */
-static lms_status batch_check(const lms_sampler *s, const lms_host_batch *b)
+static lms_status batch_check(const lms_sampler *s, const lms_sample_host_args *b)
 {
     lms_status status = LMS_OK;
     host_array arrays[HOST_ARRAYS];
-    lms_batch call;
+    lms_sampler_run_args call;
     const uint64_t largest = s->ctx->device.max_alloc_bytes;
     LMSI_FAIL_IF(b->logits == NULL, LMS_E_ARGUMENT, "logits: is NULL");
     LMSI_FAIL_IF(b->params == NULL, LMS_E_ARGUMENT, "params: is NULL");
@@ -172,11 +172,11 @@ fail:
 }
 
 /* As one call; `logits` is the buffer of them if there is one already. */
-static lms_status sample_part(lms_sampler *s, const lms_host_batch *b, cl_mem logits)
+static lms_status sample_part(lms_sampler *s, const lms_sample_host_args *b, cl_mem logits)
 {
     lms_status status = LMS_OK;
     host_array arrays[HOST_ARRAYS];
-    lms_batch call = {0};
+    lms_sampler_run_args call = {0};
     int enqueued = 0;
     call.rows = b->rows;
     call.row_stride = b->row_stride;
@@ -215,13 +215,13 @@ typedef struct part_limits {
 
 /* The logits may fill a buffer, and so may all other arrays together: but not more than a
  * quarter of the device's memory each. */
-static part_limits limits_of(const lms_sampler *s, const lms_host_batch *b)
+static part_limits limits_of(const lms_sampler *s, const lms_sample_host_args *b)
 {
     const lmsi_device *const device = &s->ctx->device;
     const uint64_t quarter = device->memory_bytes / 4, largest = device->max_alloc_bytes;
     const uint64_t most = largest < quarter ? largest : quarter;
     host_array arrays[HOST_ARRAYS];
-    lms_batch call;
+    lms_sampler_run_args call;
     uint64_t others = sizeof(lms_row_params); /* of a row: at least its parameters */
     list_arrays(s, b, &call, arrays);
     for (int i = 1; i < HOST_ARRAYS; ++i) {
@@ -237,7 +237,7 @@ static part_limits limits_of(const lms_sampler *s, const lms_host_batch *b)
 
 /* Takes rows from the front of `part`, until the next one's logits lie too far from the
  * others' for one buffer; the first of those logits rows is *first. */
-static void cut_by_index(lms_host_batch *part, size_t most, size_t *first)
+static void cut_by_index(lms_sample_host_args *part, size_t most, size_t *first)
 {
     size_t low = SIZE_MAX, high = 0;
     uint32_t rows = 0;
@@ -261,14 +261,14 @@ static void *behind(const void *array, size_t bytes)
 
 /* The rows from `first` on that one call takes. Where it cannot have all logits, `near` gets
  * the indices among those that it has. */
-static lms_host_batch part_of(const lms_sampler *s, const lms_host_batch *b, uint32_t first,
-                              part_limits most, int32_t *near)
+static lms_sample_host_args part_of(const lms_sampler *s, const lms_sample_host_args *b,
+                                    uint32_t first, part_limits most, int32_t *near)
 {
     const size_t logit = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
     const size_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
     const size_t stride = b->row_stride ? b->row_stride : s->desc.vocab;
     const size_t probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab;
-    lms_host_batch part = *b;
+    lms_sample_host_args part = *b;
     size_t source = first;
     part.rows = b->rows - first < most.rows ? b->rows - first : (uint32_t)most.rows;
     part.index = behind(b->index, first * sizeof *b->index);
@@ -299,20 +299,20 @@ static lms_host_batch part_of(const lms_sampler *s, const lms_host_batch *b, uin
 }
 
 /* Logits that several parts read, in a buffer for all of them. */
-static lms_status make_logits(const lms_sampler *s, const lms_host_batch *b, cl_mem *out)
+static lms_status make_logits(const lms_sampler *s, const lms_sample_host_args *b, cl_mem *out)
 {
     host_array arrays[HOST_ARRAYS];
-    lms_batch call = {0};
+    lms_sampler_run_args call = {0};
     list_arrays(s, b, &call, arrays);
     const lms_status status = make_buffer(s, &arrays[0]);
     *out = call.logits.buffer;
     return status;
 }
 
-lms_status lms_sample_host(lms_sampler *s, const lms_host_batch *b)
+lms_status lms_sample_host(lms_sampler *s, const lms_sample_host_args *b)
 {
     lms_status status = LMS_OK;
-    lms_host_batch part;
+    lms_sample_host_args part;
     cl_mem logits = NULL;
     int32_t *near = NULL;
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");

@@ -8,7 +8,7 @@
 
 /* A call with both doors resolved to buffers. */
 typedef struct lmsi_call {
-    const lms_batch *batch;
+    const lms_sampler_run_args *batch;
     lms_view params;
     lms_view index;
     cl_ulong stride;
@@ -37,7 +37,7 @@ static cl_int set_tile(const lms_sampler *s, const lmsi_call *c)
     return a.code;
 }
 
-static cl_uint wanted_outputs(const lms_batch *b)
+static cl_uint wanted_outputs(const lms_sampler_run_args *b)
 {
     return (b->logprob_raw.buffer != NULL ? LMS_OUT_LOGPROB_RAW : 0) |
            (b->logprob.buffer != NULL ? LMS_OUT_LOGPROB : 0) |
@@ -45,7 +45,7 @@ static cl_uint wanted_outputs(const lms_batch *b)
            (b->probs.buffer != NULL ? LMS_OUT_PROBS : 0);
 }
 
-static void set_outputs(const lms_sampler *s, lmsi_arguments *a, const lms_batch *b)
+static void set_outputs(const lms_sampler *s, lmsi_arguments *a, const lms_sampler_run_args *b)
 {
     lmsi_set_uint(a, wanted_outputs(b));
     lmsi_set_view(a, b->logprob_raw, s->seen);
@@ -57,7 +57,7 @@ static void set_outputs(const lms_sampler *s, lmsi_arguments *a, const lms_batch
 
 static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
 {
-    const lms_batch *const b = c->batch;
+    const lms_sampler_run_args *const b = c->batch;
     lmsi_arguments a = {s->sample_kernel, 0, CL_SUCCESS};
     set_logits(s, &a, c);
     lmsi_set_view(&a, c->params, NULL);
@@ -81,7 +81,7 @@ static cl_int set_sample(const lms_sampler *s, const lmsi_call *c)
 
 static cl_int set_report(const lms_sampler *s, const lmsi_call *c)
 {
-    const lms_batch *const b = c->batch;
+    const lms_sampler_run_args *const b = c->batch;
     lmsi_arguments a = {s->report_kernel, 0, CL_SUCCESS};
     lmsi_set_view(&a, b->logits, NULL);
     lmsi_set_ulong(&a, c->stride);
@@ -95,13 +95,13 @@ static cl_int set_report(const lms_sampler *s, const lmsi_call *c)
 }
 
 /* A team of one reports on a row when it has its token. */
-static int reports_apart(const lms_sampler *s, const lms_batch *b)
+static int reports_apart(const lms_sampler *s, const lms_sampler_run_args *b)
 {
     return s->report_kernel != NULL && wanted_outputs(b) != 0;
 }
 
 /* Uploads host records and indices from the stage. */
-static lms_status upload(lms_sampler *s, cl_command_queue queue, const lms_batch *b,
+static lms_status upload(lms_sampler *s, cl_command_queue queue, const lms_sampler_run_args *b,
                          lmsi_stage *stage, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
@@ -120,8 +120,8 @@ fail:
     return status;
 }
 
-static lms_status launch_all(const lms_sampler *s, cl_command_queue queue, const lms_batch *b,
-                             lmsi_chain *chain)
+static lms_status launch_all(const lms_sampler *s, cl_command_queue queue,
+                             const lms_sampler_run_args *b, lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
     const size_t local[2] = {s->shape.team, 1};
@@ -138,8 +138,9 @@ fail:
     return status;
 }
 
-lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue, const lms_batch *batch,
-                           cl_uint num_wait, const cl_event *wait_list, cl_event *event)
+lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue,
+                           const lms_sampler_run_args *batch, cl_uint num_wait,
+                           const cl_event *wait_list, cl_event *event)
 {
     lms_status status = LMS_OK;
     lmsi_chain chain = {0};

@@ -125,7 +125,7 @@ static lms_status dry_run(lms_sampler *s)
     static const int32_t skip = LMS_SKIP_ROW;
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
-    lms_batch batch;
+    lms_sampler_run_args batch;
     cl_mem logits = NULL, tokens = NULL, probs = NULL;
     memset(&batch, 0, sizeof batch);
     logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float),

@@ -40,7 +40,7 @@ struct lms_sampler {
 
 /* Everything that can be wrong with a call, before anything is enqueued. */
 lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
-                            const lms_batch *batch, cl_uint num_wait,
+                            const lms_sampler_run_args *batch, cl_uint num_wait,
                             const cl_event *wait_list);
 
 /* The part of it that looks at the host's records and indices, either of which may be NULL. */

@@ -58,8 +58,8 @@ ulong lms_tally_values(const lms_advance *a)
 lms_rating lms_rating_of(const lms_beam_params *p, long value, long score, uint length)
 {
     if (p->mode == LMS_BEAM_STOCHASTIC) return lms_rating_of_units(value);
-    if (p->length_counts == LMS_LENGTH_NONE) return lms_rating_of_units(score);
-    if (p->length_counts == LMS_LENGTH_WITH_PROMPT) length += p->prompt_length;
+    if (p->length_counts == LMS_BEAM_LENGTH_NONE) return lms_rating_of_units(score);
+    if (p->length_counts == LMS_BEAM_LENGTH_WITH_PROMPT) length += p->prompt_length;
     return lms_rate(score, max(length, 1u), p->length_penalty);
 }
 

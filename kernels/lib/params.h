@@ -32,7 +32,7 @@ static lms_u32 lms_bad_field(const lms_row_params p)
     if ((lms_bits_of(p.top_p) & magnitude) > infinity) return LMS_FIELD_TOP_P;
     if ((min_p & magnitude) > infinity) return LMS_FIELD_MIN_P;
     if (min_p <= magnitude && min_p > 0x3f800000u) return LMS_FIELD_MIN_P; /* above 1 */
-    if (p.flags & ~LMS_ROW_FLAGS) return LMS_FIELD_FLAGS;
+    if (p.flags & ~LMS_FILTER_FLAGS) return LMS_FIELD_FLAGS;
     if (p.reserved[0] | p.reserved[1] | p.reserved[2]) return LMS_FIELD_RESERVED;
     return 0;
 }

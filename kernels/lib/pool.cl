@@ -142,10 +142,11 @@ void lms_put_rest(const lms_advance *a, const lms_beam_outputs *out)
 
 bool lms_is_early(const lms_advance *a)
 {
-    if (a->pooled < a->per || a->p.early_stopping == LMS_EARLY_OFF) return false;
-    if (a->p.early_stopping == LMS_EARLY_YES) return true;
+    if (a->pooled < a->per || a->p.early_stopping == LMS_BEAM_EARLY_OFF) return false;
+    if (a->p.early_stopping == LMS_BEAM_EARLY_YES) return true;
     if (a->going == 0) return false;
-    const bool at_most = a->p.early_stopping == LMS_EARLY_NEVER && a->p.length_penalty > 0.0f;
+    const bool at_most = a->p.early_stopping == LMS_BEAM_EARLY_NEVER &&
+                         a->p.length_penalty > 0.0f;
     lms_beam_live best = a->live[a->group * a->per];
     if (lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = a->best;
     const lms_rating hope = lms_rating_of(&a->p, best.value, best.score,
