@@ -12,12 +12,14 @@
 #ifdef __OPENCL_VERSION__
 typedef int lms_i32;
 typedef uint lms_u32;
+typedef long lms_i64;
 typedef ulong lms_u64;
 typedef float lms_f32;
 #else
 #include <stdint.h>
 typedef int32_t lms_i32;
 typedef uint32_t lms_u32;
+typedef int64_t lms_i64;
 typedef uint64_t lms_u64;
 typedef float lms_f32;
 #endif

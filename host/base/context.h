@@ -3,7 +3,7 @@
 #define LMSI_CONTEXT_H
 
 #include "lmsample.h"
-#include "source.h"
+#include "base/source.h"
 
 #include <pthread.h>
 

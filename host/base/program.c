@@ -2,7 +2,7 @@
 
 #include "base/cache.h"
 #include "base/runtime.h"
-#include "source.h"
+#include "base/source.h"
 #include "base/status.h"
 
 #include <stdio.h>
@@ -35,24 +35,6 @@ static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_sh
     char *const copy = malloc(strlen(text) + 1);
     if (copy != NULL) strcpy(copy, text);
     return copy;
-}
-
-/* The program's text: the prelude, then every file behind a #line of its own, so that a
- * compiler's message names file and line. */
-static char *make_text(const char *prelude, lmsi_kind kind)
-{
-    const lmsi_source *files[LMSI_MAX_SOURCES];
-    const size_t count = lmsi_sources(kind, files);
-    size_t size = strlen(prelude) + 1;
-    for (size_t i = 0; i < count; ++i) size += files[i]->size + strlen(files[i]->label) + 32;
-    char *const text = malloc(size);
-    if (text == NULL) return NULL;
-    size_t at = (size_t)snprintf(text, size, "%s", prelude);
-    for (size_t i = 0; i < count; ++i) {
-        at += (size_t)snprintf(text + at, size - at, "#line 1 \"%s\"\n%s\n", files[i]->label,
-                               files[i]->text);
-    }
-    return text;
 }
 
 /* Each text behind its length: none can end in the next one. */
@@ -212,7 +194,7 @@ static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, c
     lms_status status = LMS_OK;
     cl_program program = NULL;
     int again = 0;
-    char *const text = make_text(prelude, kind);
+    char *const text = lmsi_source_join(prelude, kind);
     char *const key = text == NULL ? NULL : lmsi_program_key(&ctx->device, build_options, text);
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
     if (ctx->cache_dir != NULL) program = from_cache(ctx, key, kind);

@@ -7,7 +7,7 @@
 #include "op/shape.h"
 #include "slots/slots.h"
 
-#include "../../kernels/lib/beam.h"
+#include "kernels/beam/records.h"
 
 /* Data on its way to the device. It may be overwritten when `done` has completed. */
 typedef struct lmsi_beam_stage {

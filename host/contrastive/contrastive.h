@@ -12,7 +12,7 @@
 #include "op/shape.h"
 #include "slots/slots.h"
 
-#include "../../kernels/lib/contrastive.h"
+#include "kernels/contrastive/records.h"
 
 /* What is on its way to the device. It may be overwritten when `done` has completed. */
 typedef struct lmsi_contrastive_stage {

@@ -1,6 +1,6 @@
 #include "op/filters.h"
 
-#include "../../kernels/lib/params.h"
+#include "kernels/row/params.h"
 
 #include "base/status.h"
 

@@ -9,7 +9,7 @@
 
 #include "lmsample.h"
 
-#include "../../kernels/lib/sampler.h"
+#include "kernels/row/records.h"
 
 #define LMSI_MAX_TEAM 256u
 

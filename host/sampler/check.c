@@ -1,6 +1,6 @@
 /* check.c - what can be wrong with a call. A message names the argument, its value, the
  * rule. */
-#include "../../kernels/lib/params.h"
+#include "kernels/row/params.h"
 
 #include "base/extent.h"
 #include "sampler/sampler.h"
