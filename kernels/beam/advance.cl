@@ -179,7 +179,7 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
         } else {
             lms_put_none(&out, &turn);
         }
-        if (lms_lane() == 0) {
+        if (lms_item() == 0) {
             done[done_offset + r] = 1;
             if (has_status) status[status_offset + r] = before;
         }
@@ -202,7 +202,7 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn,
             lms_meet(&shared, part, a.phase == LMS_ADVANCE_BINS ? a.count - a.before : 0);
         lms_next_advance(&a, &m);
     }
-    if (lms_lane() != 0) return;
+    if (lms_item() != 0) return;
     const uint now = lms_beam_status(&a);
     states[slot].step = a.step + 1;
     states[slot].status = now;

@@ -97,13 +97,13 @@ uint lms_places_each(const lms_advance *a)
 /* The own places are a run of them: the end of it, ... */
 uint lms_end_place(const lms_advance *a)
 {
-    return min((lms_lane() + 1) * lms_places_each(a), a->parents * a->listed);
+    return min((lms_item() + 1) * lms_places_each(a), a->parents * a->listed);
 }
 /* ... and its begin. */
 lms_spot lms_first_spot(const lms_advance *a)
 {
     lms_spot s;
-    s.place = min(lms_lane() * lms_places_each(a), a->parents * a->listed);
+    s.place = min(lms_item() * lms_places_each(a), a->parents * a->listed);
     s.beam = s.place / a->listed;
     s.i = s.place % a->listed;
     s.count = 0;

@@ -74,7 +74,7 @@ long lms_score_of(const lms_offer *o, int key)
 lms_candidate lms_candidate_of(const lms_offer *o, const lms_row *row, uint id)
 {
     lms_candidate c;
-    const int key = lms_key(lms_load(row->x, id));
+    const int key = lms_key(lms_element_at(row->x, id));
     c.score = lms_score_of(o, key);
     c.value = c.score;
     c.token = (int)id;

@@ -34,7 +34,7 @@ void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int to
 /* Of a request that is done: all is as it was. */
 void lms_put_all(const lms_advance *a, const lms_beam_outputs *out)
 {
-    for (uint beam = lms_lane(); beam < a->p.width; beam += LMS_TEAM) {
+    for (uint beam = lms_item(); beam < a->p.width; beam += LMS_TEAM) {
         const bool is_live = beam % a->per < a->groups[beam / a->per].live;
         const uint row = a->turn.row + beam;
         const long score = is_live ? a->live[beam].score : LMS_NO_SCORE;
@@ -45,7 +45,7 @@ void lms_put_all(const lms_advance *a, const lms_beam_outputs *out)
 /* Of a request that there is nothing of. */
 void lms_put_none(const lms_beam_outputs *out, const lms_beam_turn *turn)
 {
-    for (uint i = lms_lane(); i < turn->width; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < turn->width; i += LMS_TEAM) {
         const uint row = turn->row + i;
         lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
     }
@@ -74,7 +74,7 @@ lms_part lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
     lms_part part;
     part.sum = 0;
     part.best = LMS_NO_SCORE;
-    for (uint i = lms_lane(); i < a->chosen; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < a->chosen; i += LMS_TEAM) {
         const lms_choice own = a->choices[i];
         const bool listed = lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && own.is_end;
         uint rank = 0, beam = 0;
@@ -113,7 +113,7 @@ ulong lms_pool_part(const lms_advance *a)
 {
     const uint all = a->pooled + a->chosen + a->ended;
     ulong finished = 0;
-    for (uint i = lms_lane(); i < all; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < all; i += LMS_TEAM) {
         const lms_hypothesis own = *lms_member(a, i);
         if (!lms_is_rated(own.rating)) continue;
         const bool is_new = i >= a->pooled;
@@ -134,7 +134,7 @@ ulong lms_pool_part(const lms_advance *a)
 /* The beams that nothing goes on in. */
 void lms_put_rest(const lms_advance *a, const lms_beam_outputs *out)
 {
-    for (uint i = a->going + lms_lane(); i < a->per; i += LMS_TEAM) {
+    for (uint i = a->going + lms_item(); i < a->per; i += LMS_TEAM) {
         const uint row = a->turn.row + a->group * a->per + i;
         lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
     }
@@ -174,8 +174,8 @@ lms_beam_group lms_group_now(const lms_advance *a)
 
 void lms_settle_part(const lms_advance *a)
 {
-    for (uint i = lms_lane(); i < a->pooled; i += LMS_TEAM) lms_pool_of(a)[i] = a->merged[i];
-    if (lms_lane() == 0) a->groups[a->group] = lms_group_now(a);
+    for (uint i = lms_item(); i < a->pooled; i += LMS_TEAM) lms_pool_of(a)[i] = a->merged[i];
+    if (lms_item() == 0) a->groups[a->group] = lms_group_now(a);
 }
 
 /* A group that has no candidates is done, and else as it was. */
@@ -183,7 +183,7 @@ void lms_empty_part(const lms_advance *a)
 {
     const lms_beam_live start = {0, 0};
     lms_beam_group group = {1, 0, 0, LMS_GROUP_EMPTY, 0};
-    if (lms_lane() != 0) return;
+    if (lms_item() != 0) return;
     if (a->step > 0) {
         group = a->groups[a->group];
         group.done = LMS_GROUP_EMPTY;
@@ -197,7 +197,7 @@ void lms_empty_part(const lms_advance *a)
 void lms_stay_part(const lms_advance *a, const lms_beam_outputs *out)
 {
     const uint live = a->groups[a->group].live;
-    for (uint i = lms_lane(); i < a->per; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < a->per; i += LMS_TEAM) {
         const uint beam = a->group * a->per + i, row = a->turn.row + beam;
         const long score = i < live ? a->live[beam].score : LMS_NO_SCORE;
         lms_put_beam(out, row, row, LMS_NO_TOKEN, score);

@@ -169,20 +169,20 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     lms_part part;
     part.sum = 0;
     part.best = 0;
-    for (uint i = lms_lane(); i < 2 * g.p.width; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < 2 * g.p.width; i += LMS_TEAM) {
         const lms_beam_entrant e = lms_entrant_of(&g, i);
         g.entrants[i] = e;
         part.sum += e.class_ != 0;
     }
     const uint count = (uint)min(lms_meet(&shared, part, 0).total, (ulong)g.p.results);
-    for (uint i = lms_lane(); i < 2 * g.p.width; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < 2 * g.p.width; i += LMS_TEAM) {
         const lms_beam_entrant e = g.entrants[i];
         if (e.class_ == 0) continue;
         const uint place = lms_entrant_place(&g, e);
         if (place < count) lms_put_entrant(&g, i, place, e.rating);
     }
-    for (uint i = count + lms_lane(); i < max_results; i += LMS_TEAM) {
+    for (uint i = count + lms_item(); i < max_results; i += LMS_TEAM) {
         lms_put_sequence(&g, i, 0, lms_rating_none(), LMS_NO_SCORE);
     }
-    if (lms_lane() == 0) counts[counts_offset + r] = (int)count;
+    if (lms_item() == 0) counts[counts_offset + r] = (int)count;
 }

@@ -68,7 +68,7 @@ lms_row_params lms_beam_filters(const lms_beam_params *p)
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_beam_tiles(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
+void lms_beam_tiles(__global const lms_element *logits, ulong offset, ulong stride, uint vocab,
                     __global const lms_beam_entry *entries, __global lms_beam_state *states,
                     __global lms_beam_group *beam_groups, uint max_width, __global int *groups,
                     __global int *tile_keys, __global ulong *sums, __global uint *seen)
@@ -162,16 +162,16 @@ ulong lms_row_of_round(ulong round, ulong team, ulong teams)
 }
 
 /* The row of an entry, if it will be read: it may as well come while another is worked on. */
-__global const lms_logit *lms_next_live(const lms_beams *b,
+__global const lms_element *lms_next_live(const lms_beams *b,
                                         __global const lms_beam_entry *entries, uint rows,
-                                        ulong r, __global const lms_logit *logits, ulong stride)
+                                        ulong r, __global const lms_element *logits, ulong stride)
 {
     if (r >= rows || !lms_is_live(b, entries[r])) return 0;
     return logits + (ulong)entries[r].row * stride;
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
+void lms_beam_rows(__global const lms_element *logits, ulong offset, ulong stride, uint vocab,
                    __global const lms_beam_entry *entries, uint rows,
                    __global lms_beam_state *states, __global lms_beam_group *beam_groups,
                    __global lms_beam_live *live, __global const int *ends, uint max_width,
@@ -222,7 +222,7 @@ void lms_beam_rows(__global const lms_logit *logits, ulong offset, ulong stride,
             task.outcome.status |= seen[r * chunks + i];
         }
         lms_offer_row(&row, &task, &offer);
-        if (lms_lane() != 0) continue;
+        if (lms_item() != 0) continue;
         offers[r].count = offer.count;
         offers[r].seen = task.outcome.status & (LMS_ROW_NAN_SEEN | LMS_ROW_INF_SEEN);
     }

@@ -25,10 +25,10 @@ void lms_mark_run(const lms_context_run *run, bool here, __global lms_context_pa
 
 /* The last launch of a call marks the runs of all of them, `marked`; for the others it is 0. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong stride,
+void lms_context_append(__global const lms_element *hidden, ulong offset, ulong stride,
                         uint width, uint padded, __global const lms_context_run *runs,
                         uint first_run, uint marked, __global const int *chosen,
-                        uint has_chosen, __global lms_logit *states, __global float *inverses,
+                        uint has_chosen, __global lms_element *states, __global float *inverses,
                         uint first_page, __global lms_context_page *pages)
 {
     __local lms_crew_shared shared;
@@ -39,9 +39,9 @@ void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong st
         const bool here = i < run.count && row >= 0;
         const uint count = here ? width : 0; /* others meet with nothing */
         const ulong at = (ulong)(run.page - first_page) * LMS_CONTEXT_PAGE + run.first + i;
-        __global const lms_logit *const x =
+        __global const lms_element *const x =
             hidden + offset + (here ? (ulong)row + i : 0) * stride;
-        __global lms_logit *const out = states + at * padded;
+        __global lms_element *const out = states + at * padded;
         const int field = lms_state_field(x, count, &shared);
         lms_own sum = lms_own_zero();
         for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
@@ -59,7 +59,7 @@ void lms_context_append(__global const lms_logit *hidden, ulong offset, ulong st
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulong stride,
+void lms_context_candidates(__global const lms_element *hidden, ulong offset, ulong stride,
                             uint width, uint padded, __global const lms_context_turn *turns,
                             __global float *candidates, __global float *inverses)
 {
@@ -67,7 +67,7 @@ void lms_context_candidates(__global const lms_logit *hidden, ulong offset, ulon
     const lms_context_turn turn = turns[get_global_id(1)];
     const uint i = (uint)get_group_id(0) * LMS_CREWS + lms_crew();
     const bool here = i < turn.k;
-    __global const lms_logit *const x =
+    __global const lms_element *const x =
         hidden + offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
     __global float *const out = candidates + (ulong)turn.first_state * padded;
     const int field = lms_state_field(x, here ? width : 0, &shared);

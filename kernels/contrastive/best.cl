@@ -14,9 +14,9 @@
 /* What a team has found so far in its piece; all crews meet in lms_best_add(). */
 typedef struct lms_best_shared {
 #if LMS_TEAM > 1
-    float sums[LMS_TILE_POSITIONS * LMS_BLOCK_MOST * LMS_TEAM]; /* [..][lane] */
-    float cosines[LMS_TILE_POSITIONS * LMS_BLOCK_MOST * LMS_CREWS];
-    float inverses[LMS_TILE_POSITIONS * LMS_CREWS]; /* NaN: does not take part */
+    float sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_TEAM]; /* [..][lane] */
+    float cosines[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_CREWS];
+    float inverses[LMS_POSITIONS * LMS_CREWS]; /* NaN: does not take part */
     uint seen;
 #endif
     float best[LMS_MAX_CONTRASTIVE_K * LMS_BEST_EACH];
@@ -54,7 +54,7 @@ float4 lms_dots4(const lms_dots *d, uint first, uint candidate, uint at)
 void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
                   __local lms_best_shared *shared)
 {
-    for (uint at = 0; at < LMS_TILE_POSITIONS; at += 4) {
+    for (uint at = 0; at < LMS_POSITIONS; at += 4) {
         const float4 inverse = vload4(0, inverses + at);
         for (uint c = 0; c < count; ++c) {
             __local float *const best = shared->best + LMS_BEST_EACH * (first + c);
@@ -70,12 +70,12 @@ void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint cou
 void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
                   __local lms_best_shared *shared)
 {
-    const uint lane = (uint)get_local_id(0), positions = LMS_TILE_POSITIONS * LMS_CREWS;
-    for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
+    const uint lane = (uint)get_local_id(0), positions = LMS_POSITIONS * LMS_CREWS;
+    for (uint i = 0; i < LMS_POSITIONS; ++i) {
         if (lms_chain() == 0) shared->inverses[i * LMS_CREWS + lms_crew()] = inverses[i];
         for (uint c = 0; c < count; ++c) {
-            shared->sums[(c * LMS_TILE_POSITIONS + i) * LMS_TEAM + lane] =
-                d->sums[i * LMS_BLOCK_MOST + c];
+            shared->sums[(c * LMS_POSITIONS + i) * LMS_TEAM + lane] =
+                d->sums[i * LMS_SIDE_BY_SIDE + c];
         }
     }
     lms_crews_meet();

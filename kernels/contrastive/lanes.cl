@@ -15,7 +15,7 @@ typedef float16 lms_own; /* elements of the own lanes */
 
 lms_own lms_own_zero(void) { return (lms_own)(0.0f); }
 lms_own lms_own_fma(lms_own a, lms_own b, lms_own sum) { return fma(a, b, sum); }
-lms_own lms_own_load(__global const lms_logit *x) { return lms_load_lanes(x, 0); }
+lms_own lms_own_load(__global const lms_element *x) { return lms_elements_at(x, 0); }
 lms_own lms_own_of(const float *x) { return vload16(0, x); }
 void lms_put_own_float(__global float *out, lms_own v) { vstore16(v, 0, out); }
 
@@ -33,11 +33,11 @@ lms_own lms_scaled_own(lms_own x, int largest)
     return as_float16(bits & counts);
 }
 
-void lms_put_own(__global lms_logit *out, lms_own v)
+void lms_put_own(__global lms_element *out, lms_own v)
 {
-#if LMS_LOGITS == 1
+#if LMS_ELEMENTS == 1
     vstore16(v, 0, out);
-#elif LMS_LOGITS == 2
+#elif LMS_ELEMENTS == 2
     vstore_half16(v, 0, out);
 #else
     vstore16(convert_ushort16(as_uint16(v) >> 16), 0, out);
@@ -64,11 +64,11 @@ lms_own lms_own_fma(lms_own a, lms_own b, lms_own sum)
     return sum;
 }
 
-lms_own lms_own_load(__global const lms_logit *x)
+lms_own lms_own_load(__global const lms_element *x)
 {
     lms_own v;
-    v.lo = lms_load_lanes(x, 0);
-    v.hi = lms_load_lanes(x, 8);
+    v.lo = lms_elements_at(x, 0);
+    v.hi = lms_elements_at(x, 8);
     return v;
 }
 
@@ -100,18 +100,18 @@ lms_own lms_scaled_own(lms_own x, int largest)
     return x;
 }
 
-void lms_put8(__global lms_logit *out, float8 v)
+void lms_put8(__global lms_element *out, float8 v)
 {
-#if LMS_LOGITS == 1
+#if LMS_ELEMENTS == 1
     vstore8(v, 0, out);
-#elif LMS_LOGITS == 2
+#elif LMS_ELEMENTS == 2
     vstore_half8(v, 0, out);
 #else
     vstore8(convert_ushort8(as_uint8(v) >> 16), 0, out);
 #endif
 }
 
-void lms_put_own(__global lms_logit *out, lms_own v)
+void lms_put_own(__global lms_element *out, lms_own v)
 {
     lms_put8(out, v.lo);
     lms_put8(out + 8, v.hi);
@@ -133,11 +133,11 @@ lms_own lms_scaled_own(lms_own x, int largest)
     return as_float(as_int(x) - ((largest - 127) << 23));
 }
 
-void lms_put_own(__global lms_logit *out, lms_own v)
+void lms_put_own(__global lms_element *out, lms_own v)
 {
-#if LMS_LOGITS == 1
+#if LMS_ELEMENTS == 1
     *out = v;
-#elif LMS_LOGITS == 2
+#elif LMS_ELEMENTS == 2
     vstore_half(v, 0, out);
 #else
     *out = (ushort)(as_uint(v) >> 16);
@@ -147,21 +147,21 @@ void lms_put_own(__global lms_logit *out, lms_own v)
 #endif
 
 /* Own elements from e on; 0 beyond the width. */
-lms_own lms_own_at(__global const lms_logit *x, uint e, uint width)
+lms_own lms_own_at(__global const lms_element *x, uint e, uint width)
 {
 #if LMS_TEAM == 1
     float last[LMS_CHAINS];
     if (e + LMS_CHAINS <= width) return lms_own_load(x + e);
-    for (uint i = 0; i < LMS_CHAINS; ++i) last[i] = e + i < width ? lms_load(x, e + i) : 0.0f;
+    for (uint i = 0; i < LMS_CHAINS; ++i) last[i] = e + i < width ? lms_element_at(x, e + i) : 0.0f;
     return lms_own_of(last);
 #else
-    return e < width ? lms_load(x, e) : 0.0f;
+    return e < width ? lms_element_at(x, e) : 0.0f;
 #endif
 }
 
 lms_own lms_own_kept(lms_own x, int largest)
 {
-#if LMS_LOGITS == 2
+#if LMS_ELEMENTS == 2
     (void)largest;
     return x;
 #else

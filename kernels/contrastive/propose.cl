@@ -36,7 +36,7 @@ ulong lms_picks_own(const lms_row *row, const lms_proposal *o, ulong at, bool wr
             for (; write && hits; hits &= hits - 1) {
                 const uint id = begin + 31 - clz(hits & -hits);
                 if (at >= o->k) break; /* somebody writes to the logits */
-                o->picks[at].key = lms_key(lms_load(row->x, id));
+                o->picks[at].key = lms_key(lms_element_at(row->x, id));
                 o->picks[at++].token = (int)id;
             }
         }
@@ -108,7 +108,7 @@ void lms_next_proposal(lms_task *t, lms_proposal *o, const lms_row *row, const l
 void lms_rank_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
 {
     const float all = (float)o->mass, factor = lms_reciprocal(all);
-    for (uint i = lms_lane(); i < o->count; i += LMS_TEAM) {
+    for (uint i = lms_item(); i < o->count; i += LMS_TEAM) {
         const lms_pick own = o->picks[i];
         uint rank = 0;
         for (uint j = 0; j < o->count; ++j) {

@@ -23,7 +23,7 @@ long lms_proposal_source(const lms_proposal_entry *e, __global const int *index,
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_contrastive_tiles(__global const lms_logit *logits, ulong offset, ulong stride,
+void lms_contrastive_tiles(__global const lms_element *logits, ulong offset, ulong stride,
                            ulong logits_rows, uint vocab,
                            __global const lms_proposal_entry *entries,
                            __global const int *index, ulong index_offset, uint has_index,
@@ -43,9 +43,9 @@ void lms_contrastive_tiles(__global const lms_logit *logits, ulong offset, ulong
 }
 
 /* The row of an entry, if it will be read: it may as well come while another is worked on. */
-__global const lms_logit *lms_next_proposed(__global const lms_proposal_entry *entries,
+__global const lms_element *lms_next_proposed(__global const lms_proposal_entry *entries,
                                             uint rows, ulong r,
-                                            __global const lms_logit *logits, ulong stride,
+                                            __global const lms_element *logits, ulong stride,
                                             ulong logits_rows, __global const int *index,
                                             uint has_index)
 {
@@ -77,7 +77,7 @@ void lms_propose_row(lms_row *row, lms_task *t, lms_proposal *o)
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_contrastive_rows(__global const lms_logit *logits, ulong offset, ulong stride,
+void lms_contrastive_rows(__global const lms_element *logits, ulong offset, ulong stride,
                           ulong logits_rows, uint vocab,
                           __global const lms_proposal_entry *entries, uint rows,
                           __global const int *index, ulong index_offset, uint has_index,
@@ -134,7 +134,7 @@ void lms_contrastive_rows(__global const lms_logit *logits, ulong offset, ulong 
             }
             lms_propose_row(&row, &task, &o);
         }
-        if (lms_lane() != 0) continue;
+        if (lms_item() != 0) continue;
         float prob = 1.0f;
         for (uint i = 0; i < e.k; ++i) {
             const ulong at = (ulong)e.first_row + i;

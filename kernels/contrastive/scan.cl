@@ -14,7 +14,7 @@
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece,
                       __global const lms_context_turn *turns, uint padded,
-                      __global const float *candidates, __global const lms_logit *states,
+                      __global const float *candidates, __global const lms_element *states,
                       __global const float *inverses_kept, uint first_page,
                       __global const lms_context_page *pages, __global float *best,
                       uint max_pieces, __global uint *seen)
@@ -27,7 +27,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     const uint written = lms_written(pages[piece.page], piece.serial) >> piece.first;
     const uint lane = (uint)get_local_id(0);
     lms_dots d;
-    float inverses[LMS_TILE_POSITIONS];
+    float inverses[LMS_POSITIONS];
     uint own_seen = 0;
     d.candidates = candidates + (ulong)turn.first_state * padded;
     d.k = turn.k;
@@ -37,8 +37,8 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     if (lane == 0) shared.seen = 0;
 #endif
     lms_crews_meet();
-    for (uint at = 0; at < piece.count; at += LMS_TILE_POSITIONS * LMS_CREWS) {
-        for (uint i = 0; i < LMS_TILE_POSITIONS; ++i) {
+    for (uint at = 0; at < piece.count; at += LMS_POSITIONS * LMS_CREWS) {
+        for (uint i = 0; i < LMS_POSITIONS; ++i) {
             /* Behind the last one, that one again: the largest stays the same. */
             const uint p = min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
             d.x[i] = states + (page + p) * padded;

@@ -1,7 +1,7 @@
 /* contrastive/states.cl - hidden states as they are kept, and the 16 lanes of a dot product (specification,
  * sections 20 and 21).
  *
- * LMS_LOGITS is the type of hidden states here. A state is the work of a crew: one work-item
+ * LMS_ELEMENTS is the type of hidden states here. A state is the work of a crew: one work-item
  * with all 16 lanes in teams of one, 16 work-items with a lane each in others. In
  * the latter, a lane's elements are stored in runs of four, so that a work-item reads four at
  * once; which element belongs to which lane, and in what order, is the same. */
@@ -19,12 +19,12 @@
 #define LMS_RUN 4u
 #define LMS_CREWS (LMS_TEAM / LMS_CHAINS)
 #endif
-#define LMS_BLOCK (LMS_CHAINS * LMS_RUN)
+#define LMS_INTERLEAVED (LMS_CHAINS * LMS_RUN)
 
 #define LMS_FIELD_BAD 255 /* the exponent field of NaN and of infinities */
 
 /* Stored elements as bits: half has no arithmetic, but its pointers do. */
-#if LMS_LOGITS == 1
+#if LMS_ELEMENTS == 1
 typedef uint lms_bits;
 #else
 typedef ushort lms_bits;
@@ -49,23 +49,23 @@ void lms_crews_meet(void) { barrier(CLK_LOCAL_MEM_FENCE); }
 /* Candidates that are held against the context side by side, at most: as many as there are
  * registers for (dots.cl). */
 #if LMS_TEAM > 1
-#define LMS_BLOCK_MOST 8u
+#define LMS_SIDE_BY_SIDE 8u
 #else
-#define LMS_BLOCK_MOST 6u
+#define LMS_SIDE_BY_SIDE 6u
 #endif
 
 /* Of k candidates, in blocks that are as even as can be: all but the last have so many. */
 uint lms_candidates_each(uint k)
 {
-    const uint blocks = (k + LMS_BLOCK_MOST - 1) / LMS_BLOCK_MOST;
+    const uint blocks = (k + LMS_SIDE_BY_SIDE - 1) / LMS_SIDE_BY_SIDE;
     return (k + blocks - 1) / blocks;
 }
 
 /* Where element e of state `state` is among `states` that are interleaved. */
 ulong lms_place_of(uint e, uint state, uint states)
 {
-    const ulong block = (ulong)(e / LMS_BLOCK) * states + state;
-    return block * LMS_BLOCK + e % LMS_CHAINS * LMS_RUN + e / LMS_CHAINS % LMS_RUN;
+    const ulong block = (ulong)(e / LMS_INTERLEAVED) * states + state;
+    return block * LMS_INTERLEAVED + e % LMS_CHAINS * LMS_RUN + e / LMS_CHAINS % LMS_RUN;
 }
 
 /* Puts the own elements from e on of candidate i to their place: those of a block are
@@ -146,7 +146,7 @@ float lms_inverse_norm(float n)
 }
 
 /* The largest exponent field of a state; LMS_FIELD_BAD if it is bad. */
-int lms_state_field(__global const lms_logit *x, uint width, __local lms_crew_shared *shared)
+int lms_state_field(__global const lms_element *x, uint width, __local lms_crew_shared *shared)
 {
     int field = 0;
     for (uint e = lms_chain(); e < width; e += LMS_CHAINS) {

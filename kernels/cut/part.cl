@@ -12,7 +12,7 @@ long lms_first_own(const lms_row *row)
     for (uint tile = row->first; tile < row->last; ++tile) {
         if (row->tile_keys[tile] != row->max_key) continue;
         for (uint i = tile * LMS_TILE; i < row->vocab; ++i) {
-            if (lms_key(lms_load(row->x, i)) == row->max_key) return -(long)i;
+            if (lms_key(lms_element_at(row->x, i)) == row->max_key) return -(long)i;
         }
     }
     return LONG_MIN;

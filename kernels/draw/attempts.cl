@@ -84,7 +84,7 @@ long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong en
     lms_tries_tiles(row, scaled, envelope, source, from, &t);
     lms_tries_bounds(row, scaled, cut, &t);
     lms_tries_tokens(row, &t);
-    for (uint i = 0; i < LMS_LANES; ++i) x[i] = lms_load(row->x, t.id[i]);
+    for (uint i = 0; i < LMS_LANES; ++i) x[i] = lms_element_at(row->x, t.id[i]);
     const lms_floats logits = LMS_V(vload)(0, x);
     const lms_floats h = LMS_V(vload)(0, t.h), c = LMS_V(vload)(0, t.c);
     const lms_ints w = lms_weights_at(scaled->s, h, c, logits);
@@ -105,7 +105,7 @@ long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong en
 long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
              const lms_source *source, uint from)
 {
-    return lms_try_one(row, scaled, cut, envelope, source, from + lms_lane());
+    return lms_try_one(row, scaled, cut, envelope, source, from + lms_item());
 }
 
 #endif

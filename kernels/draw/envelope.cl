@@ -185,7 +185,7 @@ lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
     const lms_slot slot = lms_slot_at(b, place);
     lms_drawn drawn;
     drawn.id = tile * LMS_TILE + slot.token;
-    const float x = lms_load(row->x, drawn.id);
+    const float x = lms_element_at(row->x, drawn.id);
     drawn.found =
         lms_keeps(cut, lms_key(x), drawn.id) && slot.height < (uint)lms_weight(unit, x);
     return drawn;

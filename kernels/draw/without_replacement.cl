@@ -155,7 +155,7 @@ void lms_after_draw(lms_task *t, lms_offer *o, const lms_row *row, const lms_mee
     }
     o->last_value = lms_draw_value(o);
     o->last_token = (int)m->best;
-    if (lms_lane() == 0) {
+    if (lms_item() == 0) {
         lms_candidate c = lms_candidate_of(o, row, (uint)o->last_token);
         c.value = o->last_value;
         o->out[o->drawn] = c;

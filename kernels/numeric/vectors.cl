@@ -39,7 +39,7 @@
 #else
 #define LMS_PREFETCH(p) ((void)(p))
 #endif
-#define LMS_LINE (64 / sizeof(lms_logit)) /* logits in a cache line */
+#define LMS_LINE (64 / sizeof(lms_element)) /* logits in a cache line */
 
 #define LMS_PASTE_(a, b) a##b
 #define LMS_PASTE(a, b) LMS_PASTE_(a, b)

@@ -18,7 +18,7 @@
 
 float lms_logit_gap(const lms_row *row, uint token)
 {
-    const float x = lms_load(row->x, token);
+    const float x = lms_element_at(row->x, token);
     /* Equal infinities have no difference. */
     return lms_key(x) == row->max_key ? 0.0f : x - lms_logit_of(row->max_key);
 }
@@ -124,7 +124,7 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
         lms_store_probs(&row, &scaled, cut, drawn ? mass : 0, probs);
     }
     lms_sync(); /* the greedy row's zeros before its one */
-    if (lms_lane() != 0 || skipped) return;
+    if (lms_item() != 0 || skipped) return;
     const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : LMS_NAN;
     if (has_token && !drawn && wanted & LMS_OUT_PROBS) probs[outcome.token] = 1.0f;
     if (wanted & LMS_OUT_LOGPROB_RAW) {
@@ -140,7 +140,7 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
 
 #if LMS_TEAM > 1
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_report(__global const lms_logit *logits, ulong offset, ulong stride, uint vocab,
+void lms_report(__global const lms_element *logits, ulong offset, ulong stride, uint vocab,
                 __global const lms_row_params *params, ulong params_offset,
                 __global const int *groups, __global const int *tile_keys,
                 __global const lms_outcome *outcomes, LMS_REPORT_ARGUMENTS)

@@ -10,7 +10,7 @@ typedef struct lms_measure {
 
 /* Sum of the weights of a whole tile that is not huge, and whose C is 0. Four weights below
  * 2^30 fit 32 bits. */
-LMS_INLINE ulong lms_plain_sum(__global const lms_logit *x, float s, float h)
+LMS_INLINE ulong lms_plain_sum(__global const lms_element *x, float s, float h)
 {
     lms_pairs sum = (lms_pairs)(0);
 #pragma unroll
@@ -18,7 +18,7 @@ LMS_INLINE ulong lms_plain_sum(__global const lms_logit *x, float s, float h)
         lms_uints four = (lms_uints)(0);
 #pragma unroll
         for (uint j = i; j < i + 4 * LMS_LANES; j += LMS_LANES) {
-            four += LMS_V(as_uint)(lms_weights_plain(s, h, lms_load_lanes(x, j)));
+            four += LMS_V(as_uint)(lms_weights_plain(s, h, lms_elements_at(x, j)));
         }
         sum += lms_widen(four);
     }
@@ -27,7 +27,7 @@ LMS_INLINE ulong lms_plain_sum(__global const lms_logit *x, float s, float h)
 
 /* Of any tile. */
 LMS_APART
-ulong lms_tile_sum_until(__global const lms_logit *x, uint tile, uint vocab, lms_unit unit)
+ulong lms_tile_sum_until(__global const lms_element *x, uint tile, uint vocab, lms_unit unit)
 {
     const uint begin = tile * LMS_TILE;
     lms_pairs sum = (lms_pairs)(0);
@@ -35,7 +35,7 @@ ulong lms_tile_sum_until(__global const lms_logit *x, uint tile, uint vocab, lms
         return lms_plain_sum(x + begin, unit.s, unit.h);
     }
     for (uint at = begin; at < min(begin + LMS_TILE, vocab); at += LMS_LANES) {
-        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_load_until(x, at, vocab))));
+        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_elements_until(x, at, vocab))));
     }
     return lms_sum_pairs(sum);
 }

@@ -58,11 +58,11 @@ lms_tiles lms_tiles_with_sums(__global int *groups, __global int *tile_keys,
 
 /* A group's maximum, NaN, subnormals and the end of the row taken care of. */
 LMS_APART
-int lms_group_key(__global const lms_logit *x, uint begin, uint vocab, uint *seen)
+int lms_group_key(__global const lms_element *x, uint begin, uint vocab, uint *seen)
 {
     lms_ints best = (lms_ints)(LMS_NEVER);
     for (uint i = begin; i < begin + LMS_GROUP; i += LMS_LANES) {
-        const lms_floats v = lms_load_until(x, i, vocab);
+        const lms_floats v = lms_elements_until(x, i, vocab);
         if (lms_any(lms_magnitudes(v) > LMS_KEY_INF)) *seen = LMS_ROW_NAN_SEEN;
         best = max(best, lms_keys(v));
     }
@@ -70,32 +70,32 @@ int lms_group_key(__global const lms_logit *x, uint begin, uint vocab, uint *see
 }
 
 /* The tiles of a block. */
-#define LMS_BLOCK 16u
+#define LMS_BLOCK_TILES 16u
 
 /* How far ahead of the maxima: some KiB, because hardware stops looking ahead at the end of a
  * page. What lies beyond the row is the next one, or nothing, which does no harm. */
 #define LMS_AHEAD 768u
 
-LMS_INLINE void lms_prefetch_tile(__global const lms_logit *x)
+LMS_INLINE void lms_prefetch_tile(__global const lms_element *x)
 {
     for (uint i = 0; i < LMS_TILE; i += LMS_LINE) LMS_PREFETCH(x + i);
 }
 
 /* Half of a tile, the first or the second: where a block is gone through twice, each time asks
  * for one half of the next block, so that the memory is at work all the time. */
-LMS_INLINE void lms_prefetch_half(__global const lms_logit *x, uint half_tile)
+LMS_INLINE void lms_prefetch_half(__global const lms_element *x, uint half_tile)
 {
     const uint begin = half_tile * (LMS_TILE / 2);
     for (uint i = begin; i < begin + LMS_TILE / 2; i += LMS_LINE) LMS_PREFETCH(x + i);
 }
 
-bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __global int *keys,
+bool lms_maxima_of_block(__global const lms_element *x, __global int *groups, __global int *keys,
                          bool with_sums)
 {
     int8 odd = (int8)(0);
-    for (uint i = 0; i < LMS_BLOCK; ++i) {
+    for (uint i = 0; i < LMS_BLOCK_TILES; ++i) {
         if (with_sums) {
-            lms_prefetch_half(x + (LMS_BLOCK + i) * LMS_TILE, 0);
+            lms_prefetch_half(x + (LMS_BLOCK_TILES + i) * LMS_TILE, 0);
         } else {
             lms_prefetch_tile(x + i * LMS_TILE + LMS_AHEAD);
         }
@@ -107,11 +107,11 @@ bool lms_maxima_of_block(__global const lms_logit *x, __global int *groups, __gl
     return (u.x | u.y | u.z | u.w) == 0;
 }
 
-bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const int *keys,
+bool lms_sums_of_block(__global const lms_element *x, float scale, __global const int *keys,
                        __global ulong *sums)
 {
-    float h[LMS_BLOCK];
-    for (uint i = 0; i < LMS_BLOCK; i += LMS_LANES) {
+    float h[LMS_BLOCK_TILES];
+    for (uint i = 0; i < LMS_BLOCK_TILES; i += LMS_LANES) {
         const lms_floats top = lms_logits_of(LMS_V(vload)(0, keys + i));
         const lms_floats u = top * scale;
         const lms_floats rounded = lms_rints(u);
@@ -120,8 +120,8 @@ bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const 
         if (lms_any(~plain)) return false;
         LMS_V(vstore)(rounded, 0, h + i);
     }
-    for (uint i = 0; i < LMS_BLOCK; ++i) {
-        lms_prefetch_half(x + (LMS_BLOCK + i) * LMS_TILE, 1);
+    for (uint i = 0; i < LMS_BLOCK_TILES; ++i) {
+        lms_prefetch_half(x + (LMS_BLOCK_TILES + i) * LMS_TILE, 1);
         sums[i] = lms_plain_sum(x + i * LMS_TILE, scale, h[i]);
     }
     return true;
@@ -129,7 +129,7 @@ bool lms_sums_of_block(__global const lms_logit *x, float scale, __global const 
 
 /* One work-item a tile. */
 LMS_APART
-uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+uint lms_do_tile(__global const lms_element *x, uint tile, uint vocab, const lms_tiles *t)
 {
     int tile_key = LMS_NEVER;
     uint seen = 0;
@@ -143,38 +143,38 @@ uint lms_do_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_t
 }
 
 LMS_APART
-void lms_sum_tile(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+void lms_sum_tile(__global const lms_element *x, uint tile, uint vocab, const lms_tiles *t)
 {
     const lms_unit unit = lms_unit_alone(t->scale, t->keys[tile]);
     t->sums[tile] = lms_tile_sum_until(x, tile, vocab, unit);
 }
 
 /* Whole tiles, as many as a block. */
-uint lms_do_block(__global const lms_logit *x, uint tile, uint vocab, const lms_tiles *t)
+uint lms_do_block(__global const lms_element *x, uint tile, uint vocab, const lms_tiles *t)
 {
-    __global const lms_logit *const block = x + tile * LMS_TILE;
+    __global const lms_element *const block = x + tile * LMS_TILE;
     uint seen = 0;
     if (!lms_maxima_of_block(block, t->groups + tile * LMS_TILE_GROUPS, t->keys + tile,
                              t->with_sums)) {
-        for (uint i = 0; i < LMS_BLOCK; ++i) seen |= lms_do_tile(x, tile + i, vocab, t);
+        for (uint i = 0; i < LMS_BLOCK_TILES; ++i) seen |= lms_do_tile(x, tile + i, vocab, t);
     }
     if (!t->with_sums) return seen;
     if (!lms_sums_of_block(block, t->scale, t->keys + tile, t->sums + tile)) {
-        for (uint i = 0; i < LMS_BLOCK; ++i) lms_sum_tile(x, tile + i, vocab, t);
+        for (uint i = 0; i < LMS_BLOCK_TILES; ++i) lms_sum_tile(x, tile + i, vocab, t);
     }
     return seen;
 }
 
 /* Own tiles of [first, last), a block to each work-item in turn; returns what was seen. */
-uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+uint lms_do_tiles(__global const lms_element *x, uint vocab, uint first, uint last,
                   const lms_tiles *t)
 {
     const uint whole = vocab / LMS_TILE;
     uint seen = 0;
-    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK; tile < last;
-         tile += LMS_TEAM * LMS_BLOCK) {
-        const uint end = min(tile + LMS_BLOCK, last);
-        if (tile + LMS_BLOCK <= min(end, whole)) {
+    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK_TILES; tile < last;
+         tile += LMS_TEAM * LMS_BLOCK_TILES) {
+        const uint end = min(tile + LMS_BLOCK_TILES, last);
+        if (tile + LMS_BLOCK_TILES <= min(end, whole)) {
             seen |= lms_do_block(x, tile, vocab, t);
             continue;
         }

@@ -9,8 +9,8 @@
 #include "team/meeting.cl"
 
 typedef struct lms_row {
-    __global const lms_logit *x;
-    __global const lms_logit *next; /* what will be read next, or 0 */
+    __global const lms_element *x;
+    __global const lms_element *next; /* what will be read next, or 0 */
     __global const int *dead; /* tokens that are read as -inf: beam programs only */
     uint dead_count;
     uint vocab;
@@ -40,7 +40,7 @@ lms_ints lms_tile_groups(const lms_row *row, uint tile)
 /* The logits of the tokens from `begin` on; -inf beyond the vocabulary. */
 lms_floats lms_logits(const lms_row *row, uint begin)
 {
-    lms_floats x = lms_load_until(row->x, begin, row->vocab);
+    lms_floats x = lms_elements_until(row->x, begin, row->vocab);
 #ifdef LMS_HAS_DEAD
     for (uint i = 0; i < row->dead_count; ++i) {
         const lms_uints id = (lms_uints)(begin) + LMS_LANE_IDS;
@@ -69,7 +69,7 @@ uint lms_group_size(const lms_row *row, uint group)
 }
 
 /* Row r of the batch. */
-lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
+lms_row lms_row_at(__global const lms_element *x, uint vocab, size_t r,
                    __global const int *groups, __global const int *tile_keys,
                    __global ulong *list, __global ulong *sums, __local lms_shared *shared)
 {
@@ -81,7 +81,7 @@ lms_row lms_row_at(__global const lms_logit *x, uint vocab, size_t r,
     row.vocab = vocab;
     row.tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
     const uint per = (row.tiles + LMS_TEAM - 1) / LMS_TEAM;
-    row.first = min(lms_lane() * per, row.tiles);
+    row.first = min(lms_item() * per, row.tiles);
     row.last = min(row.first + per, row.tiles);
     row.groups = groups + r * row.tiles * LMS_TILE_GROUPS;
     row.tile_keys = tile_keys + r * row.tiles;

@@ -42,7 +42,7 @@ int lms_largest_of(__local const int *keys, uint n)
 
 /* A team reads one run of tokens after the other, a work-item a vector, its neighbours the
  * next ones: coalesced. Returns what was seen. */
-uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last,
+uint lms_do_tiles(__global const lms_element *x, uint vocab, uint first, uint last,
                   const lms_tiles *t, __local lms_tile_shared *shared)
 {
     __local int *const keys = shared->keys;
@@ -50,7 +50,7 @@ uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last
     const uint lane = (uint)get_local_id(0);
     uint seen = 0;
     for (uint from = first * LMS_TILE; from < last * LMS_TILE; from += LMS_TEAM * LMS_LANES) {
-        const lms_floats v = lms_load_until(x, from + lane * LMS_LANES, vocab);
+        const lms_floats v = lms_elements_until(x, from + lane * LMS_LANES, vocab);
         if (lms_any(lms_magnitudes(v) > LMS_KEY_INF)) seen = LMS_ROW_NAN_SEEN;
         keys[lane] = lms_max(lms_keys(v));
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -85,7 +85,7 @@ uint lms_do_tiles(__global const lms_logit *x, uint vocab, uint first, uint last
 
 /* One chunk of a row; *seen gets what was seen in it. */
 LMS_APART
-void lms_do_chunk(__global const lms_logit *x, uint vocab, uint chunk, const lms_tiles *tiles,
+void lms_do_chunk(__global const lms_element *x, uint vocab, uint chunk, const lms_tiles *tiles,
                   __global uint *seen, __local lms_tile_shared *shared)
 {
     const uint all_tiles = (vocab + LMS_TILE - 1) / LMS_TILE;
@@ -108,7 +108,7 @@ void lms_do_chunk(__global const lms_logit *x, uint vocab, uint chunk, const lms
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_tile_maxima(__global const lms_logit *logits, ulong offset, ulong stride,
+void lms_tile_maxima(__global const lms_element *logits, ulong offset, ulong stride,
                      ulong logits_rows, uint vocab, __global const int *index,
                      ulong index_offset, uint has_index, __global const lms_row_params *params,
                      ulong params_offset, __global int *groups, __global int *tile_keys,

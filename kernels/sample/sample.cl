@@ -41,7 +41,7 @@ void lms_sample_row(lms_row *row, lms_task *t)
 
 /* What a call works on. */
 typedef struct lms_call {
-    __global const lms_logit *logits;
+    __global const lms_element *logits;
     ulong stride;
     ulong logits_rows;
     uint vocab;
@@ -64,7 +64,7 @@ long lms_source_of(const lms_call *c, ulong r)
 
 /* The row that is next in memory for this work-item: it may as well come while this one is
  * computed with. */
-__global const lms_logit *lms_after(const lms_call *c, ulong r, ulong rows)
+__global const lms_element *lms_after(const lms_call *c, ulong r, ulong rows)
 {
     const long source = r + 1 < rows ? lms_source_of(c, r + 1) : LMS_SKIP_ROW;
     if (source < 0 || (ulong)source >= c->logits_rows) return 0;
@@ -124,7 +124,7 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint 
 #endif
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ulong logits_rows,
+void lms_sample(__global const lms_element *logits, ulong offset, ulong stride, ulong logits_rows,
                 uint vocab, __global const int *index, ulong index_offset, uint has_index,
                 __global const lms_row_params *params, ulong params_offset,
                 __global const uint *words, ulong words_offset, uint attempts, uint rows,
@@ -163,7 +163,7 @@ void lms_sample(__global const lms_logit *logits, ulong offset, ulong stride, ul
     for (ulong r = team; r <= team; ++r) {
 #endif
         const lms_outcome outcome = lms_do_row(&c, r, team, rows, with_tiles, &shared);
-        if (lms_lane() != 0) continue;
+        if (lms_item() != 0) continue;
         outcomes[r] = outcome;
         tokens[tokens_offset + r] = (lms_token)outcome.token;
         if (has_status) status[status_offset + r] = outcome.status;

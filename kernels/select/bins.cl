@@ -128,7 +128,7 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
 }
 
 /* The own entries of a list of n. */
-uint lms_list_first(uint n) { return min(lms_lane() * ((n + LMS_TEAM - 1) / LMS_TEAM), n); }
+uint lms_list_first(uint n) { return min(lms_item() * ((n + LMS_TEAM - 1) / LMS_TEAM), n); }
 uint lms_list_last(uint n) { return min(lms_list_first(n) + (n + LMS_TEAM - 1) / LMS_TEAM, n); }
 
 ulong lms_listed_measure(const lms_row *row, const lms_search *f, uint i)

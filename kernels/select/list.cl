@@ -35,7 +35,7 @@ LMS_INLINE uint lms_list_group(const lms_row *row, uint group, uint mask, uint a
 {
     for (; mask && at < LMS_LIST; mask &= mask - 1, ++at) {
         const uint id = group * LMS_GROUP + 31 - clz(mask & -mask);
-        row->list_key[at] = lms_key(lms_load(row->x, id));
+        row->list_key[at] = lms_key(lms_element_at(row->x, id));
         row->list_id[at] = id;
     }
     return at + popcount(mask);

@@ -35,7 +35,7 @@ void lms_sketch_row(const lms_row *row, const lms_scaled *scaled, const lms_sear
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         for (uint at = tile * LMS_TILE; at < (tile + 1) * LMS_TILE; at += LMS_LANES) {
             uint bin[LMS_LANES], rounded[LMS_LANES];
-            const lms_floats x = lms_load_lanes(row->x, at);
+            const lms_floats x = lms_elements_at(row->x, at);
             LMS_V(vstore)(lms_bins_of(f, lms_keys(x)), 0, bin);
             if (f->by_mass) LMS_V(vstore)(lms_rounded(unit, lms_weights(unit, x)), 0, rounded);
             for (uint i = 0; i < LMS_LANES; ++i) {
@@ -80,7 +80,7 @@ bool lms_choose_pivots(const lms_search *f, const lms_sketch *s, uint tiles, ulo
 }
 
 /* Masses above the pivots of a whole tile, in its own units, by lanes. */
-LMS_INLINE void lms_pivot_tile(__global const lms_logit *x, lms_unit unit, bool plain,
+LMS_INLINE void lms_pivot_tile(__global const lms_element *x, lms_unit unit, bool plain,
                                const float *pivot, lms_pairs *sums)
 {
     for (uint i = 0; i < LMS_TILE; i += 4 * LMS_LANES) {
@@ -89,7 +89,7 @@ LMS_INLINE void lms_pivot_tile(__global const lms_logit *x, lms_unit unit, bool 
         for (uint j = 0; j < LMS_PIVOTS; ++j) four[j] = (lms_uints)(0);
 #pragma unroll
         for (uint at = i; at < i + 4 * LMS_LANES; at += LMS_LANES) {
-            const lms_floats v = lms_load_lanes(x, at);
+            const lms_floats v = lms_elements_at(x, at);
             const lms_uints w = plain ? LMS_V(as_uint)(lms_weights_plain(unit.s, unit.h, v))
                                       : lms_rounded(unit, lms_weights(unit, v));
 #pragma unroll
@@ -115,7 +115,7 @@ void lms_pivot_masses(const lms_row *row, const lms_scaled *scaled, lms_pivots *
         const bool plain = !unit.huge && unit.c == 0.0f && unit.shift <= LMS_GUARD_BITS;
         lms_pairs sums[LMS_PIVOTS];
         for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] = (lms_pairs)(0);
-        __global const lms_logit *const x = row->x + tile * LMS_TILE;
+        __global const lms_element *const x = row->x + tile * LMS_TILE;
         if (plain) {
             lms_pivot_tile(x, unit, true, pivot, sums);
         } else {
@@ -135,9 +135,9 @@ void lms_pivot_counts(const lms_row *row, lms_pivots *p)
     for (uint j = 0; j < LMS_PIVOTS; ++j) count[j] = (lms_ints)(0);
     for (uint tile = 0; tile < row->vocab / LMS_TILE; ++tile) {
         if (row->tile_keys[tile] <= p->key[LMS_PIVOTS - 1]) continue;
-        __global const lms_logit *const x = row->x + tile * LMS_TILE;
+        __global const lms_element *const x = row->x + tile * LMS_TILE;
         for (uint at = 0; at < LMS_TILE; at += LMS_LANES) {
-            const lms_floats v = lms_load_lanes(x, at);
+            const lms_floats v = lms_elements_at(x, at);
 #pragma unroll
             for (uint j = 0; j < LMS_PIVOTS; ++j) {
                 count[j] += (v > (lms_floats)(lms_logit_of(p->key[j]))) & one;

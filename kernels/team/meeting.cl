@@ -47,10 +47,10 @@ typedef struct lms_shared {
 } lms_shared;
 
 #if LMS_TEAM == 1
-uint lms_lane(void) { return 0; }
+uint lms_item(void) { return 0; }
 void lms_sync(void) {}
 #else
-uint lms_lane(void) { return (uint)get_local_id(0); }
+uint lms_item(void) { return (uint)get_local_id(0); }
 /* Lists and prefix sums that a team shares are in global memory: both fences. */
 void lms_sync(void) { barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); }
 #endif
@@ -69,7 +69,7 @@ ulong lms_bin(__local const lms_shared *shared, uint bin)
 /* Before the first superstep; every meeting leaves the bins clear. */
 void lms_clear_own_bins(__local lms_shared *shared)
 {
-    const uint first = lms_lane() * LMS_OWN_BINS;
+    const uint first = lms_item() * LMS_OWN_BINS;
     for (uint i = first; i < first + LMS_OWN_BINS; ++i) {
 #if LMS_TEAM == 1
         shared->bins[i] = 0;
@@ -110,7 +110,7 @@ void lms_bin_add_lanes(__local lms_shared *shared, lms_uints bins, lms_uints mea
 /* Looks for the crossing in the own bins, before which all bins measure `before`. */
 void lms_cross_own(__local lms_shared *shared, ulong target, ulong before)
 {
-    const uint first = lms_lane() * LMS_OWN_BINS;
+    const uint first = lms_item() * LMS_OWN_BINS;
     for (uint i = first; i < first + LMS_OWN_BINS; ++i) {
         const ulong here = lms_bin(shared, i);
         if (before < target && before + here >= target) {
@@ -145,7 +145,7 @@ lms_meeting lms_meet(__local lms_shared *shared, lms_part part, ulong target)
 
 lms_meeting lms_meet(__local lms_shared *shared, lms_part part, ulong target)
 {
-    const uint lane = lms_lane();
+    const uint lane = lms_item();
     const uint first = lane * LMS_OWN_BINS;
     ulong measure = 0;
     lms_sync(); /* all parts of the superstep are done */

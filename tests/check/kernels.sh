@@ -6,7 +6,7 @@ set -euo pipefail
 failed=0
 # check FILE LOGITS TOKENS TEAM LANES
 check() {
-    echo "$1: LMS_LOGITS $2, LMS_TOKENS $3, LMS_TEAM $4, LMS_LANES $5"
+    echo "$1: LMS_ELEMENTS $2, LMS_TOKENS $3, LMS_TEAM $4, LMS_LANES $5"
     printf '#include "%s"\n' "$1" |
         clang -x cl -cl-std=CL1.2 -target spir64 -D__OPENCL_VERSION__=120 -Ikernels -Iinclude \
             -DLMS_LOGITS="$2" -DLMS_TOKENS="$3" -DLMS_TEAM="$4" -DLMS_LANES="$5" -DLMS_CHUNK=32 \
