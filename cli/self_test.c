@@ -12,7 +12,7 @@ enum {
     VOCAB = 1000
 };
 
-/* What docs/specification.md gives for the rows below: by its plain implementation,
+/* What docs/reference/specification.md gives for the rows below: by its plain implementation,
  * tests/support/oracle.c. */
 static const struct {
     lms_row_params params;

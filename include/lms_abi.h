@@ -6,7 +6,7 @@
 #ifndef LMS_ABI_H
 #define LMS_ABI_H
 
-/* The version of docs/specification.md that results follow, bit for bit. */
+/* The version of docs/reference/specification.md that results follow, bit for bit. */
 #define LMS_SPECIFICATION 2u
 
 #ifdef __OPENCL_VERSION__
@@ -44,7 +44,7 @@ typedef struct lms_row_params {
 #define LMS_TOP_K_TIES 8u       /* top-k keeps all tokens tied with the k-th (HF)          */
 #define LMS_FILTER_FLAGS 15u    /* all of them                                             */
 
-/* docs/python.md says where they still differ from what they are named after. */
+/* docs/use/python.md says where they still differ from what they are named after. */
 #define LMS_PRESET_VLLM 0u
 #define LMS_PRESET_HUGGING_FACE (LMS_TOP_K_TIES | LMS_MIN_P_LAST)
 #define LMS_PRESET_LLAMA_CPP (LMS_TEMPERATURE_LAST | LMS_MIN_P_LAST)

@@ -13,7 +13,7 @@
  * What a request gets is a function of its logits and its lms_beam_params, bit for bit, as it
  * is for lms_sampler. Scores are sums of log-probabilities, natural, in 64-bit fixed point
  * (LMS_BEAM_SCORE_ONE to the nat), added and compared exactly; equal ones go to the lower
- * parent, then to the lower token. docs/specification.md, from section 12 on.
+ * parent, then to the lower token. docs/reference/specification.md, from section 12 on.
  */
 #ifndef LMSAMPLE_BEAM_H
 #define LMSAMPLE_BEAM_H

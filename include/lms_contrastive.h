@@ -24,8 +24,9 @@
  * parameters of then. A select of a slot without one is refused.
  *
  * What a request gets is a function of its logits, its hidden states and its
- * lms_contrastive_params, bit for bit, as it is for lms_sampler. docs/specification.md, from
- * section 19 on. The context is read once a step, whatever k is, as it is stored.
+ * lms_contrastive_params, bit for bit, as it is for lms_sampler:
+ * docs/reference/specification.md, from section 19 on. The context is read once a step,
+ * whatever k is, as it is stored.
  */
 #ifndef LMSAMPLE_CONTRASTIVE_H
 #define LMSAMPLE_CONTRASTIVE_H

@@ -10,7 +10,8 @@
  *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number
- *               of threads, the device or the driver. docs/specification.md defines every bit.
+ *               of threads, the device or the driver.
+ *               docs/reference/specification.md defines every bit.
  * Run           lms_sampler_run, and what steps a beam search or a contrastive search,
  *               allocates, builds, blocks and copies nothing. All checks come before the first
  *               enqueue, and nothing fails behind the last one. A call that fails has changed

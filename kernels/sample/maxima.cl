@@ -10,7 +10,7 @@
  *        LMS_CHUNK tiles of one row
  *   mem  12 bytes local for each work-item, and 4 more
  *
- * Why the maxima of groups are enough for nearly everything is in docs/algorithms.md. */
+ * docs/develop/algorithms.md says why the maxima of groups are enough for nearly everything. */
 #pragma once
 #include "row/maxima.cl"
 
