@@ -1,7 +1,9 @@
 /* beam/candidates.cl - a request on its way through a step, and the candidates of the group whose turn
  * it is; beam_advance.cl has the order of the steps. */
 #pragma once
-#include "beam/rows.cl"
+#include "beam/slots.cl"
+#include "numeric/fixed.cl"
+#include "team/meeting.cl"
 
 typedef enum lms_advance_step {
     LMS_ADVANCE_VALUES, /* candidates, their largest value, what was seen in their rows     */

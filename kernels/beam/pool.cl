@@ -3,6 +3,7 @@
  * which is its beam; each member of the pool counts who is better, which is its place. */
 #pragma once
 #include "beam/choose.cl"
+#include "numeric/stored.cl"
 
 /* The order of the next beams; choices are in the order that decides among equals. Sampled ones
  * are drawn by value, and go on by score. */

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "beam/pool.cl"
+#include "numeric/stored.cl"
 
 /* A request and where its results go. */
 typedef struct lms_gather {
