@@ -24,7 +24,7 @@ typedef struct arithmetic {
     uint32_t vocab;
     lms_dtype dtype;
     float *groups;       /* [rows][tiles * 8]: the largest logit of each group */
-    uint64_t *totals;    /* [rows]: section 4 of docs/specification.md, at scale(1) */
+    uint64_t *totals;    /* [rows]: section 4 of docs/reference/specification.md, at scale(1) */
     unsigned char *nans; /* [rows]: a NaN was seen */
 } arithmetic;
 

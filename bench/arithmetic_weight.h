@@ -1,5 +1,6 @@
-/* arithmetic_weight.h - the constants of a weight (section 3 of docs/specification.md), and
- * what makes passes of functions that get the type of the logits as a constant. */
+/* arithmetic_weight.h - the constants of a weight (section 3 of
+ * docs/reference/specification.md), and what makes passes of functions that get the type of the
+ * logits as a constant. */
 #ifndef BENCH_ARITHMETIC_WEIGHT_H
 #define BENCH_ARITHMETIC_WEIGHT_H
 

@@ -89,7 +89,7 @@ static void sample_top_k(measuring *m, size_t which)
 {
     const uint32_t rows = m->b.what.rows;
     cl_command_queue queue = m->b.on->queue;
-    lms_batch batch;
+    lms_sampler_run_args batch;
     memset(&batch, 0, sizeof batch);
     batch.rows = rows;
     batch.logits = batch_logits(&m->b, which);

@@ -85,7 +85,7 @@ void beams_restart(beams *s)
 static void enqueue_step(beams *s, beam_call *c, lms_view logits, cl_command_queue queue,
                          bool scored)
 {
-    lms_beam_batch batch;
+    lms_beam_step_args batch;
     memset(&batch, 0, sizeof batch);
     batch.requests = c->requests;
     batch.slots = c->slots;

@@ -105,7 +105,7 @@ static void wrong(const checking *j, const char *what, double found, double want
          j->c->lengths[j->set], j->request, what, found, wanted);
 }
 
-/* The bound of docs/specification.md, section 24. */
+/* The bound of docs/reference/specification.md, section 24. */
 static double error_of_penalty(uint32_t width)
 {
     const uint32_t roundings = (width + 15) / 16 + 4;

@@ -135,7 +135,7 @@ void contrasts_restart(contrasts *c, uint32_t set)
 
 void contrasts_fill(contrasts *c, uint32_t set, cl_command_queue queue)
 {
-    lms_contrastive_states states;
+    lms_contrastive_append_args states;
     uint32_t *const counts = host_words(c->size.requests);
     memset(&states, 0, sizeof states);
     for (uint32_t r = 0; r < c->size.requests; ++r) counts[r] = c->size.context;
@@ -152,7 +152,7 @@ void contrasts_fill(contrasts *c, uint32_t set, cl_command_queue queue)
 
 void contrasts_offer(contrasts *c, uint32_t set)
 {
-    lms_contrastive_proposal proposal;
+    lms_contrastive_propose_args proposal;
     memset(&proposal, 0, sizeof proposal);
     proposal.requests = c->size.requests;
     proposal.slots = c->slots + set * c->size.requests;
@@ -187,7 +187,7 @@ static void enqueue_select(contrasts *c, uint32_t set, size_t candidates,
                            cl_command_queue queue, bool scored)
 {
     const size_t batch_rows = c->states->what.rows;
-    lms_contrastive_batch batch;
+    lms_contrastive_select_args batch;
     memset(&batch, 0, sizeof batch);
     batch.requests = c->size.requests;
     batch.slots = c->slots + set * c->size.requests;
@@ -222,7 +222,7 @@ void contrasts_select_scored(contrasts *c, uint32_t set, size_t candidates)
 void contrasts_propose(contrasts *c, lms_view logits, cl_command_queue queue)
 {
     const size_t rows = candidate_rows(c);
-    lms_contrastive_proposal proposal;
+    lms_contrastive_propose_args proposal;
     memset(&proposal, 0, sizeof proposal);
     proposal.requests = c->size.requests;
     proposal.slots = c->slots;

@@ -126,7 +126,7 @@ class BeamParams(ctypes.Structure):
 
 
 class BeamBatch(ctypes.Structure):
-    """lms_beam_batch"""
+    """lms_beam_step_args"""
 
     _fields_ = [
         ("requests", _UINT),

@@ -180,7 +180,7 @@ class ContrastiveParams(ctypes.Structure):
 
 
 class ContrastiveStates(ctypes.Structure):
-    """lms_contrastive_states"""
+    """lms_contrastive_append_args"""
 
     _fields_ = [
         ("requests", _UINT),
@@ -194,7 +194,7 @@ class ContrastiveStates(ctypes.Structure):
 
 
 class ContrastiveProposal(ctypes.Structure):
-    """lms_contrastive_proposal"""
+    """lms_contrastive_propose_args"""
 
     _fields_ = [
         ("requests", _UINT),
@@ -213,7 +213,7 @@ class ContrastiveProposal(ctypes.Structure):
 
 
 class ContrastiveBatch(ctypes.Structure):
-    """lms_contrastive_batch"""
+    """lms_contrastive_select_args"""
 
     _fields_ = [
         ("requests", _UINT),

@@ -108,7 +108,7 @@ class View(ctypes.Structure):
 
 
 class Batch(ctypes.Structure):
-    """lms_batch"""
+    """lms_sampler_run_args"""
 
     _fields_ = [
         ("rows", _UINT),

@@ -197,7 +197,7 @@ void batches_prepare(batches *b, unsigned subject, size_t which)
 
 void batch_sample(batches *b, size_t which, cl_command_queue queue)
 {
-    lms_batch batch;
+    lms_sampler_run_args batch;
     memset(&batch, 0, sizeof batch);
     batch.rows = b->what.rows;
     batch.logits = batch_logits(b, which);

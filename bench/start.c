@@ -22,7 +22,7 @@ int start_of_child(const options *o)
     lms_sampler *sampler = NULL;
     lms_sampler_desc desc;
     lms_row_params params = LMS_ROW_PARAMS_INIT;
-    lms_host_batch batch;
+    lms_sample_host_args batch;
     int32_t token = LMS_NO_TOKEN;
     memset(&desc, 0, sizeof desc);
     memset(&batch, 0, sizeof batch);

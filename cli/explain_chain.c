@@ -86,15 +86,15 @@ static int run_sampler(explanation *e, lms_sampler *sampler)
     int32_t tokens[STAGE_KINDS], kept[STAGE_KINDS];
     uint32_t row_status[STAGE_KINDS];
     for (size_t i = 0; i < e->stage_count; i++) params[i] = e->stages[i].params;
-    const lms_host_batch batch = {.rows = (uint32_t)e->stage_count,
-                                  .logits = e->row->logits,
-                                  .logits_rows = 1,
-                                  .params = params,
-                                  .index = index,
-                                  .tokens = tokens,
-                                  .status = row_status,
-                                  .kept = kept,
-                                  .probs = e->probs};
+    const lms_sample_host_args batch = {.rows = (uint32_t)e->stage_count,
+                                        .logits = e->row->logits,
+                                        .logits_rows = 1,
+                                        .params = params,
+                                        .index = index,
+                                        .tokens = tokens,
+                                        .status = row_status,
+                                        .kept = kept,
+                                        .probs = e->probs};
     const lms_status status = lms_sample_host(sampler, &batch);
     if (status != LMS_OK) return fail_library("sampling", status);
     for (size_t i = 0; i < e->stage_count; i++) {

@@ -117,13 +117,13 @@ static int feed(engine *e)
 
 static int sample(engine *e)
 {
-    lms_host_batch batch = {.rows = 0,
-                            .logits = e->logits,
-                            .logits_rows = (size_t)e->slot_count,
-                            .params = e->params,
-                            .index = e->index,
-                            .tokens = e->tokens,
-                            .status = e->statuses};
+    lms_sample_host_args batch = {.rows = 0,
+                                  .logits = e->logits,
+                                  .logits_rows = (size_t)e->slot_count,
+                                  .params = e->params,
+                                  .index = e->index,
+                                  .tokens = e->tokens,
+                                  .status = e->statuses};
     if (e->options->has_details) {
         batch.kept = e->kept;
         batch.logprob = e->logprob;

@@ -168,7 +168,7 @@ static int run_call(sample_job *job, const sample_call *call)
 {
     const uint32_t outputs = outputs_of(job->options);
     const size_t rows = list_draws(job, call);
-    const lms_host_batch batch = {
+    const lms_sample_host_args batch = {
         .rows = (uint32_t)call->count,
         .logits = job->rows + call->row * job->row_bytes,
         .logits_rows = rows,

@@ -12,7 +12,7 @@ enum {
     VOCAB = 1000
 };
 
-/* What docs/specification.md gives for the rows below: by its plain implementation,
+/* What docs/reference/specification.md gives for the rows below: by its plain implementation,
  * tests/support/oracle.c. */
 static const struct {
     lms_row_params params;
@@ -88,7 +88,7 @@ static void fill(test_rows *rows, lms_dtype type)
 static lms_status sample(lms_sampler *sampler, test_rows *rows)
 {
     lms_row_params params[SELF_TEST_ROWS];
-    lms_host_batch batch = {0};
+    lms_sample_host_args batch = {0};
     for (size_t row = 0; row < SELF_TEST_ROWS; row++) params[row] = known[row].params;
     batch.rows = SELF_TEST_ROWS;
     batch.logits = &rows->logits;

@@ -1,6 +1,6 @@
 /* tune.c - `lmsample tune`: measures in which shape the kernels are fastest on a device, and
  * stores that where the library looks for it. */
-#include "cache.h"
+#include "base/cache.h"
 #include "clock.h"
 #include "command.h"
 #include "message.h"
@@ -8,7 +8,7 @@
 #include "sampling.h"
 #include "tune_print.h"
 #include "tune_progress.h"
-#include "tuning.h"
+#include "op/tuning.h"
 
 #include <errno.h>
 #include <stdlib.h>

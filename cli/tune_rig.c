@@ -184,7 +184,7 @@ int tune_rig_sampler(const tune_rig *rig, const lmsi_shape *shape, lms_sampler *
 static int run_call(const tune_rig *rig, lms_sampler *sampler, const tune_case *c, size_t first)
 {
     cl_command_queue queue = lms_context_queue(rig->context);
-    const lms_batch batch = {
+    const lms_sampler_run_args batch = {
         .rows = c->rows,
         .logits = {rig->logits, first * TUNE_VOCAB},
         .params_device = {rig->params, c->strategy * rig->rows},

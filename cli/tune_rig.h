@@ -2,7 +2,7 @@
 #ifndef CLI_TUNE_RIG_H
 #define CLI_TUNE_RIG_H
 
-#include "shape.h"
+#include "op/shape.h"
 
 #include <lmsample.h>
 

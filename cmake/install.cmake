@@ -50,7 +50,7 @@ install(FILES ${PROJECT_BINARY_DIR}/lmsample.pc DESTINATION ${LMS_PC_DIR} COMPON
 include(cmake/pages.cmake)
 install(FILES examples/minimal.c cmake/example/CMakeLists.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT dev)
-file(GLOB pages CONFIGURE_DEPENDS docs/man/*.3)
+file(GLOB pages CONFIGURE_DEPENDS docs/reference/man/*.3)
 if(pages)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT dev)
 endif()
@@ -62,7 +62,7 @@ install(TARGETS lmsample_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COM
 install(FILES examples/model/model.safetensors examples/model/tokenizer.json
               examples/model/README.md
         DESTINATION ${CMAKE_INSTALL_DATADIR}/lmsample/model COMPONENT tools)
-file(GLOB pages CONFIGURE_DEPENDS docs/man/*.1)
+file(GLOB pages CONFIGURE_DEPENDS docs/reference/man/*.1)
 if(pages)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
 endif()

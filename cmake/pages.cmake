@@ -15,11 +15,13 @@ function(lms_install_page file kept)
     install(FILES ${LMS_PAGES_DIR}/${file} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder} COMPONENT dev)
 endfunction()
 
-file(GLOB pages RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md)
+file(GLOB pages RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/use/*.md
+     ${PROJECT_SOURCE_DIR}/docs/reference/*.md ${PROJECT_SOURCE_DIR}/docs/develop/*.md)
 file(GLOB pictures CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/pictures/*)
-lms_install_page(README.md "docs/[a-z-]+\\.md|docs/pictures/[^)]*|CHANGELOG\\.md|examples/minimal\\.c")
+lms_install_page(README.md "docs/[a-z]+/[a-z-]+\\.[a-z]+|CHANGELOG\\.md|examples/minimal\\.c")
 foreach(page ${pages})
-    lms_install_page(${page} "[a-z-]+\\.md|pictures/[^)]*|\\.\\./README\\.md|\\.\\./examples/minimal\\.c")
+    lms_install_page(${page} "[a-z-]+\\.md|../[a-z]+/[a-z-]+\\.[a-z]+|\
+../../README\\.md|../../CHANGELOG\\.md|../../examples/minimal\\.c")
 endforeach()
 install(FILES ${pictures} DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/pictures COMPONENT dev)
 install(FILES CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)

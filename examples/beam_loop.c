@@ -140,14 +140,14 @@ static bool start(loop *l, uint32_t requests)
 static bool step(loop *l)
 {
     const setup *s = l->setup;
-    const lms_beam_batch batch = {.requests = l->going,
-                                  .slots = l->slots,
-                                  .first_rows = l->first_rows,
-                                  .logits = {l->logits, 0},
-                                  .logits_rows = (size_t)l->rows,
-                                  .parents = {l->parents.buffer, 0},
-                                  .tokens = {l->next.buffer, 0},
-                                  .done = {l->done.buffer, 0}};
+    const lms_beam_step_args batch = {.requests = l->going,
+                                      .slots = l->slots,
+                                      .first_rows = l->first_rows,
+                                      .logits = {l->logits, 0},
+                                      .logits_rows = (size_t)l->rows,
+                                      .parents = {l->parents.buffer, 0},
+                                      .tokens = {l->next.buffer, 0},
+                                      .done = {l->done.buffer, 0}};
     return succeeded(s, "cannot step",
                      lms_beam_step(l->beam, s->queue, &batch, 0, NULL, NULL)) &&
            read_output(s, &l->parents) && read_output(s, &l->next) && read_output(s, &l->done);
@@ -193,15 +193,15 @@ static bool keep_results(loop *l, beam_request *request, size_t i)
 static bool finish(loop *l, const uint32_t *slots, uint32_t count)
 {
     const setup *s = l->setup;
-    const lms_beam_output results = {.requests = count,
-                                     .slots = slots,
-                                     .max_results = l->max_results,
-                                     .token_stride = l->max_length,
-                                     .counts = {l->counts.buffer, 0},
-                                     .lengths = {l->lengths.buffer, 0},
-                                     .tokens = {l->tokens.buffer, 0},
-                                     .scores = {l->scores.buffer, 0},
-                                     .token_logprobs = {l->logprobs.buffer, 0}};
+    const lms_beam_results_args results = {.requests = count,
+                                           .slots = slots,
+                                           .max_results = l->max_results,
+                                           .token_stride = l->max_length,
+                                           .counts = {l->counts.buffer, 0},
+                                           .lengths = {l->lengths.buffer, 0},
+                                           .tokens = {l->tokens.buffer, 0},
+                                           .scores = {l->scores.buffer, 0},
+                                           .token_logprobs = {l->logprobs.buffer, 0}};
     bool good = succeeded(s, "cannot get results",
                           lms_beam_results(l->beam, s->queue, &results, 0, NULL, NULL)) &&
                 read_output(s, &l->counts) && read_output(s, &l->lengths) &&

@@ -143,11 +143,11 @@ static bool feed_prompts(loop *l, uint32_t requests, float *logits, float *hidde
 static bool open_requests(loop *l, uint32_t requests)
 {
     const setup *s = l->setup;
-    const lms_contrastive_states states = {.requests = requests,
-                                           .slots = l->slots,
-                                           .counts = l->prompt_lengths,
-                                           .first_rows = l->prompt_rows,
-                                           .hidden = {l->prompts, 0}};
+    const lms_contrastive_append_args states = {.requests = requests,
+                                                .slots = l->slots,
+                                                .counts = l->prompt_lengths,
+                                                .first_rows = l->prompt_rows,
+                                                .hidden = {l->prompts, 0}};
     for (uint32_t r = 0; r < requests; r++) {
         if (!succeeded(s, "cannot open a request",
                        lms_contrastive_open(l->search, r, &l->requests[r].params))) {
@@ -175,15 +175,15 @@ static bool start(loop *l, uint32_t requests)
 static bool propose(loop *l)
 {
     const setup *s = l->setup;
-    const lms_contrastive_proposal proposal = {.requests = l->going,
-                                               .slots = l->slots,
-                                               .first_rows = l->first_rows,
-                                               .candidate_rows = (size_t)l->rows,
-                                               .logits = {l->logits, 0},
-                                               .logits_rows = (size_t)l->rows,
-                                               .index_device = {l->rows_chosen.buffer, 0},
-                                               .tokens = {l->tokens.buffer, 0},
-                                               .probs = {l->probs.buffer, 0}};
+    const lms_contrastive_propose_args proposal = {.requests = l->going,
+                                                   .slots = l->slots,
+                                                   .first_rows = l->first_rows,
+                                                   .candidate_rows = (size_t)l->rows,
+                                                   .logits = {l->logits, 0},
+                                                   .logits_rows = (size_t)l->rows,
+                                                   .index_device = {l->rows_chosen.buffer, 0},
+                                                   .tokens = {l->tokens.buffer, 0},
+                                                   .probs = {l->probs.buffer, 0}};
     return succeeded(s, "cannot propose",
                      lms_contrastive_propose(l->search, s->queue, &proposal, 0, NULL, NULL)) &&
            read_output(s, &l->tokens) && read_output(s, &l->probs);
@@ -236,16 +236,16 @@ static bool feed_candidates(loop *l)
 static bool choose(loop *l)
 {
     const setup *s = l->setup;
-    const lms_contrastive_batch batch = {.requests = l->going,
-                                         .slots = l->slots,
-                                         .first_rows = l->first_rows,
-                                         .candidate_rows = (size_t)l->rows,
-                                         .hidden = {l->hidden, 0},
-                                         .tokens = {l->tokens.buffer, 0},
-                                         .probs = {l->probs.buffer, 0},
-                                         .next = {l->next.buffer, 0},
-                                         .rows = {l->rows_chosen.buffer, 0},
-                                         .row_penalties = {l->penalties.buffer, 0}};
+    const lms_contrastive_select_args batch = {.requests = l->going,
+                                               .slots = l->slots,
+                                               .first_rows = l->first_rows,
+                                               .candidate_rows = (size_t)l->rows,
+                                               .hidden = {l->hidden, 0},
+                                               .tokens = {l->tokens.buffer, 0},
+                                               .probs = {l->probs.buffer, 0},
+                                               .next = {l->next.buffer, 0},
+                                               .rows = {l->rows_chosen.buffer, 0},
+                                               .row_penalties = {l->penalties.buffer, 0}};
     return succeeded(s, "cannot select",
                      lms_contrastive_select(l->search, s->queue, &batch, 0, NULL, NULL)) &&
            read_output(s, &l->next) && read_output(s, &l->rows_chosen) &&

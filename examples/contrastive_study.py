@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 import report_text  # noqa: E402  (of the benchmarks' reports)
 
 MODEL = ROOT / "examples/model"
-PAGE = ROOT / "docs/contrastive-search.md"
+PAGE = ROOT / "docs/use/contrastive-search.md"
 FIGURES = ROOT / "docs/pictures/contrastive.csv"
 PICTURE = ROOT / "docs/pictures/contrastive.svg"
 BEGIN, END = "<!-- study: written by ./run study -->", "<!-- end of study -->"

@@ -47,7 +47,7 @@ static void set_up(char *const *prompts, int count, int length, texts *all)
             beam_request *request = &all->beams[i * WIDTHS + w];
             *request =
                 (beam_request){.prompt = prompts[i], .params = LMS_BEAM_PARAMS_INIT(widths[w])};
-            request->params.length_counts = LMS_LENGTH_NONE;
+            request->params.length_counts = LMS_BEAM_LENGTH_NONE;
             request->params.max_length = (uint32_t)length;
         }
     }

@@ -33,7 +33,7 @@ int main(void)
     for (uint64_t step = 0; step < 4 && status == LMS_OK; step++) {
         int32_t tokens[ROWS];
         for (int row = 0; row < ROWS; row++) params[row].step = step;
-        const lms_host_batch batch = {
+        const lms_sample_host_args batch = {
             .rows = ROWS, .logits = logits, .params = params, .tokens = tokens};
         status = lms_sample_host(sampler, &batch);
         if (status != LMS_OK) break;

@@ -98,13 +98,13 @@ static bool sample(loop *l, int step)
     for (int row = 0; row < l->count; row++) {
         l->params[row].step = (uint64_t)step;
     }
-    const lms_batch batch = {.rows = (uint32_t)l->count,
-                             .logits = {l->logits, 0},
-                             .params = l->params,
-                             .index = l->index,
-                             .tokens = {l->tokens.buffer, 0},
-                             .status = {l->statuses.buffer, 0},
-                             .logprob_raw = {l->logprobs.buffer, 0}};
+    const lms_sampler_run_args batch = {.rows = (uint32_t)l->count,
+                                        .logits = {l->logits, 0},
+                                        .params = l->params,
+                                        .index = l->index,
+                                        .tokens = {l->tokens.buffer, 0},
+                                        .status = {l->statuses.buffer, 0},
+                                        .logprob_raw = {l->logprobs.buffer, 0}};
     const double start = now();
     if (!succeeded(s, "cannot sample",
                    lms_sampler_run(l->sampler, s->queue, &batch, 0, NULL, NULL)) ||

@@ -6,18 +6,20 @@
 #ifndef LMS_ABI_H
 #define LMS_ABI_H
 
-/* The version of docs/specification.md that results follow, bit for bit. */
+/* The version of docs/reference/specification.md that results follow, bit for bit. */
 #define LMS_SPECIFICATION 2u
 
 #ifdef __OPENCL_VERSION__
 typedef int lms_i32;
 typedef uint lms_u32;
+typedef long lms_i64;
 typedef ulong lms_u64;
 typedef float lms_f32;
 #else
 #include <stdint.h>
 typedef int32_t lms_i32;
 typedef uint32_t lms_u32;
+typedef int64_t lms_i64;
 typedef uint64_t lms_u64;
 typedef float lms_f32;
 #endif
@@ -40,9 +42,9 @@ typedef struct lms_row_params {
 #define LMS_MIN_P_LAST 2u       /* min-p does not count for top-p's base (HF, llama.cpp)   */
 #define LMS_TOP_P_WHOLE_ROW 4u  /* top-p's base is the whole row ("joint": FlashInfer)     */
 #define LMS_TOP_K_TIES 8u       /* top-k keeps all tokens tied with the k-th (HF)          */
-#define LMS_ROW_FLAGS 15u       /* all of them                                             */
+#define LMS_FILTER_FLAGS 15u    /* all of them                                             */
 
-/* docs/python.md says where they still differ from what they are named after. */
+/* docs/use/python.md says where they still differ from what they are named after. */
 #define LMS_PRESET_VLLM 0u
 #define LMS_PRESET_HUGGING_FACE (LMS_TOP_K_TIES | LMS_MIN_P_LAST)
 #define LMS_PRESET_LLAMA_CPP (LMS_TEMPERATURE_LAST | LMS_MIN_P_LAST)
@@ -96,10 +98,10 @@ typedef struct lms_beam_params {
                                   of several groups >= 2^-32, or all would find the same      */
     lms_f32 length_penalty;    /* scores are divided by length ^ this; finite (beyond 2^24 in
                                   size, 2^24)                                                 */
-    lms_u32 length_counts;     /* LMS_LENGTH_...: what that length is                         */
-    lms_u32 early_stopping;    /* LMS_EARLY_...: when a search with N results is done         */
+    lms_u32 length_counts;     /* LMS_BEAM_LENGTH_...: what that length is                    */
+    lms_u32 early_stopping;    /* LMS_BEAM_EARLY_...: when a search with N results is done    */
     lms_u32 flags;             /* LMS_BEAM_KEEP_LIVE and the like                             */
-    lms_u32 prompt_length;     /* < 2^31, of the prompt, for LMS_LENGTH_WITH_PROMPT           */
+    lms_u32 prompt_length;     /* < 2^31, of the prompt, for LMS_BEAM_LENGTH_WITH_PROMPT      */
     lms_u32 min_length;        /* tokens before the first at which a search may end           */
     lms_u32 max_length;        /* 1 .. lms_beam_desc.max_length                               */
     lms_u32 results;           /* sequences that are wanted: 1 .. width                       */
@@ -113,16 +115,16 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_SAMPLE 2u     /* each step draws without replacement (Hugging Face)          */
 #define LMS_BEAM_MODES 3u
 
-#define LMS_LENGTH_GENERATED 0u   /* generated tokens (Hugging Face, TensorRT-LLM)            */
-#define LMS_LENGTH_WITH_PROMPT 1u /* ... and the prompt's (vLLM)                              */
-#define LMS_LENGTH_NONE 2u        /* scores are not divided                                   */
-#define LMS_LENGTHS 3u
+#define LMS_BEAM_LENGTH_GENERATED 0u   /* generated tokens (Hugging Face, TensorRT-LLM)       */
+#define LMS_BEAM_LENGTH_WITH_PROMPT 1u /* ... and the prompt's (vLLM)                         */
+#define LMS_BEAM_LENGTH_NONE 2u        /* scores are not divided                              */
+#define LMS_BEAM_LENGTHS 3u
 
-#define LMS_EARLY_HEURISTIC 0u /* done when no live beam beats the worst result as it is      */
-#define LMS_EARLY_YES 1u       /* done as soon as there are N results                         */
-#define LMS_EARLY_NEVER 2u     /* done when no live beam can beat it at any length            */
-#define LMS_EARLY_OFF 3u       /* goes on to max_length (vLLM)                                */
-#define LMS_EARLIES 4u
+#define LMS_BEAM_EARLY_HEURISTIC 0u /* done when no live beam beats the worst result as it is */
+#define LMS_BEAM_EARLY_YES 1u       /* done as soon as there are N results                    */
+#define LMS_BEAM_EARLY_NEVER 2u     /* done when no live beam can beat it at any length       */
+#define LMS_BEAM_EARLY_OFF 3u       /* goes on to max_length (vLLM)                           */
+#define LMS_BEAM_EARLIES 4u
 
 #define LMS_BEAM_KEEP_LIVE 1u          /* live beams compete with results at the end          */
 #define LMS_BEAM_END_ANY_RANK 2u       /* an end token counts at any rank of its beam         */
@@ -135,7 +137,7 @@ typedef struct lms_beam_params {
 
 #define LMS_BEAM_PRESET_HUGGING_FACE 0u
 #define LMS_BEAM_PRESET_TENSORRT_LLM (LMS_BEAM_KEEP_LIVE | LMS_BEAM_STOP_BY_CANDIDATE)
-/* With LMS_EARLY_OFF and LMS_LENGTH_WITH_PROMPT. */
+/* With LMS_BEAM_EARLY_OFF and LMS_BEAM_LENGTH_WITH_PROMPT. */
 #define LMS_BEAM_PRESET_VLLM                                                                   \
     (LMS_BEAM_KEEP_LIVE | LMS_BEAM_END_ANY_RANK | LMS_BEAM_LENGTH_WITHOUT_END)
 
@@ -146,8 +148,7 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_NOT_OPENED 8u /* ... before it began: its open was terminated               */
 
 #define LMS_MAX_BEAM_WIDTH 1024u
-#define LMS_MAX_CANDIDATES                                                                     \
-    4096u /* of one step: max(2, 1 + end tokens) * width                */
+#define LMS_MAX_BEAM_CANDIDATES 4096u /* of one step: max(2, 1 + end tokens) * width          */
 #define LMS_MAX_BEAM_LENGTH 1048576u
 
 /* How one contrastive search goes. 48 bytes. Start from LMS_CONTRASTIVE_PARAMS_INIT. */

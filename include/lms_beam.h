@@ -12,8 +12,8 @@
  *
  * What a request gets is a function of its logits and its lms_beam_params, bit for bit, as it
  * is for lms_sampler. Scores are sums of log-probabilities, natural, in 64-bit fixed point
- * (LMS_SCORE_ONE to the nat), added and compared exactly; equal ones go to the lower parent,
- * then to the lower token. docs/specification.md, from section 12 on.
+ * (LMS_BEAM_SCORE_ONE to the nat), added and compared exactly; equal ones go to the lower
+ * parent, then to the lower token. docs/reference/specification.md, from section 12 on.
  */
 #ifndef LMSAMPLE_BEAM_H
 #define LMSAMPLE_BEAM_H
@@ -26,7 +26,7 @@ extern "C" {
 
 typedef struct lms_beam lms_beam;
 
-#define LMS_SCORE_ONE 4294967296.0 /* fixed-point score of one nat: 2^32 */
+#define LMS_BEAM_SCORE_ONE 4294967296.0 /* fixed-point score of one nat: 2^32 */
 
 /* clang-format off */
 /* What a search is for. Zero what is not needed. */
@@ -36,7 +36,7 @@ typedef struct lms_beam_desc {
     uint32_t max_width;      /* most beams of a request: 1 .. LMS_MAX_BEAM_WIDTH            */
     uint32_t max_length;     /* most generated tokens: 1 .. LMS_MAX_BEAM_LENGTH             */
     uint32_t max_end_tokens; /* of a request; max(2, 1 + this) * max_width is at most
-                                LMS_MAX_CANDIDATES                                          */
+                                LMS_MAX_BEAM_CANDIDATES                                     */
     uint32_t max_rows;       /* most beams of one step, all requests together;
                                 0 = max_requests * max_width                                */
     lms_dtype logits;        /* type of the logits                                          */
@@ -51,7 +51,7 @@ typedef struct lms_beam_desc {
  * Only rows of live beams are read: at a request's first step, which follows the prompt, the
  * one of beam 0 alone. Where a request has fewer live beams than N, the others are the last (of
  * each diversity group) and have token LMS_NO_TOKEN. */
-typedef struct lms_beam_batch {
+typedef struct lms_beam_step_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
     const uint32_t *first_rows; /* in: [requests], on the host; rising, so that no rows are
@@ -67,14 +67,14 @@ typedef struct lms_beam_batch {
     lms_view scores;            /* out: float[rows], the sum of its log-probabilities, less
                                    diversity penalties; -inf for no beam; optional          */
     lms_view scores_fixed;      /* out: int64[rows], the same exactly, in units of
-                                   1 / LMS_SCORE_ONE; INT64_MIN for no beam; optional       */
+                                   1 / LMS_BEAM_SCORE_ONE; INT64_MIN for no beam; optional  */
     lms_view done;              /* out: uint32[requests], 1: the search is over             */
     lms_view status;            /* out: uint32[requests], LMS_BEAM_DONE and so on; optional */
-} lms_beam_batch;
+} lms_beam_step_args;
 
 /* The best sequences of some requests, at any time. Of request r, result i:
  * sequence s = r * max_results + i, best first. */
-typedef struct lms_beam_output {
+typedef struct lms_beam_results_args {
     uint32_t requests;          /* 0 .. max_requests                                        */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
     uint32_t max_results;       /* 1 .. max_width, at least the results of each request     */
@@ -97,7 +97,7 @@ typedef struct lms_beam_output {
                                    diversity penalties; then 0; optional                    */
     lms_view beams;             /* out: int32[sequences][token_stride], the beam that each
                                    token continued; then -1; optional                       */
-} lms_beam_output;
+} lms_beam_results_args;
 /* clang-format on */
 
 /* As lms_sampler_create. With C = max(2, 1 + max_end_tokens) * max_width, it holds about
@@ -127,13 +127,13 @@ LMS_API lms_status lms_beam_close(lms_beam *beam, uint32_t slot);
 /* Enqueues one step, at most 3 kernels. A request whose search is done may be among the
  * requests: nothing of it changes. */
 LMS_API lms_status lms_beam_step(lms_beam *beam, cl_command_queue queue,
-                                 const lms_beam_batch *batch, cl_uint num_wait,
+                                 const lms_beam_step_args *batch, cl_uint num_wait,
                                  const cl_event *wait_list, cl_event *event);
 
 /* Enqueues the gathering of results, one kernel. Changes nothing of the requests: a search may
  * go on afterwards. */
 LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
-                                    const lms_beam_output *output, cl_uint num_wait,
+                                    const lms_beam_results_args *output, cl_uint num_wait,
                                     const cl_event *wait_list, cl_event *event);
 
 /* clang-format off */
@@ -141,8 +141,8 @@ LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
 #define LMS_BEAM_PARAMS_INIT(beams)                                                            \
     {                                                                                          \
         0, 1.0f, 1.0f, 0.0f, 0, 0, LMS_BEAM_SEARCH, LMS_CAST(uint32_t, beams), 1, 0.0f, 1.0f,  \
-            LMS_LENGTH_GENERATED, LMS_EARLY_HEURISTIC, LMS_BEAM_PRESET_HUGGING_FACE, 0, 0, 0,  \
-            1, 0, { 0, 0, 0, 0 }                                                               \
+            LMS_BEAM_LENGTH_GENERATED, LMS_BEAM_EARLY_HEURISTIC, LMS_BEAM_PRESET_HUGGING_FACE, \
+            0, 0, 0, 1, 0, { 0, 0, 0, 0 }                                                      \
     }
 /* clang-format on */
 

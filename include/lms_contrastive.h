@@ -24,8 +24,9 @@
  * parameters of then. A select of a slot without one is refused.
  *
  * What a request gets is a function of its logits, its hidden states and its
- * lms_contrastive_params, bit for bit, as it is for lms_sampler. docs/specification.md, from
- * section 19 on. The context is read once a step, whatever k is, as it is stored.
+ * lms_contrastive_params, bit for bit, as it is for lms_sampler:
+ * docs/reference/specification.md, from section 19 on. The context is read once a step,
+ * whatever k is, as it is stored.
  */
 #ifndef LMSAMPLE_CONTRASTIVE_H
 #define LMSAMPLE_CONTRASTIVE_H
@@ -63,7 +64,7 @@ typedef struct lms_contrastive_desc {
 } lms_contrastive_desc;
 
 /* Hidden states to append: of request r, counts[r] of them, from row first_rows[r] on. */
-typedef struct lms_contrastive_states {
+typedef struct lms_contrastive_append_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
     const uint32_t *counts;     /* in: [requests], on the host; NULL: 1 each                */
@@ -74,13 +75,13 @@ typedef struct lms_contrastive_states {
     size_t row_stride;          /*     from row to row, >= width; 0 = width                 */
     size_t hidden_rows;         /*     rows that the buffer has, <= 2^31; 0 = as many as the
                                        requests need                                        */
-} lms_contrastive_states;
+} lms_contrastive_append_args;
 
 /* First half of a step. A request with k in its parameters has k candidate rows: its candidate
  * i, by falling logit, then by token, is row first_rows[r] + i of the outputs, and of what the
  * caller's model makes of them. Where the filters leave fewer than k tokens, or the request
  * gets none, its last rows have token LMS_NO_TOKEN and probability 0. */
-typedef struct lms_contrastive_proposal {
+typedef struct lms_contrastive_propose_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
     const uint32_t *first_rows; /* in: [requests], on the host; rising, so that no rows are
@@ -100,14 +101,14 @@ typedef struct lms_contrastive_proposal {
                                    that the filters keep, the whole vocabulary if there are
                                    none; never rising within a request                      */
     lms_view status;            /* out: uint32[requests], LMS_ROW_...; optional             */
-} lms_contrastive_proposal;
+} lms_contrastive_propose_args;
 
 /* Second half, by the parameters that the slots had when they were proposed to. Every context
  * gets one position more, with the chosen candidate's state. */
-typedef struct lms_contrastive_batch {
+typedef struct lms_contrastive_select_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
-    const uint32_t *first_rows; /* in: as in lms_contrastive_proposal                       */
+    const uint32_t *first_rows; /* in: as in lms_contrastive_propose_args                   */
     size_t candidate_rows;      /*     rows of hidden, tokens, probs, <= 2^31; 0 = as many as
                                        the requests need                                    */
     lms_view hidden;            /* in: [candidate_rows][row_stride], the candidates' hidden
@@ -127,7 +128,7 @@ typedef struct lms_contrastive_batch {
                                    that are none or bad; optional                           */
     lms_view row_penalties;     /* out: float[candidate_rows], the same; optional           */
     lms_view status;            /* out: uint32[requests], LMS_CHOICE_...; optional          */
-} lms_contrastive_batch;
+} lms_contrastive_select_args;
 /* clang-format on */
 
 /* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
@@ -174,14 +175,14 @@ LMS_API uint64_t lms_contrastive_room(const lms_contrastive *contrastive);
  * longer than max_length, or all together larger than max_positions: then none of them is
  * appended. */
 LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_command_queue queue,
-                                          const lms_contrastive_states *states,
+                                          const lms_contrastive_append_args *states,
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
 
 /* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests but
  * that these are their candidates now, in the place of any before. */
 LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_command_queue queue,
-                                           const lms_contrastive_proposal *proposal,
+                                           const lms_contrastive_propose_args *proposal,
                                            cl_uint num_wait, const cl_event *wait_list,
                                            cl_event *event);
 
@@ -189,8 +190,9 @@ LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_comm
  * proposal: none since it was opened, or a select or an append with states came after it.
  * LMS_E_CONTEXT_FULL as above. */
 LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_command_queue queue,
-                                          const lms_contrastive_batch *batch, cl_uint num_wait,
-                                          const cl_event *wait_list, cl_event *event);
+                                          const lms_contrastive_select_args *batch,
+                                          cl_uint num_wait, const cl_event *wait_list,
+                                          cl_event *event);
 
 /* clang-format off */
 /* Temperature 1, no filter, the whole context. The paper has alpha 0.6 and k 5 or 8. */

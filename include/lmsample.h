@@ -10,7 +10,8 @@
  *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number
- *               of threads, the device or the driver. docs/specification.md defines every bit.
+ *               of threads, the device or the driver.
+ *               docs/reference/specification.md defines every bit.
  * Run           lms_sampler_run, and what steps a beam search or a contrastive search,
  *               allocates, builds, blocks and copies nothing. All checks come before the first
  *               enqueue, and nothing fails behind the last one. A call that fails has changed
@@ -216,7 +217,7 @@ typedef struct lms_view {
  * enqueued, and read before the call returns. Records on the device (`params_device`) are
  * checked by the kernel: a bad one gives its own row LMS_ROW_BAD_PARAMS and touches no other.
  * The same holds for the row indices. */
-typedef struct lms_batch {
+typedef struct lms_sampler_run_args {
     uint32_t rows;                /* 0 .. max_rows; 0 enqueues a marker only                */
     lms_view logits;              /* in: [logits_rows][row_stride], V used of each row;
                                      never written                                          */
@@ -238,7 +239,7 @@ typedef struct lms_batch {
     lms_view kept;                /* out: int32[rows]; optional                             */
     lms_view probs;               /* out: float[rows][probs_stride]; optional               */
     size_t probs_stride;          /*      from row to row, >= V; 0 = V                      */
-} lms_batch;
+} lms_sampler_run_args;
 /* clang-format on */
 
 /* Builds or finds the kernels and allocates the workspace. Slow; once per shape. What the
@@ -260,13 +261,13 @@ LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
  * or out of order. The wait list and the event are as for clEnqueueNDRangeKernel; the caller
  * releases the event. */
 LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
-                                   const lms_batch *batch, cl_uint num_wait,
+                                   const lms_sampler_run_args *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);
 
 /* clang-format off */
-/* A batch whose data is all in host memory: shapes and rules as in lms_batch, but for the
- * number of rows. Of a skipped row only token and status are written. */
-typedef struct lms_host_batch {
+/* A batch whose data is all in host memory: shapes and rules as in lms_sampler_run_args, but
+ * for the number of rows. Of a skipped row only token and status are written. */
+typedef struct lms_sample_host_args {
     uint32_t rows;                /* any number: what is above max_rows, or needs more than
                                      a buffer of the device has, is done in parts            */
     const void *logits;           /* in: [logits_rows][row_stride]                          */
@@ -283,14 +284,14 @@ typedef struct lms_host_batch {
     int32_t *kept;                /* out: [rows]                                            */
     float *probs;                 /* out: [rows][probs_stride], V written of each row       */
     size_t probs_stride;          /*      >= V; 0 = V                                       */
-} lms_host_batch;
+} lms_sample_host_args;
 /* clang-format on */
 
 /* lms_sampler_run for callers that just have arrays: runs on the context's queue and waits.
  * Where host and device share memory the logits are read in place, else copied. May allocate.
  * What is wrong with any row's parameters or index is said before anything is done. If OpenCL
  * fails, the outputs hold nothing of use: some rows may be written, and others not. */
-LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_host_batch *batch);
+LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_args *batch);
 
 /* ---------------------------------------------------------------------------------------------
  * Row parameters

@@ -280,7 +280,7 @@ mutant 'probabilities behind the row' report.cl 's/if (at + LMS_LANES <= row->vo
 mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/'
 mutant 'an index one too large' sample.cl \
     's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
-mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_ROW_FLAGS)/if (p.flags \& ~31u)/' \
+mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_FILTER_FLAGS)/if (p.flags \& ~31u)/' \
     test_doors
 
 # --- Beam search ---------------------------------------------------------------------------------
@@ -405,11 +405,11 @@ mutant "the first candidate's state is appended" contrastive_choose.cl \
     's/chosen\[r\] = row;/chosen[r] = choice < 0 ? row : (int)turn.first_row;/'
 
 # Pages
-mutant 'pages are not shared' host/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
+mutant 'pages are not shared' host/slots/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
 mutant 'all pages of a buffer in one place' contrastive_append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
-mutant 'windows of one more' host/contrastive_context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
-mutant 'a window and no begin' host/contrastive_context.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
-mutant 'states of the first run' host/contrastive_context.c 's/{g.source + (at - g.from), /{g.source, /'
+mutant 'windows of one more' host/contrastive/context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
+mutant 'a window and no begin' host/contrastive/context.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
+mutant 'states of the first run' host/contrastive/context.c 's/{g.source + (at - g.from), /{g.source, /'
 
 printf '%d mutants, %d survived\n' "$tried" "$survivors"
 ((tried > 0 && survivors == 0))

@@ -69,7 +69,7 @@ class SamplerDesc(ctypes.Structure):
 
 
 class HostBatch(ctypes.Structure):
-    """lms_host_batch"""
+    """lms_sample_host_args"""
 
     _fields_ = [
         ("rows", ctypes.c_uint32),

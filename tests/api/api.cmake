@@ -1,4 +1,4 @@
-# What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
+#What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
             ${LMS_API_DIR}/beam_rig.c ${LMS_API_DIR}/cache_rig.c
@@ -7,12 +7,12 @@ add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
-# The library's objects once more, for programs that hook the calls it makes.
-file(GLOB LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
+#The library's objects once more, for programs that hook the calls it makes.
+file(GLOB_RECURSE LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
 add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c
             ${LMS_API_DIR}/hooks_device.c ${LMS_API_DIR}/faults.c)
 target_include_directories(lms_hooked PRIVATE ${PROJECT_SOURCE_DIR}/include
-                           ${PROJECT_SOURCE_DIR}/host)
+                           ${PROJECT_SOURCE_DIR}/host ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR})
 # Sanitizers' libraries call the wrapped allocations too, and must find them.
 set_target_properties(lms_hooked PROPERTIES C_VISIBILITY_PRESET default)
 target_link_libraries(lms_hooked PRIVATE OpenCL::OpenCL lms_options Threads::Threads)
@@ -38,7 +38,7 @@ foreach(source ${sources})
         target_sources(${name} PRIVATE $<TARGET_OBJECTS:lms_hooked>
                        $<TARGET_OBJECTS:lms_kernels>)
         target_link_libraries(${name} PRIVATE ${wraps} OpenCL::OpenCL)
-        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/host)
+        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/host ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR})
         list(APPEND hooked_programs ${name})
         lms_require_fresh(hooked ${name})
     endif()

@@ -58,7 +58,7 @@ static void fill_params(beam_rig *r)
     drawn.mode = LMS_BEAM_STOCHASTIC;
     drawn.seed = 99;
     drawn.top_p = 0.95f;
-    drawn.early_stopping = LMS_EARLY_OFF;
+    drawn.early_stopping = LMS_BEAM_EARLY_OFF;
     drawn.max_length = BEAM_STEPS - 1;
     drawn.results = 3;
     drawn.end_tokens = 1;
@@ -77,8 +77,8 @@ void beam_other_params(beam_rig *r)
     sampled.max_length = 5;
     sampled.results = 3;
     vllm.flags = LMS_BEAM_PRESET_VLLM;
-    vllm.early_stopping = LMS_EARLY_OFF;
-    vllm.length_counts = LMS_LENGTH_WITH_PROMPT;
+    vllm.early_stopping = LMS_BEAM_EARLY_OFF;
+    vllm.length_counts = LMS_BEAM_LENGTH_WITH_PROMPT;
     vllm.prompt_length = 7;
     vllm.max_length = BEAM_STEPS;
     vllm.results = 2;
@@ -208,10 +208,10 @@ lms_status beam_open(const beam_rig *r, lms_beam *beam, cl_command_queue queue,
                          wait_list, event);
 }
 
-lms_beam_batch beam_batch(const beam_rig *r, unsigned step)
+lms_beam_step_args beam_batch(const beam_rig *r, unsigned step)
 {
     const size_t row = (size_t)step * BEAM_ROWS, request = (size_t)step * BEAM_REQUESTS;
-    lms_beam_batch b;
+    lms_beam_step_args b;
     memset(&b, 0, sizeof b);
     b.requests = BEAM_REQUESTS;
     b.slots = r->slots;
@@ -227,9 +227,9 @@ lms_beam_batch beam_batch(const beam_rig *r, unsigned step)
     return b;
 }
 
-lms_beam_output beam_output(const beam_rig *r)
+lms_beam_results_args beam_output(const beam_rig *r)
 {
-    lms_beam_output o;
+    lms_beam_results_args o;
     memset(&o, 0, sizeof o);
     o.requests = BEAM_REQUESTS;
     o.slots = r->slots;
@@ -251,10 +251,10 @@ lms_status beam_call(const beam_rig *r, lms_beam *beam, cl_command_queue queue, 
         return beam_open(r, beam, queue, call, num_wait, wait_list, event);
     }
     if (call < BEAM_RESULTS) {
-        const lms_beam_batch b = beam_batch(r, call - BEAM_FIRST_STEP);
+        const lms_beam_step_args b = beam_batch(r, call - BEAM_FIRST_STEP);
         return lms_beam_step(beam, queue, &b, num_wait, wait_list, event);
     }
-    const lms_beam_output o = beam_output(r);
+    const lms_beam_results_args o = beam_output(r);
     return lms_beam_results(beam, queue, &o, num_wait, wait_list, event);
 }
 

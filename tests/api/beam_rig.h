@@ -83,8 +83,8 @@ void beam_other_params(beam_rig *r);
 lms_status beam_open(const beam_rig *r, lms_beam *beam, cl_command_queue queue,
                      unsigned request, cl_uint num_wait, const cl_event *wait_list,
                      cl_event *event);
-lms_beam_batch beam_batch(const beam_rig *r, unsigned step);
-lms_beam_output beam_output(const beam_rig *r);
+lms_beam_step_args beam_batch(const beam_rig *r, unsigned step);
+lms_beam_results_args beam_output(const beam_rig *r);
 /* Call 0 .. BEAM_CALLS - 1 of a search. */
 lms_status beam_call(const beam_rig *r, lms_beam *beam, cl_command_queue queue, unsigned call,
                      cl_uint num_wait, const cl_event *wait_list, cl_event *event);

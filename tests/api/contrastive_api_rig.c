@@ -241,9 +241,9 @@ static uint32_t requests_of(unsigned step)
     return step < CONTRASTIVE_FORK_STEP ? CONTRASTIVE_PARENTS : CONTRASTIVE_REQUESTS;
 }
 
-lms_contrastive_states contrastive_states(const contrastive_api_rig *r)
+lms_contrastive_append_args contrastive_states(const contrastive_api_rig *r)
 {
-    lms_contrastive_states s;
+    lms_contrastive_append_args s;
     memset(&s, 0, sizeof s);
     s.requests = CONTRASTIVE_PARENTS;
     s.slots = r->slots;
@@ -252,11 +252,11 @@ lms_contrastive_states contrastive_states(const contrastive_api_rig *r)
     return s;
 }
 
-lms_contrastive_proposal contrastive_proposal(const contrastive_api_rig *r, unsigned step)
+lms_contrastive_propose_args contrastive_proposal(const contrastive_api_rig *r, unsigned step)
 {
     const size_t row = (size_t)step * CONTRASTIVE_ROWS;
     const size_t request = (size_t)step * CONTRASTIVE_REQUESTS;
-    lms_contrastive_proposal p;
+    lms_contrastive_propose_args p;
     memset(&p, 0, sizeof p);
     p.requests = requests_of(step);
     p.slots = r->slots;
@@ -272,11 +272,11 @@ lms_contrastive_proposal contrastive_proposal(const contrastive_api_rig *r, unsi
     return p;
 }
 
-lms_contrastive_batch contrastive_batch(const contrastive_api_rig *r, unsigned step)
+lms_contrastive_select_args contrastive_batch(const contrastive_api_rig *r, unsigned step)
 {
     const size_t row = (size_t)step * CONTRASTIVE_ROWS;
     const size_t request = (size_t)step * CONTRASTIVE_REQUESTS;
-    lms_contrastive_batch b;
+    lms_contrastive_select_args b;
     memset(&b, 0, sizeof b);
     b.requests = requests_of(step);
     b.slots = r->slots;
@@ -320,7 +320,7 @@ lms_status contrastive_call(const contrastive_api_rig *r, lms_contrastive *searc
                             const cl_event *wait_list, cl_event *event)
 {
     if (call == 0) {
-        const lms_contrastive_states s = contrastive_states(r);
+        const lms_contrastive_append_args s = contrastive_states(r);
         return lms_contrastive_append(search, queue, &s, num_wait, wait_list, event);
     }
     if (call == CONTRASTIVE_FORK) {
@@ -330,10 +330,10 @@ lms_status contrastive_call(const contrastive_api_rig *r, lms_contrastive *searc
     }
     const unsigned half = call - CONTRASTIVE_FIRST_STEP - (call > CONTRASTIVE_FORK);
     if (half % 2 == 0) {
-        const lms_contrastive_proposal p = contrastive_proposal(r, half / 2);
+        const lms_contrastive_propose_args p = contrastive_proposal(r, half / 2);
         return lms_contrastive_propose(search, queue, &p, num_wait, wait_list, event);
     }
-    const lms_contrastive_batch b = contrastive_batch(r, half / 2);
+    const lms_contrastive_select_args b = contrastive_batch(r, half / 2);
     return lms_contrastive_select(search, queue, &b, num_wait, wait_list, event);
 }
 

@@ -99,9 +99,9 @@ int contrastive_teardown(void **state);
 void contrastive_other_params(contrastive_api_rig *r);
 
 /* The calls' records, with all inputs and outputs. */
-lms_contrastive_states contrastive_states(const contrastive_api_rig *r);
-lms_contrastive_proposal contrastive_proposal(const contrastive_api_rig *r, unsigned step);
-lms_contrastive_batch contrastive_batch(const contrastive_api_rig *r, unsigned step);
+lms_contrastive_append_args contrastive_states(const contrastive_api_rig *r);
+lms_contrastive_propose_args contrastive_proposal(const contrastive_api_rig *r, unsigned step);
+lms_contrastive_select_args contrastive_batch(const contrastive_api_rig *r, unsigned step);
 
 /* The calls of a step in a search. */
 unsigned contrastive_propose_of(unsigned step);

@@ -31,18 +31,18 @@ void outputs_free(const outputs *o)
     free(o->probs);
 }
 
-lms_host_batch host_batch(const rig *r, const outputs *o)
+lms_sample_host_args host_batch(const rig *r, const outputs *o)
 {
-    const lms_host_batch b = {.rows = (uint32_t)o->rows,
-                              .logits = r->values,
-                              .params = r->records,
-                              .tokens = o->tokens,
-                              .status = o->status,
-                              .logprob_raw = o->logprob_raw,
-                              .logprob = o->logprob,
-                              .kept = o->kept,
-                              .probs = o->probs,
-                              .probs_stride = o->stride};
+    const lms_sample_host_args b = {.rows = (uint32_t)o->rows,
+                                    .logits = r->values,
+                                    .params = r->records,
+                                    .tokens = o->tokens,
+                                    .status = o->status,
+                                    .logprob_raw = o->logprob_raw,
+                                    .logprob = o->logprob,
+                                    .kept = o->kept,
+                                    .probs = o->probs,
+                                    .probs_stride = o->stride};
     return b;
 }
 

@@ -24,7 +24,7 @@ outputs outputs_new(size_t rows, size_t token, size_t stride);
 void outputs_free(const outputs *o);
 
 /* The rig's logits and records, no index, and all outputs. */
-lms_host_batch host_batch(const rig *r, const outputs *o);
+lms_sample_host_args host_batch(const rig *r, const outputs *o);
 
 /* Row `row` against row `expected_row` of what the device wrote; what is between the rows of
  * probs is poison still. */

@@ -125,7 +125,7 @@ void rig_open(rig *r)
     r->context = lms_context_cl_context(r->ctx);
     r->queue = lms_context_queue(r->ctx);
     make_buffers(r);
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     RIG_OK(lms_sampler_create(r->ctx, &desc, &r->sampler));
     write_all(r, r->logits, sizeof r->values, r->values);
     write_all(r, r->params, sizeof r->records, r->records);
@@ -160,9 +160,9 @@ int rig_teardown(void **state)
     return 0;
 }
 
-lms_batch rig_batch(const rig *r)
+lms_sampler_run_args rig_batch(const rig *r)
 {
-    lms_batch b = rig_small_batch(r);
+    lms_sampler_run_args b = rig_small_batch(r);
     b.params = NULL;
     b.params_device.buffer = r->params;
     b.index_device.buffer = r->index;
@@ -173,9 +173,9 @@ lms_batch rig_batch(const rig *r)
     return b;
 }
 
-lms_batch rig_small_batch(const rig *r)
+lms_sampler_run_args rig_small_batch(const rig *r)
 {
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     b.rows = RIG_ROWS;
     b.logits.buffer = r->logits;
@@ -234,7 +234,7 @@ void rig_assert_same(const rig_results *a, const rig_results *b)
 void rig_assert_good(rig *r)
 {
     rig_results found;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     rig_poison(r);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
     rig_read(r, &found);

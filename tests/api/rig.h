@@ -61,9 +61,9 @@ int rig_setup(void **state);
 int rig_teardown(void **state);
 
 /* Every input but the uniforms by its device door, and every output. */
-lms_batch rig_batch(const rig *r);
+lms_sampler_run_args rig_batch(const rig *r);
 /* Host records, no index, tokens and status only. */
-lms_batch rig_small_batch(const rig *r);
+lms_sampler_run_args rig_small_batch(const rig *r);
 
 cl_mem rig_buffer(cl_context context, cl_mem_flags flags, size_t bytes);
 void rig_poison(const rig *r);

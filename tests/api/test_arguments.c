@@ -9,14 +9,14 @@ static void test_missing_arguments(void **state)
 {
     rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(NULL, r->queue, &b, 0, NULL, &event),
               "sampler: is NULL");
     assert_null(event);
     RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(r->sampler, NULL, &b, 0, NULL, NULL),
               "queue: is NULL");
     RIG_FAILS(LMS_E_ARGUMENT, RUN(NULL), "batch: is NULL");
-    lms_batch bad = b;
+    lms_sampler_run_args bad = b;
     bad.logits.buffer = NULL;
     RIG_FAILS(LMS_E_ARGUMENT, RUN(&bad), "logits: is NULL");
     bad = b;
@@ -27,7 +27,7 @@ static void test_missing_arguments(void **state)
 static void test_wait_list(void **state)
 {
     rig *const r = *state;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     cl_event none[2] = {NULL, NULL};
     RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(r->sampler, r->queue, &b, 2, NULL, NULL),
               "num_wait: 2");
@@ -45,7 +45,7 @@ static void test_foreign_event(void **state)
 {
     rig *const r = *state;
     lms_context *other = NULL;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     RIG_OK(lms_context_open(NULL, &other));
     cl_event event = clCreateUserEvent(lms_context_cl_context(other), NULL), made = NULL;
     rig_poison(r);
@@ -62,7 +62,7 @@ static void test_foreign_event(void **state)
 static void test_rows(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.rows = RIG_ROWS + 1;
     RIG_FAILS(LMS_E_ARGUMENT, RUN(&b), "rows: 7", "max_rows (6)");
     b.rows = UINT32_MAX;
@@ -82,7 +82,7 @@ static void test_rows(void **state)
 static void test_doors(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.params = r->records;
     RIG_FAILS(LMS_E_ARGUMENT, RUN(&b), "params, params_device", "both");
     b.params = NULL;
@@ -105,7 +105,7 @@ static void test_row_params(void **state)
 {
     rig *const r = *state;
     lms_row_params p[RIG_ROWS];
-    lms_batch b = rig_small_batch(r);
+    lms_sampler_run_args b = rig_small_batch(r);
     b.params = p;
     memcpy(p, r->records, sizeof p);
     p[5].temperature = -1.0f;
@@ -130,7 +130,7 @@ static void test_row_index(void **state)
 {
     rig *const r = *state;
     int32_t index[RIG_ROWS] = {0, LMS_SKIP_ROW, 5, 4, 3, 2};
-    lms_batch b = rig_small_batch(r);
+    lms_sampler_run_args b = rig_small_batch(r);
     b.index = index;
     RIG_OK(RUN(&b));
     index[5] = RIG_ROWS;
@@ -145,7 +145,7 @@ static void test_row_index(void **state)
 static void test_strides(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.row_stride = RIG_VOCAB - 1;
     RIG_FAILS(LMS_E_ARGUMENT, RUN(&b), "row_stride: 299 is less than vocab (300)");
     b.row_stride = 1;
@@ -162,7 +162,7 @@ static void test_outputs_the_sampler_lacks(void **state)
     for (unsigned i = 0; i < 4; ++i) {
         lms_sampler_desc desc = rig_desc();
         lms_sampler *without = NULL;
-        const lms_batch b = rig_batch(r);
+        const lms_sampler_run_args b = rig_batch(r);
         desc.outputs = RIG_ALL_OUTPUTS & ~(1u << i);
         RIG_OK(lms_sampler_create(r->ctx, &desc, &without));
         RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(without, r->queue, &b, 0, NULL, NULL),
@@ -179,7 +179,7 @@ static const struct {
 } views[] = {
 #define VIEW(name, written)                                                                    \
     {                                                                                          \
-#name ": ", offsetof(lms_batch, name), written                                         \
+#name ": ", offsetof(lms_sampler_run_args, name), written                              \
     }
     VIEW(logits, false),     VIEW(params_device, false), VIEW(index_device, false),
     VIEW(uniforms, false),   VIEW(tokens, true),         VIEW(status, true),
@@ -192,7 +192,7 @@ static const struct {
 static void refuse_everywhere(rig *r, cl_mem buffer, int written, const char *why)
 {
     for (size_t i = 0; i < sizeof views / sizeof views[0]; ++i) {
-        lms_batch b = rig_batch(r);
+        lms_sampler_run_args b = rig_batch(r);
         if (written >= 0 && views[i].written != (written != 0)) continue;
         b.uniforms.buffer = r->uniforms;
         b.uniforms_per_row = RIG_ATTEMPTS;
@@ -223,7 +223,7 @@ static void test_wrong_buffers(void **state)
 static void test_read_only_and_write_only_where_they_belong(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_small_batch(r);
+    lms_sampler_run_args b = rig_small_batch(r);
     const cl_mem in = rig_buffer(r->context, CL_MEM_READ_ONLY, sizeof r->values);
     const cl_mem out = rig_buffer(r->context, CL_MEM_WRITE_ONLY, sizeof(cl_int) * RIG_ROWS);
     b.logits.buffer = in;
@@ -258,7 +258,7 @@ static void test_wrong_queue(void **state)
 {
     rig *const r = *state;
     lms_context *other = NULL;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     RIG_OK(lms_context_open(NULL, &other));
     RIG_FAILS(LMS_E_ARGUMENT,
               lms_sampler_run(r->sampler, lms_context_queue(other), &b, 0, NULL, NULL),
@@ -272,7 +272,7 @@ static void test_failed_calls_change_nothing(void **state)
     rig *const r = *state;
     for (int i = 0; i < 6; ++i) {
         cl_event event = (cl_event)r->queue;
-        lms_batch b = rig_batch(r);
+        lms_sampler_run_args b = rig_batch(r);
         if (i == 0) b.tokens.offset = 1;
         if (i == 1) b.row_stride = 3;
         if (i == 2) b.params = r->records;

@@ -39,14 +39,14 @@ static void test_step_lacks_something(void **state)
         size_t at;
         const char *text;
     } required[] = {
-        {offsetof(lms_beam_batch, logits), "logits: is NULL"},
-        {offsetof(lms_beam_batch, parents), "parents: is NULL"},
-        {offsetof(lms_beam_batch, tokens), "tokens: is NULL"},
-        {offsetof(lms_beam_batch, done), "done: is NULL"},
+        {offsetof(lms_beam_step_args, logits), "logits: is NULL"},
+        {offsetof(lms_beam_step_args, parents), "parents: is NULL"},
+        {offsetof(lms_beam_step_args, tokens), "tokens: is NULL"},
+        {offsetof(lms_beam_step_args, done), "done: is NULL"},
     };
     const beam_rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     BEAM_REFUSED(LMS_E_ARGUMENT, lms_beam_step(NULL, r->queue, &b, 0, NULL, &event),
                  "beam: is NULL");
     assert_null(event);
@@ -68,7 +68,7 @@ static void test_slots_of_a_step(void **state)
 {
     const beam_rig *const r = *state;
     uint32_t slots[BEAM_REQUESTS] = {1, 2, BEAM_REQUESTS};
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     b.requests = BEAM_REQUESTS + 1;
     BEAM_REFUSED(LMS_E_ARGUMENT, STEP(&b), "requests: 4", "max_requests (3)");
     b.requests = UINT32_MAX;
@@ -109,7 +109,7 @@ static void test_first_rows(void **state)
     };
     const beam_rig *const r = *state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-        lms_beam_batch b = beam_batch(r, 0);
+        lms_beam_step_args b = beam_batch(r, 0);
         b.first_rows = all[i].rows;
         b.logits_rows = 1000;
         BEAM_REFUSED(LMS_E_ARGUMENT, STEP(&b), all[i].text);
@@ -122,7 +122,7 @@ static void test_logits_rows(void **state)
 {
     const beam_rig *const r = *state;
     uint32_t rows[BEAM_REQUESTS] = {0, 4, 9};
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     b.logits_rows = BEAM_ROWS - 1;
     BEAM_REFUSED(LMS_E_ARGUMENT, STEP(&b), "logits_rows: 10", "11 that slots[2] needs");
     b.logits_rows = 1;
@@ -148,7 +148,7 @@ static void test_logits_rows(void **state)
 static void test_row_stride(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     b.row_stride = BEAM_VOCAB - 1;
     BEAM_REFUSED(LMS_E_ARGUMENT, STEP(&b), "row_stride: 299 is less than vocab (300)");
     b.row_stride = 1;
@@ -160,7 +160,7 @@ static void test_max_rows(void **state)
 {
     const beam_rig *const r = *state;
     lms_beam_params p = LMS_BEAM_PARAMS_INIT(4);
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     p.max_length = 1;
     RIG_OK(lms_beam_close(r->beam, r->slots[2]));
     RIG_OK(lms_beam_open(r->beam, r->queue, r->slots[2], &p, NULL, 0, NULL, NULL));
@@ -178,13 +178,13 @@ static void test_results_lack_something(void **state)
         size_t at;
         const char *text;
     } required[] = {
-        {offsetof(lms_beam_output, counts), "counts: is NULL"},
-        {offsetof(lms_beam_output, lengths), "lengths: is NULL"},
-        {offsetof(lms_beam_output, tokens), "tokens: is NULL"},
+        {offsetof(lms_beam_results_args, counts), "counts: is NULL"},
+        {offsetof(lms_beam_results_args, lengths), "lengths: is NULL"},
+        {offsetof(lms_beam_results_args, tokens), "tokens: is NULL"},
     };
     const beam_rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     BEAM_REFUSED(LMS_E_ARGUMENT, lms_beam_results(NULL, r->queue, &o, 0, NULL, &event),
                  "beam: is NULL");
     assert_null(event);
@@ -206,7 +206,7 @@ static void test_slots_of_results(void **state)
 {
     const beam_rig *const r = *state;
     uint32_t slots[BEAM_REQUESTS] = {1, 2, BEAM_REQUESTS};
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     o.requests = BEAM_REQUESTS + 1;
     BEAM_REFUSED(LMS_E_ARGUMENT, RESULTS(&o), "requests: 4", "max_requests (3)");
     o = beam_output(r);
@@ -223,7 +223,7 @@ static void test_slots_of_results(void **state)
 static void test_max_results(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     o.max_results = 0;
     BEAM_REFUSED(LMS_E_ARGUMENT, RESULTS(&o), "max_results: 0", "2 results of slots[0]");
     o.max_results = 3;
@@ -243,7 +243,7 @@ static void test_max_results(void **state)
 static void test_token_stride(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     o.token_stride = 1;
     RIG_OK(RESULTS(&o));
     for (unsigned step = 0; step < BEAM_STEPS; ++step) {
@@ -316,8 +316,8 @@ static void test_queues_and_events(void **state)
 static void test_no_requests(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_batch b;
-    lms_beam_output o;
+    lms_beam_step_args b;
+    lms_beam_results_args o;
     memset(&b, 0, sizeof b);
     memset(&o, 0, sizeof o);
     BEAM_REFUSED(LMS_E_ARGUMENT, lms_beam_step(r->beam, NULL, &b, 0, NULL, NULL), "queue: ");

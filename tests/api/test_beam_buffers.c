@@ -16,11 +16,11 @@ typedef struct view {
 } view;
 #define IN_STEP(name, written)                                                                 \
     {                                                                                          \
-#name ": ", true, offsetof(lms_beam_batch, name), written                              \
+#name ": ", true, offsetof(lms_beam_step_args, name), written                          \
     }
 #define IN_RESULTS(name)                                                                       \
     {                                                                                          \
-#name ": ", false, offsetof(lms_beam_output, name), true                               \
+#name ": ", false, offsetof(lms_beam_results_args, name), true                         \
     }
 static const view views[] = {
     IN_STEP(logits, false),     IN_STEP(parents, true),      IN_STEP(tokens, true),
@@ -36,8 +36,8 @@ enum {
 /* A good call, but for one view. */
 static lms_status call_with(const beam_rig *r, const view *v, cl_mem buffer)
 {
-    lms_beam_batch b = beam_batch(r, 0);
-    lms_beam_output o = beam_output(r);
+    lms_beam_step_args b = beam_batch(r, 0);
+    lms_beam_results_args o = beam_output(r);
     char *const call = v->of_step ? (char *)&b : (char *)&o;
     ((lms_view *)(void *)(call + v->at))->buffer = buffer;
     return v->of_step ? lms_beam_step(r->beam, r->queue, &b, 0, NULL, NULL)
@@ -176,7 +176,7 @@ static void test_outputs_of_a_step(void **state)
     const beam_trace *const e = &r->expected;
     const uint32_t first = FIRST;
     int32_t parents[WIDTH], tokens[WIDTH];
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     for (size_t i = 0; i < WIDTH; ++i) parents[i] = e->parents[0][OLD + i] - OLD + FIRST;
     narrow(&e->tokens[0][OLD], WIDTH, tokens);
     output all[] = {
@@ -214,7 +214,7 @@ static void test_outputs_of_results(void **state)
     const beam_rig *const r = *state;
     const beam_trace *const e = &r->expected;
     int32_t tokens[BEAM_SEQUENCES * BEAM_STEPS];
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     narrow(e->sequences[0], BEAM_SEQUENCES * BEAM_STEPS, tokens);
     output all[] = {
         {{NULL, AT}, 4, BEAM_REQUESTS, 1, BEAM_REQUESTS, e->counts},
@@ -245,12 +245,12 @@ static void test_optional_outputs(void **state)
     const beam_trace *const e = &r->expected;
     for (unsigned bits = 0; bits < 1u << 7; ++bits) {
         beam_trace found, poison;
-        lms_beam_output o = beam_output(r);
+        lms_beam_results_args o = beam_output(r);
         assert_int_equal(beam_poison(r), CL_SUCCESS);
         assert_int_equal(beam_read(r, &poison), CL_SUCCESS);
         RIG_OK(beam_calls(r, r->beam, 0, BEAM_FIRST_STEP));
         for (unsigned step = 0; step < BEAM_STEPS; ++step) {
-            lms_beam_batch b = beam_batch(r, step);
+            lms_beam_step_args b = beam_batch(r, step);
             if (!(bits & 1)) b.scores.buffer = NULL;
             if (!(bits & 2)) b.scores_fixed.buffer = NULL;
             if (!(bits & 4)) b.status.buffer = NULL;

@@ -12,7 +12,7 @@ static void test_requests_one_by_one(void **state)
     RIG_OK(beam_calls(r, r->beam, 0, BEAM_FIRST_STEP));
     for (unsigned step = 0; step < BEAM_STEPS; ++step) {
         for (size_t q = BEAM_REQUESTS; q-- > 0;) {
-            lms_beam_batch b = beam_batch(r, step);
+            lms_beam_step_args b = beam_batch(r, step);
             b.requests = 1;
             b.slots += q;
             b.first_rows += q;
@@ -23,7 +23,7 @@ static void test_requests_one_by_one(void **state)
         clFinish(r->queue);
     }
     for (size_t q = BEAM_REQUESTS; q-- > 0;) {
-        lms_beam_output o = beam_output(r);
+        lms_beam_results_args o = beam_output(r);
         lms_view *const views[] = {&o.lengths, &o.scores, &o.logprobs};
         lms_view *const wide[] = {&o.tokens, &o.token_logprobs, &o.beams};
         o.requests = 1;
@@ -69,7 +69,7 @@ static void test_requests_join_and_leave(void **state)
             if (now == delays[q]) RIG_OK(beam_open(r, r->beam, r->queue, q, 0, NULL, NULL));
         }
         const visit v = who_is_there(r, now, delays);
-        lms_beam_batch b = beam_batch(r, 0);
+        lms_beam_step_args b = beam_batch(r, 0);
         b.requests = v.count;
         b.slots = v.slots;
         b.first_rows = v.first_rows;
@@ -164,7 +164,7 @@ static void test_room_to_spare(void **state)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
         lms_beam_desc desc = all[i];
         lms_beam *beam = NULL;
-        lms_beam_output o = beam_output(r);
+        lms_beam_results_args o = beam_output(r);
         desc.vocab = BEAM_VOCAB;
         desc.logits = LMS_FLOAT32;
         desc.max_in_flight = BEAM_CALLS;
@@ -184,7 +184,7 @@ static void test_room_to_spare(void **state)
 static void sample(const beam_rig *r, lms_sampler *sampler, cl_mem tokens)
 {
     lms_row_params params[BEAM_ROWS];
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     for (uint32_t i = 0; i < BEAM_ROWS; ++i) {
         const lms_row_params p = LMS_ROW_PARAMS_INIT;

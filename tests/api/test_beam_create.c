@@ -108,8 +108,9 @@ static int32_t first_token(beam_rig *r, lms_beam *beam, const lms_beam_desc *des
     const size_t bytes = (size_t)desc->max_width * desc->vocab * sizeof(float);
     const uint32_t slot = desc->max_requests - 1;
     lms_beam_params p = LMS_BEAM_PARAMS_INIT(desc->max_width);
-    lms_beam_batch b = {.requests = 1, .slots = &slot};
-    lms_beam_output o = {.requests = 1, .slots = &slot, .max_results = 1, .token_stride = 1};
+    lms_beam_step_args b = {.requests = 1, .slots = &slot};
+    lms_beam_results_args o = {
+        .requests = 1, .slots = &slot, .max_results = 1, .token_stride = 1};
     int32_t token = -7;
     float *const zeros = calloc(1, bytes);
     assert_non_null(zeros);

@@ -19,14 +19,14 @@ typedef struct extent {
     size_t elements;
 } extent;
 
-#define IN_STEP(name) #name ": ", offsetof(lms_beam_batch, name)
+#define IN_STEP(name) #name ": ", offsetof(lms_beam_step_args, name)
 static const extent of_step[] = {
     {IN_STEP(logits), 4, LOGITS},          {IN_STEP(parents), 4, BEAM_ROWS},
     {IN_STEP(tokens), 4, BEAM_ROWS},       {IN_STEP(scores), 4, BEAM_ROWS},
     {IN_STEP(scores_fixed), 8, BEAM_ROWS}, {IN_STEP(done), 4, BEAM_REQUESTS},
     {IN_STEP(status), 4, BEAM_REQUESTS},
 };
-#define IN_RESULTS(name) #name ": ", offsetof(lms_beam_output, name)
+#define IN_RESULTS(name) #name ": ", offsetof(lms_beam_results_args, name)
 static const extent of_results[] = {
     {IN_RESULTS(counts), 4, BEAM_REQUESTS},
     {IN_RESULTS(lengths), 4, BEAM_SEQUENCES},
@@ -45,8 +45,8 @@ enum {
 /* A step and the results of the open requests; every view has a big buffer of its own, and rows
  * are apart. */
 typedef struct pair {
-    lms_beam_batch batch;
-    lms_beam_output output;
+    lms_beam_step_args batch;
+    lms_beam_results_args output;
     cl_mem big[VIEWS];
 } pair;
 
@@ -143,7 +143,7 @@ static void test_exact_and_one_byte_less(void **state)
 static void test_logits_rows_decide(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_batch b = beam_batch(r, BEAM_STEPS - 1); /* all buffers end with it */
+    lms_beam_step_args b = beam_batch(r, BEAM_STEPS - 1); /* all buffers end with it */
     RIG_OK(lms_beam_step(r->beam, r->queue, &b, 0, NULL, NULL));
     b.logits_rows = BEAM_ROWS + 1;
     RIG_FAILS(LMS_E_BUFFER_SIZE, lms_beam_step(r->beam, r->queue, &b, 0, NULL, NULL),
@@ -170,7 +170,7 @@ static void test_logits_rows_decide(void **state)
 static void test_short_token_stride(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     for (size_t less = 0; less < 2; ++less) {
         const size_t bytes = BEAM_SEQUENCES * sizeof(cl_int) - less;
         o.token_stride = 1;
@@ -242,7 +242,7 @@ static void test_lonely_sequence(void **state)
     const beam_rig *const r = *state;
     const uint32_t slot = r->slots[0];
     lms_beam_params params = LMS_BEAM_PARAMS_INIT(1);
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     params.max_length = 1;
     RIG_OK(lms_beam_close(r->beam, slot));
     RIG_OK(lms_beam_open(r->beam, r->queue, slot, &params, NULL, 0, NULL, NULL));

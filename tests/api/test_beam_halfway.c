@@ -107,9 +107,9 @@ static void test_failed_calls_write_nothing(void **state)
 static void test_failed_calls_do_not_count(void **state)
 {
     const beam_rig *const r = *state;
-    const lms_beam_output o = beam_output(r);
+    const lms_beam_results_args o = beam_output(r);
     for (size_t i = 0; i < PARTS; ++i) {
-        lms_beam_output tight = o;
+        lms_beam_results_args tight = o;
         if (parts[i].call >= BEAM_RESULTS) continue;
         RIG_OK(beam_calls(r, r->beam, 0, parts[i].call));
         fail_once(r, r->beam, r->queue, &parts[i], NULL);
@@ -204,7 +204,7 @@ static void test_a_terminated_call_is_left_behind(void **state)
     const cl_command_queue queue = rig_queue(r->ctx, 0);
     const cl_event hold = rig_user_event(r->context);
     const lms_beam_desc desc = beam_desc();
-    const lms_beam_output o = beam_output(r);
+    const lms_beam_results_args o = beam_output(r);
     lms_beam *beam = NULL;
     cl_event event = NULL;
     /* A new one has stages without an event: the first that is asked for is the last call's. */
@@ -230,8 +230,8 @@ static void test_empty_calls_fail(void **state)
     static const char name[] = "clEnqueueMarkerWithWaitList";
     const beam_rig *const r = *state;
     const long live = hook_live();
-    lms_beam_batch b;
-    lms_beam_output o;
+    lms_beam_step_args b;
+    lms_beam_results_args o;
     memset(&b, 0, sizeof b);
     memset(&o, 0, sizeof o);
     cl_event event = (cl_event)r->queue;

@@ -192,10 +192,11 @@ static void test_bad_lengths(void **state)
         F(length_penalty, -INFINITY, "params.length_penalty: -inf", "finite"),
         F(length_penalty, NAN, "params.length_penalty: nan", "finite"),
         F(length_penalty, -NAN, "params.length_penalty: ", "finite"),
-        U(length_counts, 3, "params.length_counts: 3", "LMS_LENGTH_..."),
-        U(length_counts, UINT32_MAX, "params.length_counts: 4294967295", "LMS_LENGTH_..."),
-        U(early_stopping, 4, "params.early_stopping: 4", "LMS_EARLY_..."),
-        U(early_stopping, UINT32_MAX, "params.early_stopping: 4294967295", "LMS_EARLY_..."),
+        U(length_counts, 3, "params.length_counts: 3", "LMS_BEAM_LENGTH_..."),
+        U(length_counts, UINT32_MAX, "params.length_counts: 4294967295", "LMS_BEAM_LENGTH_..."),
+        U(early_stopping, 4, "params.early_stopping: 4", "LMS_BEAM_EARLY_..."),
+        U(early_stopping, UINT32_MAX, "params.early_stopping: 4294967295",
+          "LMS_BEAM_EARLY_..."),
         U(flags, 32, "params.flags: 0x20 ", "0x1f"),
         U(flags, 1u << 31, "params.flags: 0x80000000 ", "0x1f"),
         U(prompt_length, 1u << 31, "params.prompt_length: 2147483648", "2^31-1"),
@@ -242,8 +243,8 @@ static void accept(const beam_rig *r, const lms_beam_params *p, const int32_t *e
 {
     const uint32_t slot = 2;
     int32_t count = 0;
-    lms_beam_batch b = beam_batch(r, 0);
-    lms_beam_output o = beam_output(r);
+    lms_beam_step_args b = beam_batch(r, 0);
+    lms_beam_results_args o = beam_output(r);
     b.requests = o.requests = 1;
     b.slots = o.slots = &slot;
     RIG_OK(OPEN(slot, p, ends));
@@ -284,7 +285,7 @@ static void test_just_inside(void **state)
         U(top_k, -1, NULL, NULL),
         U(top_k, INT32_MIN, NULL, NULL),
         U(top_k, INT32_MAX, NULL, NULL),
-        U(filter_flags, LMS_ROW_FLAGS, NULL, NULL),
+        U(filter_flags, LMS_FILTER_FLAGS, NULL, NULL),
         U(mode, LMS_BEAM_STOCHASTIC, NULL, NULL),
         U(mode, LMS_BEAM_SAMPLE, NULL, NULL),
         U(width, 1, NULL, NULL),
@@ -298,8 +299,8 @@ static void test_just_inside(void **state)
         F(length_penalty, FLT_MAX, NULL, NULL),
         F(length_penalty, -FLT_MAX, NULL, NULL),
         F(length_penalty, FLT_TRUE_MIN, NULL, NULL),
-        U(length_counts, LMS_LENGTH_NONE, NULL, NULL),
-        U(early_stopping, LMS_EARLY_OFF, NULL, NULL),
+        U(length_counts, LMS_BEAM_LENGTH_NONE, NULL, NULL),
+        U(early_stopping, LMS_BEAM_EARLY_OFF, NULL, NULL),
         U(flags, LMS_BEAM_FLAGS, NULL, NULL),
         U(prompt_length, INT32_MAX, NULL, NULL),
         U(min_length, UINT32_MAX, NULL, NULL),

@@ -109,8 +109,8 @@ static void empty_call(const beam_rig *r, cl_command_queue queue, bool is_step)
 {
     const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
-    lms_beam_batch b;
-    lms_beam_output o;
+    lms_beam_step_args b;
+    lms_beam_results_args o;
     memset(&b, 0, sizeof b);
     memset(&o, 0, sizeof o);
 #define EMPTY(...)                                                                             \
@@ -311,7 +311,7 @@ static void test_limits_of_flight(void **state)
         lms_beam_desc desc = beam_desc();
         lms_beam *beam = NULL;
         cl_event event = NULL;
-        lms_beam_batch none;
+        lms_beam_step_args none;
         memset(&none, 0, sizeof none);
         desc.max_in_flight = limits[k][0];
         RIG_OK(lms_beam_create(r->ctx, &desc, &beam));

@@ -59,7 +59,7 @@ static void quiet_open(const beam_rig *r, lms_beam *beam, bool with_ends, bool w
 static void quiet_step(const beam_rig *r, lms_beam *beam, unsigned bits, unsigned kernels)
 {
     cl_event event = NULL;
-    lms_beam_batch b = beam_batch(r, 0);
+    lms_beam_step_args b = beam_batch(r, 0);
     const uint32_t slot = 0;
     b.slots = &slot;
     b.requests = 1;
@@ -77,7 +77,7 @@ static void quiet_step(const beam_rig *r, lms_beam *beam, unsigned bits, unsigne
 static void quiet_results(const beam_rig *r, lms_beam *beam, unsigned bits)
 {
     cl_event event = NULL;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     const uint32_t slot = 0;
     o.slots = &slot;
     o.requests = 1;
@@ -171,8 +171,8 @@ static void test_nothing_piles_up(void **state)
 static void test_empty_calls_are_quiet(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_batch b;
-    lms_beam_output o;
+    lms_beam_step_args b;
+    lms_beam_results_args o;
     const long live = hook_live();
     memset(&b, 0, sizeof b);
     memset(&o, 0, sizeof o);

@@ -44,7 +44,7 @@ static void refuse_step(const beam_rig *r, unsigned kind, unsigned step)
     static const uint32_t beyond[] = {1, 2, BEAM_REQUESTS};
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    lms_beam_batch b = beam_batch(r, step);
+    lms_beam_step_args b = beam_batch(r, step);
     if (kind == 0) b.requests = BEAM_REQUESTS + 1;
     if (kind == 1) b.slots = twice;
     if (kind == 2) b.slots = beyond;
@@ -67,7 +67,7 @@ static void refuse_results(const beam_rig *r, unsigned kind)
     static const uint32_t twice[] = {1, 2, 1}, beyond[] = {1, 2, BEAM_REQUESTS};
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     if (kind == 0) o.requests = BEAM_REQUESTS + 1;
     if (kind == 1) o.slots = twice;
     if (kind == 2) o.slots = beyond;
@@ -119,7 +119,7 @@ static void test_a_search_between_refusals(void **state)
 static void test_refused_steps_do_not_count(void **state)
 {
     const beam_rig *const r = *state;
-    lms_beam_output o = beam_output(r);
+    lms_beam_results_args o = beam_output(r);
     RIG_OK(beam_calls(r, r->beam, 0, BEAM_FIRST_STEP));
     for (unsigned step = 0; step < BEAM_STEPS; ++step) {
         for (unsigned kind = 0; kind < STEPS; ++kind) refuse_step(r, kind, step);

@@ -4,8 +4,8 @@
 #include "hooks.h"
 #include "rig.h"
 
-#include "cache.h"
-#include "program.h"
+#include "base/cache.h"
+#include "base/program.h"
 
 #include <dirent.h>
 #include <fcntl.h>

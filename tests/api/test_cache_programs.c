@@ -23,7 +23,7 @@ static made make_and_sample(void)
     lms_context *ctx = NULL;
     lms_sampler *sampler = NULL;
     made m = {0, 0, -9};
-    const lms_host_batch batch = {
+    const lms_sample_host_args batch = {
         .rows = 1, .logits = logits, .params = &p, .tokens = &m.token};
     hook_reset();
     RIG_OK(lms_context_open(NULL, &ctx));

@@ -210,7 +210,7 @@ static int two_devices(void)
     float logits[RIG_VOCAB] = {0};
     const lms_row_params p = LMS_ROW_PARAMS_INIT;
     int32_t tokens[2] = {-5, -6};
-    lms_host_batch batch = {.rows = 1, .logits = logits, .params = &p};
+    lms_sample_host_args batch = {.rows = 1, .logits = logits, .params = &p};
     cl_platform_id platforms[16];
     cl_uint found = 0;
     clGetPlatformIDs(16, platforms, &found);
@@ -227,7 +227,7 @@ static int two_devices(void)
         if (lms_sample_host(sampler[i], &batch) != LMS_OK) return 4;
     }
     if (tokens[0] != tokens[1] || tokens[0] < 0) return 5;
-    lms_batch none;
+    lms_sampler_run_args none;
     memset(&none, 0, sizeof none);
     if (lms_sampler_run(sampler[0], lms_context_queue(ctx[1]), &none, 0, NULL, NULL) !=
         LMS_E_ARGUMENT) {

@@ -47,7 +47,7 @@ static void test_append_lacks_something(void **state)
 {
     const contrastive_api_rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_append(NULL, r->queue, &s, 0, NULL, &event),
             "contrastive: is NULL");
     assert_null(event);
@@ -68,13 +68,13 @@ static void test_append_lacks_something(void **state)
 static void test_propose_lacks_something(void **state)
 {
     static const required all[] = {
-        {offsetof(lms_contrastive_proposal, logits), "logits: is NULL"},
-        {offsetof(lms_contrastive_proposal, tokens), "tokens: is NULL"},
-        {offsetof(lms_contrastive_proposal, probs), "probs: is NULL"},
+        {offsetof(lms_contrastive_propose_args, logits), "logits: is NULL"},
+        {offsetof(lms_contrastive_propose_args, tokens), "tokens: is NULL"},
+        {offsetof(lms_contrastive_propose_args, probs), "probs: is NULL"},
     };
     const contrastive_api_rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_propose(NULL, r->queue, &p, 0, NULL, &event),
             "contrastive: is NULL");
     assert_null(event);
@@ -95,15 +95,15 @@ static void test_propose_lacks_something(void **state)
 static void test_select_lacks_something(void **state)
 {
     static const required all[] = {
-        {offsetof(lms_contrastive_batch, hidden), "hidden: is NULL"},
-        {offsetof(lms_contrastive_batch, tokens), "tokens: is NULL"},
-        {offsetof(lms_contrastive_batch, probs), "probs: is NULL"},
-        {offsetof(lms_contrastive_batch, next), "next: is NULL"},
-        {offsetof(lms_contrastive_batch, rows), "rows: is NULL"},
+        {offsetof(lms_contrastive_select_args, hidden), "hidden: is NULL"},
+        {offsetof(lms_contrastive_select_args, tokens), "tokens: is NULL"},
+        {offsetof(lms_contrastive_select_args, probs), "probs: is NULL"},
+        {offsetof(lms_contrastive_select_args, next), "next: is NULL"},
+        {offsetof(lms_contrastive_select_args, rows), "rows: is NULL"},
     };
     const contrastive_api_rig *const r = *state;
     cl_event event = (cl_event)r->queue;
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_select(NULL, r->queue, &b, 0, NULL, &event),
             "contrastive: is NULL");
     assert_null(event);
@@ -127,9 +127,9 @@ static void test_select_lacks_something(void **state)
 static lms_status with_slots(const contrastive_api_rig *r, int call, uint32_t requests,
                              const uint32_t *slots)
 {
-    lms_contrastive_states s = contrastive_states(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_states(r);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     s.requests = p.requests = b.requests = requests;
     s.slots = p.slots = b.slots = slots;
     s.counts = NULL;
@@ -183,8 +183,8 @@ static void test_first_rows(void **state)
     };
     const contrastive_api_rig *const r = *state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
-        lms_contrastive_proposal p = contrastive_proposal(r, 0);
-        lms_contrastive_batch b = contrastive_batch(r, 0);
+        lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+        lms_contrastive_select_args b = contrastive_batch(r, 0);
         p.first_rows = b.first_rows = all[i].rows;
         for (size_t rows = 0; rows <= 1000; rows += 1000) {
             p.candidate_rows = b.candidate_rows = rows;
@@ -199,8 +199,8 @@ static void test_candidate_rows(void **state)
     static const size_t few[] = {1, 11}, many[] = {((size_t)1 << 31) + 1, SIZE_MAX};
     static const uint32_t far[] = {0, 5, (1u << 31) - 2};
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     for (size_t i = 0; i < 2; ++i) {
         p.candidate_rows = b.candidate_rows = few[i];
         REFUSED(LMS_E_ARGUMENT, PROPOSE(&p),
@@ -223,14 +223,14 @@ static void test_max_rows(void **state)
     static const uint32_t apart[] = {0, 20, 40, 60};
     const contrastive_api_rig *const r = *state;
     lms_contrastive_params p = LMS_CONTRASTIVE_PARAMS_INIT(0.5f, 3);
-    lms_contrastive_proposal proposal = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args proposal = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     RIG_OK(lms_contrastive_open(r->search, r->slots[3], &p));
     proposal.requests = b.requests = CONTRASTIVE_REQUESTS;
     proposal.first_rows = b.first_rows = apart;
     proposal.candidate_rows = b.candidate_rows = 63;
     REFUSED(LMS_E_ARGUMENT, PROPOSE(&proposal), "15 candidates", "max_rows (14)");
-    lms_contrastive_proposal last = proposal;
+    lms_contrastive_propose_args last = proposal;
     last.requests = 1;
     last.slots += CONTRASTIVE_PARENTS;
     RIG_OK(PROPOSE(&last));
@@ -249,7 +249,7 @@ static void test_logits_rows(void **state)
     static const int32_t beyond[] = {0, 4, 1}, negative[] = {0, 1, -2};
     static const int32_t least[] = {INT32_MIN, 0, 0}, skipped[] = {-1, -1, -1};
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     p.logits_rows = 2;
     REFUSED(LMS_E_ARGUMENT, PROPOSE(&p), "logits_rows: 2", "3");
     p.logits_rows = ((size_t)1 << 31) + 1;
@@ -274,9 +274,9 @@ static void test_logits_rows(void **state)
 static void test_row_strides(void **state)
 {
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_states s = contrastive_states(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_states(r);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     s.counts = NULL;
     for (size_t i = 0; i < 2; ++i) {
         s.row_stride = b.row_stride = i == 0 ? 1 : CONTRASTIVE_WIDTH - 1;
@@ -300,7 +300,7 @@ static void test_hidden_rows(void **state)
     static const uint32_t ones[] = {1, 2, 1}, rows[] = {7, 2, 7}, far[] = {0, 0, UINT32_MAX};
     static const uint32_t huge[] = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     s.counts = ones;
     s.hidden_rows = 3;
     REFUSED(LMS_E_ARGUMENT, APPEND(&s), "hidden_rows: 3", "4");
@@ -371,9 +371,9 @@ static void test_queues_and_events(void **state)
 static void test_no_requests(void **state)
 {
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_states s;
-    lms_contrastive_proposal p;
-    lms_contrastive_batch b;
+    lms_contrastive_append_args s;
+    lms_contrastive_propose_args p;
+    lms_contrastive_select_args b;
     memset(&s, 0, sizeof s);
     memset(&p, 0, sizeof p);
     memset(&b, 0, sizeof b);
@@ -405,7 +405,7 @@ static void test_no_states(void **state)
     static const uint32_t zeros[CONTRASTIVE_PARENTS], some[] = {0, 2, 0};
     const contrastive_api_rig *const r = *state;
     const contrastive_view before = contrastive_look(r->search);
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     s.counts = zeros;
     RIG_OK(APPEND(&s));
     contrastive_assert_looks(r->search, &before);

@@ -28,15 +28,16 @@ typedef struct view {
 } view;
 #define IN_APPEND(name, elements)                                                              \
     {                                                                                          \
-#name ": ", APPEND, offsetof(lms_contrastive_states, name), false, 4, elements         \
+#name ": ", APPEND, offsetof(lms_contrastive_append_args, name), false, 4, elements    \
     }
 #define IN_PROPOSE(name, written, elements)                                                    \
     {                                                                                          \
-#name ": ", PROPOSE, offsetof(lms_contrastive_proposal, name), written, 4, elements    \
+#name ": ", PROPOSE, offsetof(lms_contrastive_propose_args, name), written, 4,         \
+            elements                                                                           \
     }
 #define IN_SELECT(name, written, elements)                                                     \
     {                                                                                          \
-#name ": ", SELECT, offsetof(lms_contrastive_batch, name), written, 4, elements        \
+#name ": ", SELECT, offsetof(lms_contrastive_select_args, name), written, 4, elements  \
     }
 static const view views[] = {
     IN_APPEND(hidden, 2 * STRIDE + CONTRASTIVE_WIDTH),
@@ -63,7 +64,7 @@ enum {
 /* Begins a search afresh, so that contexts never fill up, and proposes. */
 static void reopen(const contrastive_api_rig *r)
 {
-    const lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    const lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     RIG_OK(contrastive_close_all(r, r->search));
     RIG_OK(contrastive_open_all(r, r->search));
     RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
@@ -80,9 +81,9 @@ static int close_all(void **state)
 static lms_status call_with(const contrastive_api_rig *r, const view *v, lms_view given,
                             bool strided)
 {
-    lms_contrastive_states s = contrastive_states(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_states(r);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     char *const calls[] = {(char *)&s, (char *)&p, (char *)&b};
     s.counts = NULL;
     p.candidate_rows = b.candidate_rows = 0;
@@ -263,8 +264,8 @@ static void test_outputs(void **state)
     const uint32_t first = FIRST;
     const int32_t row = e->rows[0][2] - OLD + FIRST, next = (int32_t)e->next[0][2];
     int32_t tokens[K];
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     for (size_t i = 0; i < K; ++i) tokens[i] = (int32_t)e->tokens[0][OLD + i];
     output all[] = {
         {&p.tokens, AT + FIRST, K, tokens, NULL},
@@ -320,9 +321,9 @@ static cl_mem spread(const contrastive_api_rig *r, cl_mem from, size_t rows, siz
 static void test_strides(void **state)
 {
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_states s = contrastive_states(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_states(r);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     s.row_stride = b.row_stride = STRIDE;
     p.row_stride = LOGITS_STRIDE;
     s.hidden.buffer = spread(r, r->states, CONTRASTIVE_PROMPT, CONTRASTIVE_WIDTH, STRIDE);
@@ -352,8 +353,8 @@ static void test_optional_outputs(void **state)
         assert_int_equal(contrastive_poison(r), CL_SUCCESS);
         assert_int_equal(contrastive_read(r, &poison), CL_SUCCESS);
         for (unsigned call = 0; call < CONTRASTIVE_FORK; ++call) {
-            lms_contrastive_proposal p = contrastive_proposal(r, (call - 1) / 2);
-            lms_contrastive_batch b = contrastive_batch(r, (call - 1) / 2);
+            lms_contrastive_propose_args p = contrastive_proposal(r, (call - 1) / 2);
+            lms_contrastive_select_args b = contrastive_batch(r, (call - 1) / 2);
             if (!(bits & 1)) p.status.buffer = NULL;
             if (!(bits & 2)) b.scores.buffer = NULL;
             if (!(bits & 4)) b.penalties.buffer = NULL;

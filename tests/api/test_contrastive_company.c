@@ -14,8 +14,8 @@ static int close_all(void **state)
 /* The two calls of a step for request q alone. */
 static void step_of_one(const contrastive_api_rig *r, unsigned step, size_t q)
 {
-    lms_contrastive_proposal p = contrastive_proposal(r, step);
-    lms_contrastive_batch b = contrastive_batch(r, step);
+    lms_contrastive_propose_args p = contrastive_proposal(r, step);
+    lms_contrastive_select_args b = contrastive_batch(r, step);
     lms_view *const views[] = {&p.status, &b.next, &b.rows, &b.scores, &b.penalties, &b.status};
     p.requests = b.requests = 1;
     p.slots += q;
@@ -62,7 +62,7 @@ static void test_prompts_in_parts(void **state)
         assert_int_equal(contrastive_poison(r), CL_SUCCESS);
         RIG_OK(contrastive_open_all(r, r->search));
         do {
-            lms_contrastive_states s = contrastive_states(r);
+            lms_contrastive_append_args s = contrastive_states(r);
             left = done = 0;
             for (size_t q = 0; q < CONTRASTIVE_PARENTS; ++q) {
                 const uint32_t most = i % 2 && done > 0 ? 0 : sizes[i / 2];
@@ -109,7 +109,7 @@ static visit who_is_there(const contrastive_api_rig *r, unsigned now, const unsi
 
 static void join(const contrastive_api_rig *r, unsigned q)
 {
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     uint32_t first = 0;
     for (unsigned i = 0; i < q; ++i) first += r->counts[i];
     s.requests = 1;
@@ -122,8 +122,8 @@ static void join(const contrastive_api_rig *r, unsigned q)
 
 static void step_of_those(const contrastive_api_rig *r, const visit *v)
 {
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     p.requests = b.requests = v->count;
     p.slots = b.slots = v->slots;
     p.first_rows = b.first_rows = v->first_rows;
@@ -182,7 +182,7 @@ static void test_a_slot_changes_hands(void **state)
     for (unsigned call = 0; call < CONTRASTIVE_CALLS; ++call) {
         if (call < CONTRASTIVE_FORK) {
             const uint32_t count = call % 2 ? 32 : 3;
-            const lms_contrastive_states s = {
+            const lms_contrastive_append_args s = {
                 .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
             RIG_OK(lms_contrastive_open(r->search, slot, &params));
             RIG_OK(lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL));
@@ -227,7 +227,7 @@ static void assert_same_but_for(const contrastive_api_rig *r, size_t gone)
 static void without(const contrastive_api_rig *r, size_t gone, bool reused)
 {
     const uint32_t slot = r->slots[gone], count = 32;
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
     assert_int_equal(contrastive_poison(r), CL_SUCCESS);
     RIG_OK(contrastive_begin(r, r->search, CONTRASTIVE_FORK + 1));
@@ -299,7 +299,7 @@ static void test_many_forks(void **state)
     desc.max_positions = (2 + FORKS) * LMS_CONTEXT_PAGE;
     desc.max_length = PROMPT + 2;
     RIG_OK(lms_contrastive_create(r->ctx, &desc, &search));
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = &zero, .counts = &count, .hidden = {r->states, 0}};
     RIG_OK(lms_contrastive_open(search, 0, &params));
     RIG_OK(lms_contrastive_append(search, r->queue, &s, 0, NULL, NULL));
@@ -309,8 +309,8 @@ static void test_many_forks(void **state)
     assert_int_equal(lms_contrastive_room(search), 0);
     for (uint32_t i = 0; i < FORKS; ++i) {
         const uint32_t slot = (i * 5 + 1) % FORKS;
-        lms_contrastive_proposal p = contrastive_proposal(r, 0);
-        lms_contrastive_batch b = contrastive_batch(r, 0);
+        lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+        lms_contrastive_select_args b = contrastive_batch(r, 0);
         p.requests = b.requests = 1;
         p.slots = b.slots = &slot;
         assert_int_equal(contrastive_poison(r), CL_SUCCESS);

@@ -119,21 +119,21 @@ static void search_once(contrastive_api_rig *r, lms_contrastive *search,
     const cl_mem probs = rig_buffer(r->context, CL_MEM_READ_WRITE, rows * sizeof(float));
     const cl_mem tokens = rig_buffer(r->context, CL_MEM_READ_WRITE, rows * sizeof(cl_int));
     const cl_mem out = rig_buffer(r->context, CL_MEM_READ_WRITE, 3 * sizeof(cl_int));
-    const lms_contrastive_states s = {.requests = 1, .slots = &slot, .hidden = {in, 0}};
-    const lms_contrastive_proposal p = {.requests = 1,
-                                        .slots = &slot,
-                                        .first_rows = &none,
-                                        .logits = {in, 0},
-                                        .tokens = {tokens, 0},
-                                        .probs = {probs, 0}};
-    const lms_contrastive_batch b = {.requests = 1,
-                                     .slots = &slot,
-                                     .hidden = {in, 0},
-                                     .tokens = {tokens, 0},
-                                     .probs = {probs, 0},
-                                     .next = {out, 0},
-                                     .rows = {out, 1},
-                                     .penalties = {out, 2}};
+    const lms_contrastive_append_args s = {.requests = 1, .slots = &slot, .hidden = {in, 0}};
+    const lms_contrastive_propose_args p = {.requests = 1,
+                                            .slots = &slot,
+                                            .first_rows = &none,
+                                            .logits = {in, 0},
+                                            .tokens = {tokens, 0},
+                                            .probs = {probs, 0}};
+    const lms_contrastive_select_args b = {.requests = 1,
+                                           .slots = &slot,
+                                           .hidden = {in, 0},
+                                           .tokens = {tokens, 0},
+                                           .probs = {probs, 0},
+                                           .next = {out, 0},
+                                           .rows = {out, 1},
+                                           .penalties = {out, 2}};
     assert_non_null(in);
     RIG_OK(lms_contrastive_open(search, slot, &params));
     if (d->max_length > 1) RIG_OK(lms_contrastive_append(search, r->queue, &s, 0, NULL, NULL));

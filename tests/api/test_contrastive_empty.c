@@ -3,7 +3,7 @@
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 
-#include "contrastive.h" /* of host/ */
+#include "contrastive/contrastive.h" /* of host/ */
 
 #include <math.h>
 
@@ -28,11 +28,11 @@ static int close_all(void **state)
 static void append_rows(const contrastive_api_rig *r, uint32_t slot, uint32_t first,
                         uint32_t count)
 {
-    const lms_contrastive_states s = {.requests = 1,
-                                      .slots = &slot,
-                                      .counts = &count,
-                                      .first_rows = &first,
-                                      .hidden = {r->states, 0}};
+    const lms_contrastive_append_args s = {.requests = 1,
+                                           .slots = &slot,
+                                           .counts = &count,
+                                           .first_rows = &first,
+                                           .hidden = {r->states, 0}};
     RIG_OK(lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL));
 }
 
@@ -48,7 +48,7 @@ static void append_nothing(const contrastive_api_rig *r, uint32_t slot, uint32_t
 
 static void propose(const contrastive_api_rig *r, uint32_t slot, const int32_t *index)
 {
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     p.requests = 1;
     p.slots = &slot;
     p.index = index;
@@ -57,7 +57,7 @@ static void propose(const contrastive_api_rig *r, uint32_t slot, const int32_t *
 
 static void select_from(const contrastive_api_rig *r, uint32_t slot, unsigned step)
 {
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     b.requests = 1;
     b.slots = &slot;
     b.hidden.offset = (size_t)step * CONTRASTIVE_ROWS * CONTRASTIVE_WIDTH;
@@ -154,7 +154,7 @@ static void test_nothing_of_earlier_contexts(void **state)
 static void assert_empty_from(const contrastive_api_rig *r, uint32_t slot, uint32_t end)
 {
     lms_contrastive_params late = usual;
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     contrastive_trace found;
     late.context_begin = end;
     RIG_OK(lms_contrastive_update(r->search, slot, &late));
@@ -188,7 +188,7 @@ static void test_terminated_after_a_failed_append(void **state)
 {
     const contrastive_api_rig own = in_two_buffers(*state), *const r = &own;
     const uint32_t slot = 0, count = 40;
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
     hook_reset();
     hook_fail("clEnqueueNDRangeKernel", 2, CL_OUT_OF_RESOURCES);
@@ -207,8 +207,8 @@ static void test_terminated_after_a_failed_select(void **state)
     static const uint32_t both[] = {0, 1}, rows[] = {0, 5};
     const contrastive_api_rig own = in_two_buffers(*state), *const r = &own;
     lms_contrastive_params late = usual;
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     late.context_begin = 1000; /* no scan */
     for (uint32_t slot = 0; slot < 2; ++slot) {
         RIG_OK(lms_contrastive_update(r->search, slot, &late));

@@ -1,6 +1,6 @@
 /* Every OpenCL call and every allocation of a contrastive search fails once. Nothing is lost by
  * it: the call that failed is made again, and all goes on as if it had not. */
-#include "contrastive.h"
+#include "contrastive/contrastive.h"
 #include "contrastive_api_rig.h"
 #include "faults.h"
 #include "hooks.h"

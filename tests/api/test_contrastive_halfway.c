@@ -258,9 +258,9 @@ static void test_a_terminated_call_is_left_behind(void **state)
 /* Calls without requests, and a fork that copies nothing. */
 static lms_status empty_call(const contrastive_api_rig *r, int which, cl_event *event)
 {
-    static const lms_contrastive_states states;
-    static const lms_contrastive_proposal proposal;
-    static const lms_contrastive_batch batch;
+    static const lms_contrastive_append_args states;
+    static const lms_contrastive_propose_args proposal;
+    static const lms_contrastive_select_args batch;
     lms_contrastive *const c = r->search;
     switch (which) {
     case 0: return lms_contrastive_append(c, r->queue, &states, 0, NULL, event);

@@ -212,7 +212,7 @@ static void begin_request(world *w, uint32_t r)
     }
     RIG_OK(lms_contrastive_open(w->search, q->slot, &q->params));
     write_all(w, w->hidden, q->context, q->length * sizeof(vector));
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = &q->slot, .counts = &q->length, .hidden = {w->hidden, 0}};
     RIG_OK(lms_contrastive_append(w->search, w->queue, &s, 0, NULL, NULL));
     assert_int_equal(clFinish(w->queue), CL_SUCCESS);
@@ -238,13 +238,13 @@ static void fork_request(world *w)
 
 static void propose(world *w, const uint32_t *slots, bool is_first)
 {
-    lms_contrastive_proposal p = {.requests = w->count,
-                                  .slots = slots,
-                                  .candidate_rows = ROWS,
-                                  .logits = {w->logits, 0},
-                                  .logits_rows = ROWS,
-                                  .tokens = {w->tokens, 0},
-                                  .probs = {w->probs, 0}};
+    lms_contrastive_propose_args p = {.requests = w->count,
+                                      .slots = slots,
+                                      .candidate_rows = ROWS,
+                                      .logits = {w->logits, 0},
+                                      .logits_rows = ROWS,
+                                      .tokens = {w->tokens, 0},
+                                      .probs = {w->probs, 0}};
     if (!is_first) p.index_device.buffer = w->rows;
     write_all(w, w->logits, w->row_logits, sizeof w->row_logits);
     RIG_OK(lms_contrastive_propose(w->search, w->queue, &p, 0, NULL, NULL));
@@ -268,17 +268,17 @@ static void run_model(world *w)
 
 static void choose(world *w, const uint32_t *slots)
 {
-    const lms_contrastive_batch b = {.requests = w->count,
-                                     .slots = slots,
-                                     .candidate_rows = ROWS,
-                                     .hidden = {w->hidden, 0},
-                                     .tokens = {w->tokens, 0},
-                                     .probs = {w->probs, 0},
-                                     .next = {w->next, 0},
-                                     .rows = {w->rows, 0},
-                                     .scores = {w->scores, 0},
-                                     .penalties = {w->penalties, 0},
-                                     .status = {w->status, 0}};
+    const lms_contrastive_select_args b = {.requests = w->count,
+                                           .slots = slots,
+                                           .candidate_rows = ROWS,
+                                           .hidden = {w->hidden, 0},
+                                           .tokens = {w->tokens, 0},
+                                           .probs = {w->probs, 0},
+                                           .next = {w->next, 0},
+                                           .rows = {w->rows, 0},
+                                           .scores = {w->scores, 0},
+                                           .penalties = {w->penalties, 0},
+                                           .status = {w->status, 0}};
     int32_t next[REQUESTS];
     uint32_t status[REQUESTS], length = 0;
     float scores[REQUESTS], penalties[REQUESTS];

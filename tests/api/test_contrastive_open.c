@@ -202,7 +202,7 @@ static const field good[] = {
     U(top_k, -1, NULL, NULL),
     U(top_k, INT32_MIN, NULL, NULL),
     U(top_k, INT32_MAX, NULL, NULL),
-    U(filter_flags, LMS_ROW_FLAGS, NULL, NULL),
+    U(filter_flags, LMS_FILTER_FLAGS, NULL, NULL),
 };
 
 /* A context of one request, a step of it, and whether that gave a token. */
@@ -210,9 +210,9 @@ static void accept(const contrastive_api_rig *r, uint32_t slot)
 {
     const uint32_t first = 0, count = 3;
     int32_t token = -7;
-    lms_contrastive_states s = contrastive_states(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_states(r);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     s.requests = p.requests = b.requests = 1;
     s.slots = p.slots = b.slots = &slot;
     p.first_rows = b.first_rows = &first;

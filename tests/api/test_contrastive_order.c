@@ -119,9 +119,9 @@ static void test_event_on_another_queue(void **state)
 static lms_status empty_call(lms_contrastive *search, cl_command_queue queue, unsigned kind,
                              cl_uint num_wait, const cl_event *wait_list, cl_event *event)
 {
-    lms_contrastive_states s;
-    lms_contrastive_proposal p;
-    lms_contrastive_batch b;
+    lms_contrastive_append_args s;
+    lms_contrastive_propose_args p;
+    lms_contrastive_select_args b;
     memset(&s, 0, sizeof s);
     memset(&p, 0, sizeof p);
     memset(&b, 0, sizeof b);

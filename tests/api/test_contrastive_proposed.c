@@ -35,11 +35,11 @@ static int close_all(void **state)
 static void append(const contrastive_api_rig *r, uint32_t slot, uint32_t count)
 {
     static const uint32_t first;
-    const lms_contrastive_states s = {.requests = 1,
-                                      .slots = &slot,
-                                      .counts = &count,
-                                      .first_rows = &first,
-                                      .hidden = {r->states, 0}};
+    const lms_contrastive_append_args s = {.requests = 1,
+                                           .slots = &slot,
+                                           .counts = &count,
+                                           .first_rows = &first,
+                                           .hidden = {r->states, 0}};
     RIG_OK(lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL));
 }
 
@@ -51,7 +51,7 @@ static void begin(const contrastive_api_rig *r, uint32_t slot)
 
 static lms_status propose(const contrastive_api_rig *r, uint32_t slot, unsigned step)
 {
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     p.requests = 1;
     p.slots = &slot;
     p.logits.offset = (size_t)step * CONTRASTIVE_VOCAB;
@@ -60,7 +60,7 @@ static lms_status propose(const contrastive_api_rig *r, uint32_t slot, unsigned 
 
 static lms_status select_rows(const contrastive_api_rig *r, uint32_t slot, size_t rows)
 {
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     b.requests = 1;
     b.slots = &slot;
     b.candidate_rows = rows;
@@ -150,7 +150,7 @@ static void test_append_of_nothing(void **state)
     hook_reset();
     hook_fail("clEnqueueNDRangeKernel", 1, CL_OUT_OF_RESOURCES);
     const uint32_t slot = A, count = 7;
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
     RIG_FAILS(CL_OUT_OF_RESOURCES,
               lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL), "");
@@ -208,7 +208,7 @@ static void test_one_of_two_lacks_one(void **state)
     static const uint32_t both[] = {A, B};
     const contrastive_api_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     begin(r, A);
     begin(r, B);
     assert_int_equal(contrastive_poison(r), CL_SUCCESS);
@@ -291,8 +291,8 @@ static void test_terminated_for_one_of_two(void **state)
     static const uint32_t both[] = {B, A}, rows[] = {0, 3};
     const contrastive_api_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     begin(r, A);
     begin(r, B);
     p.requests = b.requests = 2;

@@ -58,7 +58,7 @@ static void quiet_append(const contrastive_api_rig *r, lms_contrastive *search, 
 {
     static const uint32_t rows[CONTRASTIVE_PARENTS];
     cl_event event = NULL;
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     if (bits & 1) s.counts = NULL;
     if (bits & 2) s.first_rows = rows;
     if (bits & 4) s.row_stride = CONTRASTIVE_WIDTH;
@@ -73,7 +73,7 @@ static void quiet_propose(const contrastive_api_rig *r, lms_contrastive *search,
                           unsigned kernels)
 {
     cl_event event = NULL;
-    lms_contrastive_proposal p = contrastive_proposal(r, bits % 3);
+    lms_contrastive_propose_args p = contrastive_proposal(r, bits % 3);
     if (bits & 1) p.status.buffer = NULL;
     if (bits & 2) p.candidate_rows = 0;
     if (bits & 4) p.row_stride = CONTRASTIVE_VOCAB;
@@ -87,7 +87,7 @@ static void quiet_propose(const contrastive_api_rig *r, lms_contrastive *search,
 static void quiet_select(const contrastive_api_rig *r, lms_contrastive *search, unsigned bits)
 {
     cl_event event = NULL;
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     if (bits & 1) b.scores.buffer = NULL;
     if (bits & 2) b.row_penalties.buffer = NULL;
     if (bits & 4) b.status.buffer = NULL;
@@ -223,23 +223,23 @@ static void test_many_requests_are_quiet(void **state)
     }
     const cl_mem ints = rig_buffer(r->context, CL_MEM_READ_WRITE, MANY * sizeof(cl_int));
     const cl_mem probs = rig_buffer(r->context, CL_MEM_READ_WRITE, MANY * sizeof(cl_float));
-    const lms_contrastive_states s = {MANY, slots, counts, zeros, {r->states, 0}, 0, 0};
-    const lms_contrastive_proposal p = {.requests = MANY,
-                                        .slots = slots,
-                                        .first_rows = rows,
-                                        .logits = {r->logits, 0},
-                                        .logits_rows = 1,
-                                        .index = (const int32_t *)zeros,
-                                        .tokens = {ints, 0},
-                                        .probs = {probs, 0}};
-    const lms_contrastive_batch b = {.requests = MANY,
-                                     .slots = slots,
-                                     .first_rows = rows,
-                                     .hidden = {r->hidden, 0},
-                                     .tokens = {ints, 0},
-                                     .probs = {probs, 0},
-                                     .next = {ints, 0},
-                                     .rows = {ints, 0}};
+    const lms_contrastive_append_args s = {MANY, slots, counts, zeros, {r->states, 0}, 0, 0};
+    const lms_contrastive_propose_args p = {.requests = MANY,
+                                            .slots = slots,
+                                            .first_rows = rows,
+                                            .logits = {r->logits, 0},
+                                            .logits_rows = 1,
+                                            .index = (const int32_t *)zeros,
+                                            .tokens = {ints, 0},
+                                            .probs = {probs, 0}};
+    const lms_contrastive_select_args b = {.requests = MANY,
+                                           .slots = slots,
+                                           .first_rows = rows,
+                                           .hidden = {r->hidden, 0},
+                                           .tokens = {ints, 0},
+                                           .probs = {probs, 0},
+                                           .next = {ints, 0},
+                                           .rows = {ints, 0}};
     hook_reset();
     RIG_OK(lms_contrastive_append(search, r->queue, &s, 0, NULL, NULL));
     assert_quiet("append", 1, 1, 1);
@@ -302,9 +302,9 @@ static void test_nothing_piles_up(void **state)
 static void test_empty_calls_are_quiet(void **state)
 {
     const contrastive_api_rig *const r = *state;
-    lms_contrastive_states s;
-    lms_contrastive_proposal p;
-    lms_contrastive_batch b;
+    lms_contrastive_append_args s;
+    lms_contrastive_propose_args p;
+    lms_contrastive_select_args b;
     const long live = hook_live();
     memset(&s, 0, sizeof s);
     memset(&p, 0, sizeof p);

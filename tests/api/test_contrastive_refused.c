@@ -28,7 +28,7 @@ static void refuse_append(const contrastive_api_rig *r, lms_contrastive *search,
     static const uint32_t many[] = {1, 1, CONTRASTIVE_LENGTH + 1}, far[] = {0, 0, 1000000};
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    lms_contrastive_states s = contrastive_states(r);
+    lms_contrastive_append_args s = contrastive_states(r);
     if (kind != 5) s.counts = NULL;
     if (kind == 0) s.requests = CONTRASTIVE_REQUESTS + 1;
     if (kind == 1) s.slots = twice;
@@ -51,7 +51,7 @@ static void refuse_propose(const contrastive_api_rig *r, lms_contrastive *search
     static const int32_t bad[] = {0, 1, CONTRASTIVE_REQUESTS, 0};
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    lms_contrastive_proposal p = contrastive_proposal(r, step);
+    lms_contrastive_propose_args p = contrastive_proposal(r, step);
     if (kind == 0) p.requests = CONTRASTIVE_REQUESTS + 1;
     if (kind == 1) p.slots = twice;
     if (kind == 2) p.slots = beyond;
@@ -77,7 +77,7 @@ static void refuse_select(const contrastive_api_rig *r, lms_contrastive *search,
 {
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    lms_contrastive_batch b = contrastive_batch(r, step);
+    lms_contrastive_select_args b = contrastive_batch(r, step);
     if (kind == 0) b.requests = CONTRASTIVE_REQUESTS + 1;
     if (kind == 1) b.slots = twice;
     if (kind == 2) b.slots = beyond;

@@ -43,11 +43,11 @@ static lms_status append(const contrastive_api_rig *r, lms_contrastive *search,
                          uint32_t requests, const uint32_t *slots, const uint32_t *counts)
 {
     static const uint32_t rows[CONTRASTIVE_REQUESTS];
-    const lms_contrastive_states s = {.requests = requests,
-                                      .slots = slots,
-                                      .counts = counts,
-                                      .first_rows = rows,
-                                      .hidden = {r->states, 0}};
+    const lms_contrastive_append_args s = {.requests = requests,
+                                           .slots = slots,
+                                           .counts = counts,
+                                           .first_rows = rows,
+                                           .hidden = {r->states, 0}};
     return finished(r, lms_contrastive_append(search, r->queue, &s, 0, NULL, NULL));
 }
 
@@ -63,7 +63,7 @@ static const uint32_t rows[] = {0, 2, 4, 6};
 static lms_status propose_to(const contrastive_api_rig *r, lms_contrastive *search,
                              uint32_t requests, const uint32_t *slots)
 {
-    lms_contrastive_proposal p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
     p.requests = requests;
     p.slots = slots;
     p.first_rows = rows;
@@ -74,7 +74,7 @@ static lms_status propose_to(const contrastive_api_rig *r, lms_contrastive *sear
 static lms_status select_in(const contrastive_api_rig *r, lms_contrastive *search,
                             uint32_t requests, const uint32_t *slots)
 {
-    lms_contrastive_batch b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_batch(r, 0);
     b.requests = requests;
     b.slots = slots;
     b.first_rows = rows;
@@ -178,7 +178,7 @@ static void test_counting(void **state)
     const cl_event hold = rig_user_event(r->context);
     const lms_contrastive_params p = LMS_CONTRASTIVE_PARAMS_INIT(0.5f, 2);
     const cl_command_queue queue = rig_queue(r->ctx, 0);
-    const lms_contrastive_states s = {
+    const lms_contrastive_append_args s = {
         .requests = 1, .slots = (const uint32_t[]){2}, .hidden = {r->states, 0}};
     RIG_OK(lms_contrastive_open(r->search, 2, &p));
     for (uint32_t n = 0; n < 10; ++n) {

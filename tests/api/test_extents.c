@@ -14,7 +14,7 @@ typedef struct extent {
 enum {
     STRIDE = RIG_VOCAB + 7
 };
-#define VIEW(name) #name ": ", offsetof(lms_batch, name)
+#define VIEW(name) #name ": ", offsetof(lms_sampler_run_args, name)
 static const extent extents[] = {
     {VIEW(logits), 4, (RIG_ROWS - 1) * STRIDE + RIG_VOCAB},
     {VIEW(params_device), sizeof(lms_row_params), RIG_ROWS},
@@ -31,15 +31,15 @@ enum {
     EXTENTS = sizeof extents / sizeof extents[0]
 };
 
-static lms_view *view_of(lms_batch *b, const extent *e)
+static lms_view *view_of(lms_sampler_run_args *b, const extent *e)
 {
     return (lms_view *)(void *)((char *)b + e->view);
 }
 
 /* A batch whose every buffer is big; its rows are apart. */
-static lms_batch big_batch(const rig *r, cl_mem big)
+static lms_sampler_run_args big_batch(const rig *r, cl_mem big)
 {
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     b.rows = RIG_ROWS;
     b.row_stride = b.probs_stride = STRIDE;
@@ -52,7 +52,7 @@ static lms_batch big_batch(const rig *r, cl_mem big)
 
 static lms_status run_with(rig *r, cl_mem big, const extent *e, size_t offset, size_t bytes)
 {
-    lms_batch b = big_batch(r, big);
+    lms_sampler_run_args b = big_batch(r, big);
     lms_view *const view = view_of(&b, e);
     view->buffer = rig_buffer(r->context, CL_MEM_READ_WRITE, bytes);
     view->offset = offset;
@@ -86,7 +86,7 @@ static void test_exact_and_one_byte_less(void **state)
 static void test_logits_rows_decide(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.logits_rows = RIG_ROWS;
     b.rows = 1;
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
@@ -108,7 +108,7 @@ static void test_overflow(void **state)
     rig *const r = *state;
     const cl_mem big = rig_buffer(r->context, CL_MEM_READ_WRITE, 1 << 20);
     for (size_t k = 0; k < sizeof huge / sizeof huge[0]; ++k) {
-        lms_batch b;
+        lms_sampler_run_args b;
         for (size_t i = 0; i < EXTENTS; ++i) {
             b = big_batch(r, big);
             view_of(&b, &extents[i])->offset = huge[k];
@@ -132,7 +132,7 @@ static void test_overflow(void **state)
 static void test_wrap_around(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.row_stride = ((size_t)1 << 63) + RIG_VOCAB; /* twice that is 600 */
     b.rows = 3;
     RIG_FAILS(LMS_E_BUFFER_SIZE, lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL),
@@ -157,7 +157,7 @@ static void test_half_logits_and_long_tokens(void **state)
         for (size_t less = 0; less < 4; ++less) {
             lms_sampler_desc desc = rig_desc();
             lms_sampler *sampler = NULL;
-            lms_batch b = rig_batch(r);
+            lms_sampler_run_args b = rig_batch(r);
             desc.logits = (lms_dtype)t;
             desc.tokens = LMS_INT64;
             RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
@@ -183,7 +183,7 @@ static void test_sub_buffers(void **state)
     const cl_mem big = rig_buffer(r->context, CL_MEM_READ_WRITE, 1 << 16);
     for (size_t less = 0; less < 2; ++less) {
         const cl_buffer_region region = {4096, sizeof(cl_int) * RIG_ROWS - less};
-        lms_batch b = rig_batch(r);
+        lms_sampler_run_args b = rig_batch(r);
         b.tokens.buffer = clCreateSubBuffer(big, CL_MEM_READ_WRITE,
                                             CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         assert_int_equal(code, CL_SUCCESS);
@@ -210,7 +210,7 @@ static void test_outputs_land_where_they_should(void **state)
     const size_t bytes = (AT + PROBS + AROUND) * sizeof(float);
     unsigned char *const found = malloc(bytes);
     float *const probs = (float *)(void *)found;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     assert_non_null(found);
     memset(found, 0x5a, bytes);
     const cl_mem buffer = clCreateBuffer(r->context, CL_MEM_COPY_HOST_PTR, bytes, found, NULL);

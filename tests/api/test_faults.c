@@ -73,7 +73,7 @@ static void test_every_call_of_create_fails_once(void **state)
 static lms_status run_all(rig *r, cl_command_queue queue, cl_event before)
 {
     cl_event event = NULL;
-    lms_batch batch = rig_batch(r);
+    lms_sampler_run_args batch = rig_batch(r);
     batch.params_device.buffer = NULL;
     batch.params = r->records;
     batch.index_device.buffer = NULL;
@@ -177,7 +177,7 @@ static void test_failed_first_enqueue_writes_nothing(void **state)
                                         "clGetMemObjectInfo", "clGetCommandQueueInfo"};
     rig *const r = *state;
     for (size_t i = 0; i < sizeof first / sizeof first[0]; ++i) {
-        lms_batch batch = rig_small_batch(r);
+        lms_sampler_run_args batch = rig_small_batch(r);
         rig_poison(r);
         hook_reset();
         hook_fail(first[i], 1, INJECTED);
@@ -196,7 +196,7 @@ static void test_destroy_after_a_failed_run(void **state)
                                         "clFlush"};
     rig *const r = *state;
     const lms_sampler_desc desc = rig_desc();
-    const lms_batch batch = rig_small_batch(r);
+    const lms_sampler_run_args batch = rig_small_batch(r);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; ++i) {
         const long live = hook_live();
         lms_sampler *sampler = NULL;
@@ -229,7 +229,7 @@ static cl_event hold_and_fail(rig *r, cl_command_queue queue, const char *name, 
 static void test_a_failed_call_keeps_its_stage(void **state)
 {
     rig *const r = *state;
-    const lms_batch batch = rig_small_batch(r);
+    const lms_sampler_run_args batch = rig_small_batch(r);
     const cl_event hold = hold_and_fail(r, r->queue, "clEnqueueWriteBuffer", 2);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
     RIG_FAILS(LMS_E_BUSY, lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL),
@@ -245,7 +245,7 @@ static void wait_for_a_failed_one(rig *r, unsigned kernel)
 {
     cl_int code = CL_SUCCESS;
     cl_event event = NULL;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     const cl_command_queue queue =
         clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, &code);
     assert_int_equal(code, CL_SUCCESS);
@@ -272,7 +272,7 @@ static void test_a_terminated_call_is_left_behind(void **state)
 {
     rig *const r = *state;
     cl_event event = NULL;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     const cl_event hold = clCreateUserEvent(r->context, NULL);
     const cl_command_queue queue =
         clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, NULL);
@@ -294,7 +294,7 @@ static void test_a_terminated_call_is_left_behind(void **state)
 static void test_calls_wait_for_what_a_terminated_one_did_not(void **state)
 {
     rig *const r = *state;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     for (unsigned terminated = 1; terminated <= 3; ++terminated) {
         const cl_command_queue queue =
             rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
@@ -323,7 +323,7 @@ static void test_calls_wait_for_what_a_terminated_one_did_not(void **state)
 static void test_calls_wait_for_what_was_complete(void **state)
 {
     rig *const r = *state;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     const cl_command_queue queue = rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     const cl_event first = rig_user_event(r->context), own = rig_user_event(r->context);
     cl_event event = NULL;
@@ -346,7 +346,7 @@ static void test_calls_wait_for_what_was_complete(void **state)
 static void test_many_calls_with_wait_lists(void **state)
 {
     rig *const r = *state;
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     const cl_event hold = rig_user_event(r->context);
     const long live = hook_live();
     cl_event event = NULL;
@@ -384,7 +384,7 @@ static void test_kernels_with_small_groups(void **state)
     lms_context *gpu = NULL;
     lms_sampler *sampler = NULL;
     int32_t expected[RIG_ROWS], found[RIG_ROWS];
-    lms_host_batch batch = {.rows = RIG_ROWS, .logits = r->values, .params = r->records};
+    lms_sample_host_args batch = {.rows = RIG_ROWS, .logits = r->values, .params = r->records};
     const long live = hook_live();
     hook_reset();
     hook_small_gpu(16);

@@ -26,8 +26,8 @@ static uint16_t half_of(float x)
 }
 
 /* By lms_sampler_run, on buffers. `batch` has buffers of the rig but for tokens. */
-static void run_on_buffers(const rig *r, lms_sampler *sampler, size_t token, lms_batch batch,
-                           rig_results *out)
+static void run_on_buffers(const rig *r, lms_sampler *sampler, size_t token,
+                           lms_sampler_run_args batch, rig_results *out)
 {
     const cl_mem tokens = rig_buffer(r->context, CL_MEM_READ_WRITE, RIG_ROWS * token);
     unsigned char found[RIG_ROWS * 8];
@@ -78,8 +78,8 @@ static void compare(rig *r, lms_dtype type, lms_token_type token_type, size_t st
     void *const logits = make_logits(r, type, own, &bytes);
     void *const copy = poisoned(bytes);
     const cl_mem in = rig_buffer(r->context, CL_MEM_READ_ONLY, bytes);
-    lms_batch batch = rig_batch(r);
-    lms_host_batch host = host_batch(r, &o);
+    lms_sampler_run_args batch = rig_batch(r);
+    lms_sample_host_args host = host_batch(r, &o);
     memcpy(copy, logits, bytes);
     desc.logits = type;
     desc.tokens = token_type;
@@ -119,7 +119,7 @@ static void test_probs_stride_leaves_gaps(void **state)
     for (size_t i = 0; i < 4; ++i) {
         for (uint32_t rows = 1; rows <= RIG_ROWS; ++rows) {
             const outputs o = outputs_new(rows, 4, strides[i]);
-            lms_host_batch host = host_batch(r, &o);
+            lms_sample_host_args host = host_batch(r, &o);
             host.logits_rows = RIG_ROWS;
             host.index = r->order;
             RIG_OK(lms_sample_host(r->sampler, &host));
@@ -135,7 +135,7 @@ static void test_any_outputs(void **state)
     rig *const r = *state;
     for (unsigned wanted = 0; wanted < 32; ++wanted) {
         const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + 3);
-        lms_host_batch host = host_batch(r, &o);
+        lms_sample_host_args host = host_batch(r, &o);
         host.index = r->order;
         if (!(wanted & LMS_OUT_LOGPROB_RAW)) host.logprob_raw = NULL;
         if (!(wanted & LMS_OUT_LOGPROB)) host.logprob = NULL;
@@ -177,8 +177,8 @@ static void test_logits_rows(void **state)
     for (uint32_t logits_rows = 1; logits_rows <= RIG_ROWS; ++logits_rows) {
         for (uint32_t rows = 1; rows <= RIG_ROWS; ++rows) {
             const outputs o = outputs_new(rows, 4, RIG_VOCAB);
-            lms_host_batch host = host_batch(r, &o);
-            lms_batch batch = rig_batch(r);
+            lms_sample_host_args host = host_batch(r, &o);
+            lms_sampler_run_args batch = rig_batch(r);
             rig_results expected;
             int32_t index[RIG_ROWS];
             void *const logits = poisoned((size_t)logits_rows * RIG_VOCAB * 4);
@@ -204,7 +204,7 @@ static void test_skipped_rows(void **state)
     rig *const r = *state;
     for (unsigned skipped = 0; skipped < 1u << RIG_ROWS; ++skipped) {
         const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + skipped % 3);
-        lms_host_batch host = host_batch(r, &o);
+        lms_sample_host_args host = host_batch(r, &o);
         rig_results expected = r->expected;
         int32_t index[RIG_ROWS];
         for (unsigned row = 0; row < RIG_ROWS; ++row) {
@@ -233,8 +233,8 @@ static void test_uniforms(void **state)
     for (uint32_t i = 0; i < WORDS; ++i) words[i] = i * 2654435761u; /* as in the rig */
     for (uint32_t attempts = 1; attempts <= RIG_ATTEMPTS; attempts *= 4) {
         const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
-        lms_host_batch host = host_batch(r, &o);
-        lms_batch batch = rig_batch(r);
+        lms_sample_host_args host = host_batch(r, &o);
+        lms_sampler_run_args batch = rig_batch(r);
         rig_results expected;
         void *const given = poisoned((size_t)RIG_ROWS * attempts * 16);
         memcpy(given, words, (size_t)RIG_ROWS * attempts * 16);
@@ -260,7 +260,7 @@ static void test_uniforms_spent(void **state)
 {
     rig *const r = *state;
     const outputs o = outputs_new(1, 4, RIG_VOCAB);
-    lms_host_batch host = host_batch(r, &o);
+    lms_sample_host_args host = host_batch(r, &o);
     uint32_t words[8];
     memset(words, 0xff, sizeof words);
     host.params = &r->records[1];
@@ -279,8 +279,8 @@ static void test_fewer_rows(void **state)
 {
     rig *const r = *state;
     int32_t all[RIG_ROWS], some[RIG_ROWS];
-    const lms_host_batch nothing = {.rows = 0};
-    lms_host_batch b = {.rows = RIG_ROWS, .logits = r->values, .params = r->records};
+    const lms_sample_host_args nothing = {.rows = 0};
+    lms_sample_host_args b = {.rows = RIG_ROWS, .logits = r->values, .params = r->records};
     b.tokens = all;
     RIG_OK(lms_sample_host(r->sampler, &b));
     b.tokens = some;
@@ -296,7 +296,7 @@ static void test_fewer_rows(void **state)
 /* One field of a good batch is changed; the call names it and has written nothing. */
 #define REFUSES(code, change, ...)                                                             \
     do {                                                                                       \
-        lms_host_batch b = good;                                                               \
+        lms_sample_host_args b = good;                                                         \
         b.change;                                                                              \
         RIG_FAILS((code), lms_sample_host(r->sampler, &b), __VA_ARGS__);                       \
     } while (0)
@@ -305,7 +305,7 @@ static void test_arguments(void **state)
 {
     rig *const r = *state;
     const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB + 5);
-    const lms_host_batch good = host_batch(r, &o);
+    const lms_sample_host_args good = host_batch(r, &o);
     const uint32_t words[4 * RIG_ROWS] = {0};
     const int32_t far[RIG_ROWS] = {0, 1, 2, 6, 4, 5}, low[RIG_ROWS] = {0, -2, 2, 3, 4, 5};
     lms_row_params bad[RIG_ROWS];
@@ -333,7 +333,7 @@ static void test_overflow(void **state)
 {
     rig *const r = *state;
     const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
-    const lms_host_batch good = host_batch(r, &o);
+    const lms_sample_host_args good = host_batch(r, &o);
     const uint32_t words[4] = {0};
     REFUSES(LMS_E_ARGUMENT, row_stride = SIZE_MAX, "row_stride: 6 rows of 18446744073709551615",
             "overflow");
@@ -348,7 +348,7 @@ static void test_overflow(void **state)
     REFUSES(LMS_E_ARGUMENT, row_stride = SIZE_MAX / 48, "row_stride: ", "overflow");
     REFUSES(LMS_E_ARGUMENT, probs_stride = SIZE_MAX / 48, "probs_stride: ", "overflow");
     /* Without probs its stride means nothing. */
-    lms_host_batch b = good;
+    lms_sample_host_args b = good;
     b.probs = NULL;
     b.probs_stride = 1;
     RIG_OK(lms_sample_host(r->sampler, &b));
@@ -370,7 +370,7 @@ static void test_outputs_the_sampler_lacks(void **state)
     for (unsigned bit = 0; bit < 4; ++bit) {
         lms_sampler_desc desc = rig_desc();
         lms_sampler *sampler = NULL;
-        const lms_host_batch all = host_batch(r, &o);
+        const lms_sample_host_args all = host_batch(r, &o);
         char message[100];
         desc.outputs = RIG_ALL_OUTPUTS & ~(1u << bit);
         RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
@@ -391,8 +391,8 @@ static void test_after_calls_in_flight(void **state)
         clCreateCommandQueue(r->context, lms_context_device(r->ctx), 0, NULL);
     for (int i = 0; i < 20; ++i) {
         const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
-        const lms_batch b = rig_batch(r);
-        lms_host_batch host = host_batch(r, &o);
+        const lms_sampler_run_args b = rig_batch(r);
+        lms_sample_host_args host = host_batch(r, &o);
         host.index = r->order;
         RIG_OK(lms_sampler_run(r->sampler, i % 2 ? queue : r->queue, &b, 0, NULL, NULL));
         RIG_OK(lms_sample_host(r->sampler, &host));
@@ -407,8 +407,8 @@ static void test_busy(void **state)
 {
     rig *const r = *state;
     const outputs o = outputs_new(RIG_ROWS, 4, RIG_VOCAB);
-    lms_host_batch host = host_batch(r, &o);
-    const lms_batch b = rig_small_batch(r);
+    lms_sample_host_args host = host_batch(r, &o);
+    const lms_sampler_run_args b = rig_small_batch(r);
     const cl_event hold = clCreateUserEvent(r->context, NULL);
     host.index = r->order;
     clFinish(r->queue);

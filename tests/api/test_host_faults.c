@@ -14,7 +14,7 @@ typedef struct scenario {
     outputs o;
     int32_t index[RIG_ROWS];
     uint32_t words[4 * RIG_ATTEMPTS * RIG_ROWS];
-    lms_host_batch batch;
+    lms_sample_host_args batch;
 } scenario;
 
 static void scenario_begin(scenario *s, const rig *r)
@@ -32,7 +32,7 @@ static void scenario_begin(scenario *s, const rig *r)
 
 static void scenario_expect(const rig *r, rig_results *expected)
 {
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     int32_t index[RIG_ROWS];
     for (int i = 0; i < RIG_ROWS; ++i) index[i] = i == 2 ? LMS_SKIP_ROW : r->order[i];
     b.index_device.buffer = NULL;

@@ -35,21 +35,21 @@ static lms_sampler *sampler_for(lms_context *ctx, uint32_t max_rows)
     return sampler;
 }
 
-static lms_host_batch batch_of(const world *w, const outputs *o, const int32_t *index)
+static lms_sample_host_args batch_of(const world *w, const outputs *o, const int32_t *index)
 {
-    const lms_host_batch b = {.rows = ROWS,
-                              .logits = w->logits,
-                              .params = w->params,
-                              .index = index,
-                              .uniforms = w->words,
-                              .uniforms_per_row = ATTEMPTS,
-                              .tokens = o->tokens,
-                              .status = o->status,
-                              .logprob_raw = o->logprob_raw,
-                              .logprob = o->logprob,
-                              .kept = o->kept,
-                              .probs = o->probs,
-                              .probs_stride = o->stride};
+    const lms_sample_host_args b = {.rows = ROWS,
+                                    .logits = w->logits,
+                                    .params = w->params,
+                                    .index = index,
+                                    .uniforms = w->words,
+                                    .uniforms_per_row = ATTEMPTS,
+                                    .tokens = o->tokens,
+                                    .status = o->status,
+                                    .logprob_raw = o->logprob_raw,
+                                    .logprob = o->logprob,
+                                    .kept = o->kept,
+                                    .probs = o->probs,
+                                    .probs_stride = o->stride};
     return b;
 }
 
@@ -89,8 +89,8 @@ static int setup(void **state)
     lms_sampler *const sampler = sampler_for(w->ctx, ROWS);
     w->expected = new_outputs();
     w->indexed = new_outputs();
-    const lms_host_batch all = batch_of(w, &w->expected, NULL);
-    const lms_host_batch some = batch_of(w, &w->indexed, w->index);
+    const lms_sample_host_args all = batch_of(w, &w->expected, NULL);
+    const lms_sample_host_args some = batch_of(w, &w->indexed, w->index);
     hook_reset();
     RIG_OK(lms_sample_host(sampler, &all));
     RIG_OK(lms_sample_host(sampler, &some));
@@ -114,7 +114,7 @@ static int teardown(void **state)
 static unsigned check(const world *w, lms_sampler *sampler, const int32_t *index)
 {
     const outputs o = new_outputs();
-    const lms_host_batch b = batch_of(w, &o, index);
+    const lms_sample_host_args b = batch_of(w, &o, index);
     hook_reset();
     RIG_OK(lms_sample_host(sampler, &b));
     assert_same(&o, index == NULL ? &w->expected : &w->indexed);
@@ -155,7 +155,7 @@ static void test_a_batch_of_131073_rows(void **state)
         params[r] = greedy;
         logits[r * NARROW + r * 7 % NARROW] = 1.0f;
     }
-    const lms_host_batch b = {
+    const lms_sample_host_args b = {
         .rows = MANY, .logits = logits, .params = params, .tokens = tokens};
     RIG_OK(lms_sampler_create(w->ctx, &desc, &sampler));
     RIG_OK(lms_sample_host(sampler, &b));
@@ -215,7 +215,7 @@ static void test_logits_far_apart(void **state)
     lms_sampler *const sampler = sampler_for(ctx, 5);
     float *const logits = calloc((FEW - 1) * STRIDE + RIG_VOCAB, sizeof *logits);
     const outputs o = new_outputs();
-    lms_host_batch b = batch_of(w, &o, NULL);
+    lms_sample_host_args b = batch_of(w, &o, NULL);
     assert_non_null(logits);
     for (size_t r = 0; r < FEW; ++r) {
         memcpy(logits + r * STRIDE, w->logits + r * RIG_VOCAB, RIG_VOCAB * 4);
@@ -247,7 +247,7 @@ static void test_words_beyond_a_buffer(void **state)
     lms_sampler *const sampler = sampler_for(small, 5), *const whole = sampler_for(w->ctx, FEW);
     uint32_t *const words = calloc((size_t)FEW * EACH * 4, sizeof *words);
     const outputs o = new_outputs(), expected = new_outputs();
-    lms_host_batch a = batch_of(w, &expected, NULL), b = batch_of(w, &o, NULL);
+    lms_sample_host_args a = batch_of(w, &expected, NULL), b = batch_of(w, &o, NULL);
     assert_non_null(words);
     for (uint32_t i = 0; i < FEW * EACH * 4; ++i) words[i] = i * 2654435761u;
     a.rows = b.rows = FEW;
@@ -277,7 +277,7 @@ static void test_odd_indices(void **state)
     assert_non_null(index);
     for (int kind = 0; kind < 3; ++kind) {
         const outputs o = new_outputs();
-        lms_host_batch b = batch_of(w, &o, index);
+        lms_sample_host_args b = batch_of(w, &o, index);
         b.uniforms = NULL;
         b.uniforms_per_row = 0;
         for (int32_t r = 0; r < ROWS; ++r) {
@@ -321,8 +321,8 @@ static void test_refused_as_a_whole(void **state)
     lms_context *const ctx = open_small(CL_DEVICE_MAX_MEM_ALLOC_SIZE, SMALL, CL_TRUE);
     lms_sampler *const sampler = sampler_for(ctx, 5);
     const outputs o = new_outputs();
-    const lms_host_batch good = batch_of(w, &o, w->index);
-    lms_host_batch b = good;
+    const lms_sample_host_args good = batch_of(w, &o, w->index);
+    lms_sample_host_args b = good;
     const int32_t last = w->index[ROWS - 1];
     hook_reset();
     w->index[ROWS - 1] = ROWS;
@@ -363,7 +363,7 @@ static void test_every_call_fails_once(void **state)
         const unsigned step = calls[f] > 12 ? calls[f] / 12 : 1;
         for (unsigned nth = 1; nth <= calls[f]; nth += step, ++failures) {
             const outputs o = new_outputs();
-            const lms_host_batch b = batch_of(w, &o, w->index);
+            const lms_sample_host_args b = batch_of(w, &o, w->index);
             hook_reset();
             hook_fail(name, nth, INJECTED);
             const lms_status status = lms_sample_host(sampler, &b);

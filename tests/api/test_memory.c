@@ -4,7 +4,7 @@
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 #include "rig.h"
-#include "shape.h"
+#include "op/shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ static void waits_for_all(rig *r, cl_command_queue queue, bool host_records)
     cl_event hold[3] = {rig_user_event(r->context), rig_user_event(r->context),
                         rig_user_event(r->context)},
              event = NULL;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     if (host_records) {
         b.params_device.buffer = NULL;
         b.params = r->records;
@@ -48,7 +48,7 @@ static void test_results_only_afterwards(void **state)
     const cl_command_queue queue = rig_queue(r->ctx, 0);
     const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     rig_poison(r);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 1, &hold, &event));
     rig_assert_poisoned(r); /* read on the context's own queue, which is free */
@@ -65,7 +65,7 @@ static void test_host_records_are_read_at_once(void **state)
     lms_row_params records[RIG_ROWS];
     int32_t index[RIG_ROWS];
     const cl_event hold = rig_user_event(r->context);
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     memcpy(records, r->records, sizeof records);
     memcpy(index, r->order, sizeof index);
     b.params_device.buffer = NULL;
@@ -88,7 +88,7 @@ static void test_event_on_another_queue(void **state)
     for (int i = 0; i < 20; ++i) {
         int32_t tokens[RIG_ROWS];
         cl_event event = NULL;
-        const lms_batch b = rig_batch(r);
+        const lms_sampler_run_args b = rig_batch(r);
         rig_poison(r);
         RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, &event));
         assert_int_equal(clEnqueueReadBuffer(other, r->tokens, CL_TRUE, 0, sizeof tokens,
@@ -107,7 +107,7 @@ static void empty_call(rig *r, cl_command_queue queue)
 {
     const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     RIG_OK(lms_sampler_run(r->sampler, queue, &b, 1, &hold, &event));
     assert_non_null(event);
@@ -132,9 +132,9 @@ static void test_no_rows(void **state)
 }
 
 /* Calls that differ in their logits, so that a mixture of two shows. */
-static lms_batch shifted_batch(const rig *r, int call, cl_mem tokens)
+static lms_sampler_run_args shifted_batch(const rig *r, int call, cl_mem tokens)
 {
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.index_device.buffer = NULL;
     b.rows = (uint32_t)(1 + call % (RIG_ROWS - 1));
     b.logits_rows = RIG_ROWS - 1;
@@ -158,14 +158,14 @@ static void test_queues_in_turn(void **state)
     }
     for (int i = 0; i < CALLS; ++i) {
         tokens[i] = rig_buffer(r->context, CL_MEM_READ_WRITE, sizeof found);
-        const lms_batch b = shifted_batch(r, i, tokens[i]);
+        const lms_sampler_run_args b = shifted_batch(r, i, tokens[i]);
         RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
         clEnqueueReadBuffer(r->queue, tokens[i], CL_TRUE, 0, sizeof found, expected[i], 0, NULL,
                             NULL);
     }
     const cl_event hold = rig_user_event(r->context);
     for (int i = 0; i < CALLS; ++i) {
-        const lms_batch b = shifted_batch(r, i, tokens[i]);
+        const lms_sampler_run_args b = shifted_batch(r, i, tokens[i]);
         RIG_OK(lms_sampler_run(r->sampler, queues[i % 3], &b, i == 0, i == 0 ? &hold : NULL,
                                NULL));
     }
@@ -187,7 +187,7 @@ static void test_calls_wait_for_earlier_ones(void **state)
     const cl_command_queue other = rig_queue(r->ctx, 0);
     const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     RIG_OK(lms_sampler_run(r->sampler, other, &b, 1, &hold, NULL));
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, &event));
     rig_assert_pending(event);
@@ -205,7 +205,7 @@ static void wait_for_both(rig *r, cl_command_queue first, cl_command_queue secon
 {
     const cl_event hold = rig_user_event(r->context), own = rig_user_event(r->context);
     cl_event event = NULL;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     if (host_records) {
         b.params_device.buffer = NULL;
         b.params = r->records;
@@ -250,8 +250,8 @@ static void test_busy_and_retry(void **state)
     const cl_event hold = rig_user_event(r->context);
     cl_event event = NULL, extra = NULL;
     int32_t found[2][RIG_ROWS];
-    lms_batch b = rig_small_batch(r);
-    lms_batch second = b;
+    lms_sampler_run_args b = rig_small_batch(r);
+    lms_sampler_run_args second = b;
     second.tokens.buffer = rig_buffer(r->context, CL_MEM_READ_WRITE, sizeof found[0]);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 1, &hold, NULL));
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, &event));
@@ -260,7 +260,8 @@ static void test_busy_and_retry(void **state)
                   "max_in_flight: 2", "unfinished");
         assert_null(extra);
     }
-    const lms_batch device = rig_batch(r); /* needs no staging, so it is never too much */
+    const lms_sampler_run_args device =
+        rig_batch(r); /* needs no staging, so it is never too much */
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &device, 0, NULL, NULL));
     rig_complete(hold);
     rig_wait(event);
@@ -281,7 +282,7 @@ static void test_one_in_flight(void **state)
     rig *const r = *state;
     lms_sampler_desc desc = rig_desc();
     lms_sampler *sampler = NULL;
-    const lms_batch b = rig_small_batch(r);
+    const lms_sampler_run_args b = rig_small_batch(r);
     desc.max_in_flight = 1;
     RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
     const cl_event hold = rig_user_event(r->context);

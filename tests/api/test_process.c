@@ -44,7 +44,8 @@ static void *sample_first(void *result)
     const float logits[100] = {1.0f, 2.0f};
     const lms_row_params p = LMS_ROW_PARAMS_INIT;
     int32_t token = 0;
-    const lms_host_batch batch = {.rows = 1, .logits = logits, .params = &p, .tokens = &token};
+    const lms_sample_host_args batch = {
+        .rows = 1, .logits = logits, .params = &p, .tokens = &token};
     lms_context *ctx = NULL;
     lms_sampler *sampler = NULL;
     pthread_barrier_wait(&start);
@@ -125,9 +126,9 @@ static void check_first_calls(void)
 static void check_sampler(rig *r)
 {
     const lms_sampler_desc desc = rig_desc();
-    const lms_batch batch = rig_batch(r);
+    const lms_sampler_run_args batch = rig_batch(r);
     int32_t token = 0;
-    lms_host_batch host = {
+    lms_sample_host_args host = {
         .rows = 1, .logits = r->values, .params = r->records, .tokens = &token};
     lms_context *ctx = NULL;
     lms_sampler *sampler = NULL;
@@ -178,7 +179,7 @@ static void test_objects_in_a_child(void **state)
     beam_rig_open(&beams, r.ctx, &beam);
     contrastive_api_rig_open(&search, r.ctx, &contrastive);
     const cl_event hold = rig_user_event(r.context);
-    const lms_batch batch = rig_small_batch(&r);
+    const lms_sampler_run_args batch = rig_small_batch(&r);
     RIG_OK(lms_sampler_run(r.sampler, r.queue, &batch, 1, &hold, &done[0]));
     RIG_OK(beam_open(&beams, beams.beam, beams.queue, 0, 1, &hold, &done[1]));
     RIG_OK(contrastive_open_all(&search, search.search));

@@ -35,7 +35,7 @@ static void test_run_is_quiet(void **state)
     rig *const r = *state;
     for (unsigned bits = 0; bits < 1u << 8; ++bits) {
         cl_event event = NULL;
-        lms_batch b = rig_batch(r);
+        lms_sampler_run_args b = rig_batch(r);
         b.rows = bits & 1u ? RIG_ROWS : 1;
         b.logits_rows = RIG_ROWS;
         if (bits & 2u) b.params = r->records, b.params_device.buffer = NULL;
@@ -57,7 +57,7 @@ static void test_run_is_quiet(void **state)
 static void test_failed_checks_enqueue_nothing(void **state)
 {
     rig *const r = *state;
-    lms_batch b = rig_batch(r);
+    lms_sampler_run_args b = rig_batch(r);
     b.probs.offset = 1;
     hook_reset();
     RIG_FAILS(LMS_E_BUFFER_SIZE, lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL),
@@ -70,7 +70,7 @@ static void test_a_stage_is_free_when_its_write_is_over(void **state)
 {
     static const cl_int states[] = {CL_RUNNING, CL_SUBMITTED, CL_QUEUED};
     rig *const r = *state;
-    const lms_batch batch = rig_small_batch(r);
+    const lms_sampler_run_args batch = rig_small_batch(r);
     for (int i = 0; i < 2; ++i) { /* until every stage has an event */
         RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
         clFinish(r->queue);

@@ -3,7 +3,7 @@
 #include "hooks.h"
 #include "rig.h"
 
-#include "program.h"
+#include "base/program.h"
 
 #include <fcntl.h>
 #include <stdio.h>

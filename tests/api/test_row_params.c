@@ -29,7 +29,7 @@ static const struct {
     {{.min_p = NAN}, LMS_FIELD_MIN_P},
     {{.top_k = INT32_MIN}, 0},
     {{.top_k = INT32_MAX}, 0},
-    {{.flags = LMS_ROW_FLAGS}, 0},
+    {{.flags = LMS_FILTER_FLAGS}, 0},
     {{.flags = 16}, LMS_FIELD_FLAGS},
     {{.flags = 0x80000000u}, LMS_FIELD_FLAGS},
     {{.reserved = {1, 0, 0}}, LMS_FIELD_RESERVED},
@@ -60,7 +60,7 @@ static void test_both_doors_agree(void **state)
     for (size_t i = 0; i < CASES; ++i) {
         rig_results found;
         lms_row_params records[RIG_ROWS];
-        lms_batch b = rig_small_batch(r);
+        lms_sampler_run_args b = rig_small_batch(r);
         const uint32_t bad = (uint32_t)i % RIG_ROWS, field = cases[i].field;
         memcpy(records, r->records, sizeof records);
         records[bad] = cases[i].p;
@@ -137,7 +137,7 @@ static void test_indices_on_the_device(void **state)
                                             -2, INT32_MIN,    INT32_MAX};
     rig *const r = *state;
     rig_results found;
-    const lms_batch b = rig_batch(r);
+    const lms_sampler_run_args b = rig_batch(r);
     clEnqueueWriteBuffer(r->queue, r->index, CL_TRUE, 0, sizeof index, index, 0, NULL, NULL);
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
     rig_read(r, &found);

@@ -86,7 +86,7 @@ static void test_many_lives(void **state)
     for (int i = 0; i < 50; ++i) {
         const lms_sampler_desc desc = rig_desc();
         lms_sampler *sampler = NULL;
-        const lms_batch b = rig_small_batch(r);
+        const lms_sampler_run_args b = rig_small_batch(r);
         RIG_OK(CREATE(desc));
         if (i % 2) RIG_OK(lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL));
         lms_sampler_destroy(sampler); /* with a call in flight */
@@ -124,7 +124,7 @@ static void test_smallest_and_largest(void **state)
         lms_sampler *sampler = NULL;
         int32_t token = -7;
         static const uint16_t zeros[LMS_MAX_VOCAB];
-        const lms_host_batch batch = {
+        const lms_sample_host_args batch = {
             .rows = 1, .logits = zeros, .params = &p, .tokens = &token};
         RIG_OK(CREATE(desc));
         RIG_OK(lms_sample_host(sampler, &batch));
@@ -141,7 +141,7 @@ static void test_teams(void **state)
         lms_sampler_desc desc = rig_desc();
         lms_sampler *sampler = NULL;
         rig_results found;
-        const lms_batch b = rig_batch(r);
+        const lms_sampler_run_args b = rig_batch(r);
         desc.work_items = team;
         RIG_OK(CREATE(desc));
         rig_poison(r);
@@ -160,7 +160,7 @@ static void test_any_outputs(void **state)
         lms_sampler_desc desc = rig_desc();
         lms_sampler *sampler = NULL;
         rig_results found;
-        lms_batch b = rig_batch(r);
+        lms_sampler_run_args b = rig_batch(r);
         desc.outputs = outputs;
         if (!(outputs & LMS_OUT_LOGPROB_RAW)) b.logprob_raw.buffer = NULL;
         if (!(outputs & LMS_OUT_LOGPROB)) b.logprob.buffer = NULL;

@@ -63,13 +63,13 @@ static void test_context_of_a_part(void **state)
     RIG_OK(lms_context_create(p->context, p->part[0], &p->ctx));
     assert_ptr_equal(lms_context_device(p->ctx), p->part[0]);
     RIG_OK(lms_sampler_create(p->ctx, &desc, &sampler));
-    const lms_host_batch batch = {.rows = RIG_ROWS,
-                                  .logits = p->whole.values,
-                                  .params = p->whole.records,
-                                  .index = p->whole.order,
-                                  .tokens = tokens};
+    const lms_sample_host_args batch = {.rows = RIG_ROWS,
+                                        .logits = p->whole.values,
+                                        .params = p->whole.records,
+                                        .index = p->whole.order,
+                                        .tokens = tokens};
     int64_t expected[RIG_ROWS] = {0};
-    lms_host_batch same = batch;
+    lms_sample_host_args same = batch;
     same.tokens = expected;
     RIG_OK(lms_sample_host(sampler, &batch));
     RIG_OK(lms_sample_host(p->whole.sampler, &same));
@@ -113,7 +113,7 @@ static void test_queues_of_a_part(void **state)
     rig_results found;
     if (p->ctx == NULL) skip();
     const cl_command_queue queue = queue_of(p->whole.context, p->part[1]);
-    const lms_batch batch = rig_batch(&p->whole);
+    const lms_sampler_run_args batch = rig_batch(&p->whole);
     rig_poison(&p->whole);
     RIG_OK(lms_sampler_run(p->whole.sampler, queue, &batch, 0, NULL, NULL));
     assert_int_equal(clFinish(queue), CL_SUCCESS);
@@ -145,7 +145,7 @@ static void test_queues_that_are_refused(void **state)
 {
     parts *const p = *state;
     const lms_sampler_desc desc = rig_desc();
-    const lms_batch none = {.rows = 0};
+    const lms_sampler_run_args none = {.rows = 0};
     lms_sampler *sampler = NULL;
     if (p->ctx == NULL) skip();
     RIG_OK(lms_sampler_create(p->ctx, &desc, &sampler));

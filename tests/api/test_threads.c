@@ -55,7 +55,7 @@ static void sample(worker *w, lms_sampler *sampler, cl_command_queue queue, cl_m
     for (unsigned call = 0; call < CALLS; ++call) {
         lms_row_params params[RIG_ROWS];
         cl_event event = NULL;
-        lms_batch b = {
+        lms_sampler_run_args b = {
             .rows = 1 + call % RIG_ROWS, .logits = {logits, 0}, .logits_rows = RIG_ROWS};
         for (unsigned row = 0; row < RIG_ROWS; ++row) params[row] = params_of(call, row);
         b.params = params;

@@ -4,9 +4,9 @@
 #include "rig.h"
 
 #include "cache_rig.h"
-#include "context.h"
-#include "shape.h"
-#include "tuning.h"
+#include "base/context.h"
+#include "op/shape.h"
+#include "op/tuning.h"
 
 #include <stdio.h>
 #include <stdlib.h>

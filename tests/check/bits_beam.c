@@ -216,7 +216,7 @@ static void step(beam_case *b, beam_call *call)
 {
     bits_case *const c = b->c;
     bits_array out[STEP_OUTPUTS];
-    lms_beam_batch batch = {0};
+    lms_beam_step_args batch = {0};
     cl_event event = NULL;
     place_rows(b, call);
     const size_t stride = b->desc.vocab + (bits_one_in(c, 2) ? bits_below(c, 40) : 0);
@@ -260,7 +260,7 @@ static void results(beam_case *b, const beam_call *call)
 {
     bits_case *const c = b->c;
     bits_array out[RESULT_OUTPUTS];
-    lms_beam_output output = {0};
+    lms_beam_results_args output = {0};
     cl_event event = NULL;
     uint32_t most = 1;
     for (uint32_t i = 0; i < call->count; ++i) {

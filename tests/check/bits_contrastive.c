@@ -233,7 +233,7 @@ static void append(contrastive_case *s, contrastive_call *call)
 {
     bits_case *const c = s->c;
     uint32_t *const counts = memory_zeroed(call->count, sizeof *counts);
-    lms_contrastive_states states = {0};
+    lms_contrastive_append_args states = {0};
     cl_event event = NULL;
     call->rows = 1;
     for (uint32_t i = 0; i < call->count; ++i) {
@@ -308,7 +308,7 @@ static void propose(contrastive_case *s, const contrastive_call *call, bits_arra
     const size_t offset = bits_below(c, 40), o = bits_below(c, 9);
     const bool on_device = bits_one_in(c, 2);
     int32_t *const index = memory_zeroed(call->count + 1, sizeof *index);
-    lms_contrastive_proposal proposal = {0};
+    lms_contrastive_propose_args proposal = {0};
     cl_event event = NULL;
     for (uint32_t i = 0; i < call->count; ++i) {
         index[i] = bits_one_in(c, 16) ? LMS_SKIP_ROW : (int32_t)bits_below(c, rows);
@@ -359,7 +359,7 @@ static void select_one(contrastive_case *s, const contrastive_call *call,
     const size_t offset = bits_below(c, 40), o = bits_below(c, 9);
     const uint32_t wanted = bits_one_in(c, 2) ? 31 : bits_below(c, 32);
     bits_array out[SELECT_OUTPUTS];
-    lms_contrastive_batch batch = {0};
+    lms_contrastive_select_args batch = {0};
     cl_event event = NULL;
     cl_mem hidden = make_states(s, call, counts, stride, offset);
     bits_array_new(c, &out[0], "next", bits_tokens(s->desc.tokens), o, call->count, true);

@@ -155,7 +155,7 @@ static void make_outputs(bits_case *c, rows_case *r)
 
 static void call_host(rows_case *r, lms_sampler *sampler)
 {
-    lms_host_batch b = {0};
+    lms_sample_host_args b = {0};
     b.rows = r->rows;
     b.logits = r->logits;
     b.row_stride = r->stride;
@@ -185,7 +185,7 @@ static cl_event enqueue(const bits_case *c, const rows_case *r, const inputs *in
                         lms_sampler *sampler, uint32_t first, uint32_t rows)
 {
     const size_t at = r->offset + first;
-    lms_batch b = {0};
+    lms_sampler_run_args b = {0};
     cl_event done = NULL;
     b.rows = rows;
     b.logits = view(in->logits, r->offset);

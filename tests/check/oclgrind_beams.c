@@ -40,8 +40,8 @@ static lms_beam_params search(int i)
         break;
     case 4:
         p.flags = LMS_BEAM_PRESET_VLLM;
-        p.early_stopping = LMS_EARLY_OFF;
-        p.length_counts = LMS_LENGTH_WITH_PROMPT;
+        p.early_stopping = LMS_BEAM_EARLY_OFF;
+        p.length_counts = LMS_BEAM_LENGTH_WITH_PROMPT;
         p.prompt_length = 5;
         break;
     case 5:
@@ -54,7 +54,7 @@ static lms_beam_params search(int i)
         p.results = 1;
         p.min_p = 0.2f;
         p.length_penalty = -0.3f;
-        p.early_stopping = LMS_EARLY_YES;
+        p.early_stopping = LMS_BEAM_EARLY_YES;
         break;
     default:
         p.flags = LMS_BEAM_PRESET_TENSORRT_LLM;
@@ -115,15 +115,15 @@ static void run_steps(beams *b, const uint32_t *slots)
 {
     static const char *const names[] = {"parents", "tokens", "scores",
                                         "fixed",   "done",   "status"};
-    const lms_beam_batch batch = {.requests = SEARCHES,
-                                  .slots = slots,
-                                  .logits = {b->logits, 0},
-                                  .parents = {b->out[0], 0},
-                                  .tokens = {b->out[1], 0},
-                                  .scores = {b->out[2], 0},
-                                  .scores_fixed = {b->out[3], 0},
-                                  .done = {b->out[4], 0},
-                                  .status = {b->out[5], 0}};
+    const lms_beam_step_args batch = {.requests = SEARCHES,
+                                      .slots = slots,
+                                      .logits = {b->logits, 0},
+                                      .parents = {b->out[0], 0},
+                                      .tokens = {b->out[1], 0},
+                                      .scores = {b->out[2], 0},
+                                      .scores_fixed = {b->out[3], 0},
+                                      .done = {b->out[4], 0},
+                                      .status = {b->out[5], 0}};
     for (int step = 0; step <= LENGTH; ++step) {
         write_logits(b, step);
         check(lms_beam_step(b->beam, b->queue, &batch, 0, NULL, NULL), "lms_beam_step");
@@ -138,16 +138,16 @@ static void run_results(beams *b, const uint32_t *slots)
 {
     static const char *const names[] = {"counts", "lengths",        "tokens", "scores",
                                         "sums",   "token_logprobs", "beams"};
-    const lms_beam_output output = {.requests = SEARCHES,
-                                    .slots = slots,
-                                    .max_results = WIDTH,
-                                    .counts = {b->out[0], 0},
-                                    .lengths = {b->out[1], 0},
-                                    .tokens = {b->out[2], 0},
-                                    .scores = {b->out[3], 0},
-                                    .logprobs = {b->out[4], 0},
-                                    .token_logprobs = {b->out[5], 0},
-                                    .beams = {b->out[6], 0}};
+    const lms_beam_results_args output = {.requests = SEARCHES,
+                                          .slots = slots,
+                                          .max_results = WIDTH,
+                                          .counts = {b->out[0], 0},
+                                          .lengths = {b->out[1], 0},
+                                          .tokens = {b->out[2], 0},
+                                          .scores = {b->out[3], 0},
+                                          .logprobs = {b->out[4], 0},
+                                          .token_logprobs = {b->out[5], 0},
+                                          .beams = {b->out[6], 0}};
     check(lms_beam_results(b->beam, b->queue, &output, 0, NULL, NULL), "lms_beam_results");
     for (size_t i = 0; i < COUNT(names); ++i) {
         print_words(b->queue, names[i], b->out[i], (size_t)ROWS * LENGTH);

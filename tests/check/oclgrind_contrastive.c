@@ -120,11 +120,11 @@ static void free_buffers(searches *s)
 static void open_all(const searches *s)
 {
     static const uint32_t slots[] = {0, 2}, counts[] = {45, 64};
-    const lms_contrastive_states states = {.requests = 2,
-                                           .slots = slots,
-                                           .counts = counts,
-                                           .hidden = {s->states, 0},
-                                           .first_rows = (const uint32_t[]){3, 0}};
+    const lms_contrastive_append_args states = {.requests = 2,
+                                                .slots = slots,
+                                                .counts = counts,
+                                                .hidden = {s->states, 0},
+                                                .first_rows = (const uint32_t[]){3, 0}};
     for (uint32_t i = 0; i < REQUESTS; i += 2) {
         const lms_contrastive_params even = params_of(i), odd = params_of(i + 1);
         check(lms_contrastive_open(s->search, i, &even), "lms_contrastive_open");
@@ -147,24 +147,24 @@ static void run_step(searches *s, uint32_t step)
     static const int32_t first[REQUESTS] = {0, 1, LMS_SKIP_ROW, 3};
     static const char *const names[] = {"next",      "rows",          "scores",
                                         "penalties", "row_penalties", "status"};
-    lms_contrastive_proposal proposal = {.requests = REQUESTS,
-                                         .slots = slots,
-                                         .logits = {s->logits, 0},
-                                         .logits_rows = CANDIDATES,
-                                         .tokens = {s->tokens, 0},
-                                         .probs = {s->probs, 0},
-                                         .status = {s->out[5], 0}};
-    const lms_contrastive_batch batch = {.requests = REQUESTS,
-                                         .slots = slots,
-                                         .hidden = {s->states, LENGTH * (size_t)s->width},
-                                         .tokens = {s->tokens, 0},
-                                         .probs = {s->probs, 0},
-                                         .next = {s->out[0], 0},
-                                         .rows = {s->index, 0},
-                                         .scores = {s->out[2], 0},
-                                         .penalties = {s->out[3], 0},
-                                         .row_penalties = {s->out[4], 0},
-                                         .status = {s->out[5], 0}};
+    lms_contrastive_propose_args proposal = {.requests = REQUESTS,
+                                             .slots = slots,
+                                             .logits = {s->logits, 0},
+                                             .logits_rows = CANDIDATES,
+                                             .tokens = {s->tokens, 0},
+                                             .probs = {s->probs, 0},
+                                             .status = {s->out[5], 0}};
+    const lms_contrastive_select_args batch = {.requests = REQUESTS,
+                                               .slots = slots,
+                                               .hidden = {s->states, LENGTH * (size_t)s->width},
+                                               .tokens = {s->tokens, 0},
+                                               .probs = {s->probs, 0},
+                                               .next = {s->out[0], 0},
+                                               .rows = {s->index, 0},
+                                               .scores = {s->out[2], 0},
+                                               .penalties = {s->out[3], 0},
+                                               .row_penalties = {s->out[4], 0},
+                                               .status = {s->out[5], 0}};
     if (step == 0) {
         proposal.index = first;
     } else {

@@ -202,7 +202,7 @@ static void run_batch(shapes *s, const row_case *rows, int way)
 {
     static const int32_t host_index[ROWS] = {3, LMS_SKIP_ROW, 0, 2};
     lms_row_params params[ROWS];
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     for (int r = 0; r < ROWS; ++r) params[r] = rows[r].params;
     b.rows = ROWS;
@@ -284,7 +284,7 @@ static void run_many(shapes *s, const row_case *rows)
     int32_t index[MANY];
     lms_row_params params[MANY];
     uint32_t tokens[MANY], status[MANY];
-    lms_batch b;
+    lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     for (int r = 0; r < MANY; ++r) {
         index[r] = r % 5 == 2 ? LMS_SKIP_ROW : r % ROWS;

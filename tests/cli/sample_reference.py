@@ -1,5 +1,5 @@
 """What `lmsample sample` draws from, computed in float64 with numpy: the filters as
-docs/specification.md orders them, on exact softmaxes."""
+docs/reference/specification.md orders them, on exact softmaxes."""
 
 import numpy as np
 

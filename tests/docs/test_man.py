@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-MAN = pathlib.Path(__file__).resolve().parents[2] / "docs" / "man"
+MAN = pathlib.Path(__file__).resolve().parents[2] / "docs/reference/man"
 COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
 COMMON = {"--help", "--usage", "--version"}
 
@@ -55,7 +55,7 @@ def test_functions_that_pages_refer_to_are_described():
 
 
 def test_functions_are_those_of_the_headers():
-    headers = (MAN.parents[1] / "include").glob("*.h")
+    headers = (MAN.parents[2] / "include").glob("*.h")
     header = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     declared = set(re.findall(r"^LMS_API [^;]*?\b(lms_\w+)\(", header, re.MULTILINE))
     page = (MAN / "lmsample.3").read_text(encoding="utf-8")

@@ -96,9 +96,10 @@ def test_files(prefix, libdir):
     expected |= {f"share/doc/lmsample/{name}" for name in (
         "README.md", "CHANGELOG.md", "LICENSE", "examples/minimal.c", "examples/CMakeLists.txt")}
     expected |= {f"share/doc/lmsample/{file.relative_to(ROOT)}"
-                 for pattern in ("docs/*.md", "docs/pictures/*") for file in ROOT.glob(pattern)}
+                 for folder in ("use/*.md", "reference/*.md", "develop/*.md", "pictures/*")
+                 for file in (ROOT / "docs").glob(folder)}
     expected |= {f"share/man/man{page.suffix[1:]}/{page.name}"
-                 for page in (ROOT / "docs/man").glob("*.[13]")}
+                 for page in (ROOT / "docs/reference/man").glob("*.[13]")}
     expected |= {"share/bash-completion/completions/lmsample", "share/zsh/site-functions/_lmsample",
                  "share/fish/vendor_completions.d/lmsample.fish"}
     found = {str(file.relative_to(prefix)) for file in prefix.rglob("*") if not file.is_dir()}
@@ -114,9 +115,9 @@ def test_links_of_pages(prefix):
     pages = sorted(folder.rglob("*.md"))
     assert dead_links(pages) == []
     text = (folder / "README.md").read_text()
-    assert "[docs/install.md](docs/install.md)" in text
+    assert "[docs/use/install.md](docs/use/install.md)" in text
     assert "include/lmsample.h" in text and "(include/lmsample.h)" not in text
-    assert "](pictures/explain.svg)" in (folder / "docs/command-line.md").read_text()
+    assert "](../pictures/explain.svg)" in (folder / "docs/use/command-line.md").read_text()
     # Nothing else changes.
     for page in pages:
         source = (ROOT / page.relative_to(folder)).read_text()
@@ -200,7 +201,7 @@ def test_pkg_config(libdir, outside, tmp_path, compiler, source):
     run(compiler, "-o", program, outside / source, *flags)
     assert "liblmsample.so.0" in needed(program)
     assert run(program, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)}) == TOKENS
-    # As docs/install.md has it.
+    # As docs/use/install.md has it.
     flags = pkg_config(libdir, "--static", "--cflags", "--libs")
     program = tmp_path / "static"
     run(compiler, "-o", program, outside / source,

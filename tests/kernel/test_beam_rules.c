@@ -95,7 +95,7 @@ static void test_a_large_length_penalty(void **state)
         lms_beam_params params = LMS_BEAM_PARAMS_INIT(1);
         uint32_t steps = 0;
         params.length_penalty = penalties[i];
-        params.early_stopping = LMS_EARLY_NEVER;
+        params.early_stopping = LMS_BEAM_EARLY_NEVER;
         params.max_length = 100;
         params.end_tokens = 1;
         one_beam_open(&s, &params, &end_token);

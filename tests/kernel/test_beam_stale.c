@@ -77,7 +77,7 @@ static void test_earlier_links(void **state)
     one_beam_open(&s, &params, NULL);
     for (int i = 0; i < 4; ++i) one_beam_step(&s, always_2);
     one_beam_close(&s);
-    params.early_stopping = LMS_EARLY_YES;
+    params.early_stopping = LMS_BEAM_EARLY_YES;
     params.end_tokens = 1;
     one_beam_open(&s, &params, &end_token);
     assert_int_equal(one_beam_step(&s, steps[0]), 0);

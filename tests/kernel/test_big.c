@@ -110,7 +110,8 @@ static void test_far_rows(void **unused)
     cl_mem out = clCreateBuffer(lms_context_cl_context(ctx), CL_MEM_READ_WRITE, sizeof tokens,
                                 NULL, &code);
     device_require(code, "clCreateBuffer");
-    lms_batch call = {.rows = ROWS, .row_stride = stride, .logits_rows = LENGTH(kinds)};
+    lms_sampler_run_args call = {
+        .rows = ROWS, .row_stride = stride, .logits_rows = LENGTH(kinds)};
     call.logits.buffer = logits;
     call.tokens.buffer = out;
     call.params = b->params;

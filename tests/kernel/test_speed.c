@@ -41,7 +41,7 @@ static cl_mem new_buffer(size_t size, void *host)
 }
 
 /* Seconds of a call. */
-static double best_time(lms_sampler *sampler, const lms_batch *call)
+static double best_time(lms_sampler *sampler, const lms_sampler_run_args *call)
 {
     const cl_command_queue queue = lms_context_queue(ctx);
     double best = INFINITY;
@@ -59,7 +59,7 @@ static void measure(lms_dtype dtype, double seconds[2])
 {
     uint64_t state = 1;
     lms_sampler *sampler = NULL;
-    lms_batch call;
+    lms_sampler_run_args call;
     lms_sampler_desc desc;
     batch *const b = batch_new(VOCAB, ROWS, ROWS, dtype);
     float *const x = malloc(VOCAB * sizeof *x);

@@ -51,22 +51,22 @@ static void sampler_desc(void)
 
 static void host_batch(void)
 {
-    SIZE(lms_host_batch);
-    FIELD(lms_host_batch, rows);
-    FIELD(lms_host_batch, logits);
-    FIELD(lms_host_batch, row_stride);
-    FIELD(lms_host_batch, logits_rows);
-    FIELD(lms_host_batch, params);
-    FIELD(lms_host_batch, index);
-    FIELD(lms_host_batch, uniforms);
-    FIELD(lms_host_batch, uniforms_per_row);
-    FIELD(lms_host_batch, tokens);
-    FIELD(lms_host_batch, status);
-    FIELD(lms_host_batch, logprob_raw);
-    FIELD(lms_host_batch, logprob);
-    FIELD(lms_host_batch, kept);
-    FIELD(lms_host_batch, probs);
-    FIELD(lms_host_batch, probs_stride);
+    SIZE(lms_sample_host_args);
+    FIELD(lms_sample_host_args, rows);
+    FIELD(lms_sample_host_args, logits);
+    FIELD(lms_sample_host_args, row_stride);
+    FIELD(lms_sample_host_args, logits_rows);
+    FIELD(lms_sample_host_args, params);
+    FIELD(lms_sample_host_args, index);
+    FIELD(lms_sample_host_args, uniforms);
+    FIELD(lms_sample_host_args, uniforms_per_row);
+    FIELD(lms_sample_host_args, tokens);
+    FIELD(lms_sample_host_args, status);
+    FIELD(lms_sample_host_args, logprob_raw);
+    FIELD(lms_sample_host_args, logprob);
+    FIELD(lms_sample_host_args, kept);
+    FIELD(lms_sample_host_args, probs);
+    FIELD(lms_sample_host_args, probs_stride);
 }
 
 static void values(void)

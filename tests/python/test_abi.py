@@ -21,7 +21,7 @@ def lines():
     [
         ("lms_device", _library.DeviceRecord),
         ("lms_sampler_desc", _library.SamplerDesc),
-        ("lms_host_batch", _library.HostBatch),
+        ("lms_sample_host_args", _library.HostBatch),
     ],
 )
 def test_structures(lines, name, record):

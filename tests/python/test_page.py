@@ -1,4 +1,4 @@
-"""docs/python.md and the package's own examples, run as they stand."""
+"""docs/use/python.md and the package's own examples, run as they stand."""
 
 import doctest
 import importlib.util
@@ -10,7 +10,7 @@ import pytest
 import lmsample
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["docs/python.md", "python/README.md"]
+PAGES = ["docs/use/python.md", "python/README.md"]
 
 
 def blocks(page):
@@ -55,7 +55,7 @@ def test_package():
 
 def test_every_name_is_described():
     """Each public name and each argument of sample() is in the page."""
-    page = (ROOT / "docs/python.md").read_text()
+    page = (ROOT / "docs/use/python.md").read_text()
     missing = [name for name in lmsample.__all__ if not re.search(rf"\b{name}\b", page)]
     assert missing == []
     arguments = lmsample.sample.__code__.co_varnames[: lmsample.sample.__code__.co_kwonlyargcount]

@@ -108,7 +108,7 @@ def test_source_distribution(tmp_path):
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
-        for name in ("setup.py", "csrc/CMakeLists.txt", "csrc/LICENSE", "csrc/kernels/sample.cl"):
+        for name in ("setup.py", "csrc/CMakeLists.txt", "csrc/LICENSE", "csrc/kernels/sample/sample.cl"):
             assert name in names
         tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
         tar.extractall(tmp_path)

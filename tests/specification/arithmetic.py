@@ -1,4 +1,4 @@
-"""Conventions and sections 2 and 8 of docs/specification.md: floats, integers, logarithms.
+"""Conventions and sections 2 and 8 of docs/reference/specification.md: floats, integers, logarithms.
 
 Floats are np.float32, alone or in arrays, so that + - * round once, as fl(...) says. Integers are
 Python's, of any size, where // and >> and % are what the page defines. Names are the page's."""

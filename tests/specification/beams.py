@@ -1,4 +1,4 @@
-"""Sections 13 to 17 of docs/specification.md: beam search. Small and slow."""
+"""Sections 13 to 17 of docs/reference/specification.md: beam search. Small and slow."""
 from dataclasses import dataclass, field
 from typing import List
 

@@ -1,4 +1,4 @@
-"""Sections 19 to 23 of docs/specification.md: contrastive search. Small and slow."""
+"""Sections 19 to 23 of docs/reference/specification.md: contrastive search. Small and slow."""
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -67,7 +67,7 @@ lms_status specification_rows(lms_context *ctx, lms_dtype type, uint32_t vocab, 
     lms_status status = lms_sampler_create(ctx, &desc, &sampler);
     if (status) return status;
     call c = {.ctx = ctx};
-    lms_batch batch = {.rows = rows, .logits_rows = logits_rows};
+    lms_sampler_run_args batch = {.rows = rows, .logits_rows = logits_rows};
     batch.logits = input(&c, logits, (size_t)logits_rows * vocab * element(type));
     batch.params_device = input(&c, params, rows * sizeof *params);
     batch.index_device = input(&c, index, rows * sizeof *index);
@@ -110,7 +110,7 @@ lms_status specification_beam_step(lms_context *ctx, lms_beam *beam, lms_dtype t
 {
     call c = {.ctx = ctx};
     const uint32_t slot = 0;
-    lms_beam_batch batch = {.requests = 1, .slots = &slot};
+    lms_beam_step_args batch = {.requests = 1, .slots = &slot};
     batch.logits = input(&c, logits, (size_t)width * vocab * element(type));
     batch.parents = output(&c, parents, width * sizeof *parents);
     batch.tokens = output(&c, tokens, width * sizeof *tokens);
@@ -132,7 +132,7 @@ lms_status specification_beam_results(lms_context *ctx, lms_beam *beam, uint32_t
     call c = {.ctx = ctx};
     const uint32_t slot = 0;
     const size_t all = (size_t)results * max_length;
-    lms_beam_output wanted = {.requests = 1, .slots = &slot, .max_results = results};
+    lms_beam_results_args wanted = {.requests = 1, .slots = &slot, .max_results = results};
     wanted.token_stride = max_length;
     wanted.counts = output(&c, count, sizeof *count);
     wanted.lengths = output(&c, lengths, results * sizeof *lengths);
@@ -168,7 +168,7 @@ lms_status specification_contrastive_append(lms_context *ctx, lms_contrastive *c
 {
     call c = {.ctx = ctx};
     const uint32_t slot = 0;
-    lms_contrastive_states states = {.requests = 1, .slots = &slot, .counts = &count};
+    lms_contrastive_append_args states = {.requests = 1, .slots = &slot, .counts = &count};
     states.hidden = input(&c, hidden, (size_t)count * width * element(type));
     lms_status status = LMS_OK;
     if (c.status == CL_SUCCESS)
@@ -185,7 +185,7 @@ lms_status specification_contrastive_propose(lms_context *ctx, lms_contrastive *
 {
     call c = {.ctx = ctx};
     const uint32_t slot = 0;
-    lms_contrastive_proposal proposal = {.requests = 1, .slots = &slot};
+    lms_contrastive_propose_args proposal = {.requests = 1, .slots = &slot};
     proposal.logits = input(&c, logits, (size_t)vocab * element(type));
     proposal.index_device = input(&c, index, sizeof *index);
     proposal.tokens = output(&c, tokens, k * sizeof *tokens);
@@ -207,7 +207,7 @@ lms_status specification_contrastive_select(lms_context *ctx, lms_contrastive *c
 {
     call c = {.ctx = ctx};
     const uint32_t slot = 0;
-    lms_contrastive_batch batch = {.requests = 1, .slots = &slot};
+    lms_contrastive_select_args batch = {.requests = 1, .slots = &slot};
     batch.hidden = input(&c, hidden, (size_t)k * width * element(type));
     batch.tokens = input(&c, tokens, k * sizeof *tokens);
     batch.probs = input(&c, probs, k * sizeof *probs);

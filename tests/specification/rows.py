@@ -1,4 +1,4 @@
-"""Sections 1 and 3 to 10 of docs/specification.md: what one row gives. Small and slow."""
+"""Sections 1 and 3 to 10 of docs/reference/specification.md: what one row gives. Small and slow."""
 from dataclasses import dataclass
 
 import numpy as np

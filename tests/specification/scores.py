@@ -1,4 +1,4 @@
-"""The numbers of beam search: sections 12, 15 and 16 of docs/specification.md."""
+"""The numbers of beam search: sections 12, 15 and 16 of docs/reference/specification.md."""
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt

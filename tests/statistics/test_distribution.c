@@ -124,7 +124,7 @@ static void draw(const float *x, uint32_t vocab, lms_row_params p, bool by_seed,
     static lms_row_params params[MOST];
     static int32_t index[MOST], tokens[MOST]; /* every row reads logits row 0 */
     device_require(lms_sampler_create(ctx, &desc, &sampler), "lms_sampler_create");
-    lms_batch call = {.params = params, .index = index, .logits_rows = 1};
+    lms_sampler_run_args call = {.params = params, .index = index, .logits_rows = 1};
     call.logits.buffer =
         clCreateBuffer(lms_context_cl_context(ctx), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                        vocab * sizeof *x, (void *)(uintptr_t)x, &code);

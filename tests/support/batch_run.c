@@ -116,7 +116,7 @@ static void call(lms_sampler *sampler, cl_command_queue queue, const batch *b,
                  const batch_way *w, const arrays *a, uint32_t first, uint32_t rows,
                  cl_event *done)
 {
-    lms_batch call = {0};
+    lms_sampler_run_args call = {0};
     call.rows = rows;
     call.logits = view_of(&a->logits, 0);
     call.row_stride = (size_t)b->vocab + w->stride_pad;

@@ -57,11 +57,11 @@ static void some_lengths(lms_beam_params *p, uint32_t most, uint64_t *state)
 {
     static const uint32_t prompts[] = {0, 1, 7, 1000, 1048576, 0x7fffffffu};
     p->length_penalty = some_length_penalty(state);
-    p->length_counts = gen_below(2, state) ? LMS_LENGTH_GENERATED : gen_below(3, state);
+    p->length_counts = gen_below(2, state) ? LMS_BEAM_LENGTH_GENERATED : gen_below(3, state);
     p->prompt_length = prompts[gen_below(LENGTH(prompts), state)];
     p->max_length = 1 + gen_below(most, state);
     if (gen_below(3, state) == 0) p->min_length = gen_below(p->max_length + 2, state);
-    p->early_stopping = gen_below(LMS_EARLIES, state);
+    p->early_stopping = gen_below(LMS_BEAM_EARLIES, state);
 }
 
 static void some_ends(lms_beam_params *p, int32_t *ends, const beam_limits *l, uint64_t *state)

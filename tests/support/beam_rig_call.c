@@ -140,7 +140,7 @@ static void step_device(beam_rig *r, const step_call *c)
         clCreateBuffer(lms_context_cl_context(r->ctx), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                        c->stored_size, c->stored, &code);
     device_require(code, "clCreateBuffer");
-    lms_beam_batch batch = {0};
+    lms_beam_step_args batch = {0};
     batch.requests = c->count;
     batch.slots = c->slots;
     batch.first_rows = c->first_rows;
@@ -268,7 +268,7 @@ static void expect_results(beam_rig *r, results_call *c, uint32_t i)
 static void results_device(beam_rig *r, const results_call *c)
 {
     cl_event event = NULL;
-    lms_beam_output output = {0};
+    lms_beam_results_args output = {0};
     output.requests = c->count;
     output.slots = c->slots;
     output.max_results = c->max_results;

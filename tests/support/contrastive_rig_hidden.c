@@ -128,7 +128,7 @@ static bool all_ones(const append_call *c)
 
 static lms_status append_on_device(contrastive_rig *r, const append_call *c)
 {
-    lms_contrastive_states states = {0};
+    lms_contrastive_append_args states = {0};
     states.requests = c->count;
     states.slots = c->slots;
     states.counts = all_ones(c) && contrastive_rig_below(r, 2) ? NULL : c->counts;

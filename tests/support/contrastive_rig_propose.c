@@ -118,7 +118,7 @@ static cl_mem input(const contrastive_rig *r, size_t size, void *data)
 void rig_proposal_run(contrastive_rig *r, const rig_step *s, const rig_choice *before,
                       rig_proposal *p)
 {
-    lms_contrastive_proposal call = {0};
+    lms_contrastive_propose_args call = {0};
     p->logits_mem = input(r, p->elements * stored_size(r->c->logits), p->stored);
     call.requests = s->count;
     call.slots = s->slots;

@@ -137,7 +137,7 @@ static void ask_oracle(contrastive_rig *r, const rig_step *s, rig_choice *c, uin
 
 bool rig_choice_run(contrastive_rig *r, const rig_step *s, const rig_proposal *p, rig_choice *c)
 {
-    lms_contrastive_batch call = {0};
+    lms_contrastive_select_args call = {0};
     cl_event event = NULL;
     const bool fits = contrastive_rig_fits(r, s->slots, NULL, s->count);
     call.requests = s->count;

@@ -49,13 +49,13 @@ void exact_log_softmax(const float *x, uint32_t vocab, double temperature, doubl
 double exact_rating(const lms_beam_params *p, double score, uint32_t tokens, bool ended)
 {
     double length = (double)tokens;
-    if (p->length_counts == LMS_LENGTH_NONE) {
+    if (p->length_counts == LMS_BEAM_LENGTH_NONE) {
         return score;
     }
     if (ended && (p->flags & LMS_BEAM_LENGTH_WITHOUT_END)) {
         length -= 1.0;
     }
-    if (p->length_counts == LMS_LENGTH_WITH_PROMPT) {
+    if (p->length_counts == LMS_BEAM_LENGTH_WITH_PROMPT) {
         length += (double)p->prompt_length;
     }
     return score / pow(fmax(length, 1.0), (double)p->length_penalty);
@@ -208,11 +208,12 @@ static bool is_final(const search *s, const candidate *c)
 static void judge(search *s, group *g, double best)
 {
     const lms_beam_params *const p = s->p;
-    const bool full = g->pool_count == s->per_group && p->early_stopping != LMS_EARLY_OFF;
-    if (full && p->early_stopping == LMS_EARLY_YES) {
+    const bool full = g->pool_count == s->per_group && p->early_stopping != LMS_BEAM_EARLY_OFF;
+    if (full && p->early_stopping == LMS_BEAM_EARLY_YES) {
         g->early = true;
     } else if (full && g->live_count) {
-        const bool at_most = p->early_stopping == LMS_EARLY_NEVER && p->length_penalty > 0.0f;
+        const bool at_most =
+            p->early_stopping == LMS_BEAM_EARLY_NEVER && p->length_penalty > 0.0f;
         const uint32_t length = at_most ? p->max_length : s->t + 1;
         const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;
         const double hope =

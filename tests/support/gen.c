@@ -234,7 +234,7 @@ void gen_params(lms_row_params *p, uint32_t turn, uint32_t vocab, uint64_t *stat
     if (turn & 1) p->top_k = some_top_k(vocab, state);
     if (turn & 2) p->top_p = some_top_p(state);
     if (turn & 4) p->min_p = some_min_p(state);
-    p->flags = turn >> 3 & LMS_ROW_FLAGS;
+    p->flags = turn >> 3 & LMS_FILTER_FLAGS;
     if (!(turn & 2) && one_in(4, state)) p->top_p = one_in(2, state) ? INFINITY : 1.5f;
     if (!(turn & 4) && one_in(4, state)) p->min_p = one_in(2, state) ? -INFINITY : -0.0f;
 }

@@ -75,12 +75,12 @@ uint32_t one_beam_step(one_beam *s, const float *logits)
     const size_t width = s->desc.max_width;
     const uint32_t slot = 0;
     uint32_t done = 0;
-    const lms_beam_batch batch = {.requests = 1,
-                                  .slots = &slot,
-                                  .logits = {s->logits, 0},
-                                  .parents = {s->parents, 0},
-                                  .tokens = {s->tokens, 0},
-                                  .done = {s->done, 0}};
+    const lms_beam_step_args batch = {.requests = 1,
+                                      .slots = &slot,
+                                      .logits = {s->logits, 0},
+                                      .parents = {s->parents, 0},
+                                      .tokens = {s->tokens, 0},
+                                      .done = {s->done, 0}};
     device_require(clEnqueueWriteBuffer(queue, s->logits, CL_TRUE, 0,
                                         width * s->desc.vocab * sizeof *logits, logits, 0, NULL,
                                         NULL),
@@ -96,13 +96,13 @@ void one_beam_results(one_beam *s)
 {
     const size_t width = s->desc.max_width, length = s->desc.max_length;
     const uint32_t slot = 0;
-    const lms_beam_output output = {.requests = 1,
-                                    .slots = &slot,
-                                    .max_results = s->desc.max_width,
-                                    .counts = {s->counts, 0},
-                                    .lengths = {s->lengths, 0},
-                                    .tokens = {s->sequences, 0},
-                                    .scores = {s->scores, 0}};
+    const lms_beam_results_args output = {.requests = 1,
+                                          .slots = &slot,
+                                          .max_results = s->desc.max_width,
+                                          .counts = {s->counts, 0},
+                                          .lengths = {s->lengths, 0},
+                                          .tokens = {s->sequences, 0},
+                                          .scores = {s->scores, 0}};
     int32_t *const all = memory_zeroed(width * length, sizeof *all);
     device_require(lms_beam_results(s->beam, lms_context_queue(s->ctx), &output, 0, NULL, NULL),
                    "lms_beam_results");

@@ -1,5 +1,5 @@
 /*
- * The oracle: docs/specification.md as plain scalar C, one row at a time.
+ * The oracle: docs/reference/specification.md as plain scalar C, one row at a time.
  *
  * It is written from that page alone and shares no arithmetic with the kernels, so that an
  * agreement of the two means something. Section numbers below are those of that page.

@@ -104,7 +104,7 @@ uint64_t oracle_rated_length(const lms_beam_params *p, uint64_t tokens, bool end
     if (ended && (p->flags & LMS_BEAM_LENGTH_WITHOUT_END)) {
         length--;
     }
-    if (p->length_counts == LMS_LENGTH_WITH_PROMPT) {
+    if (p->length_counts == LMS_BEAM_LENGTH_WITH_PROMPT) {
         length += p->prompt_length;
     }
     return length ? length : 1;
@@ -116,7 +116,7 @@ oracle_rating oracle_rated(const lms_beam_params *p, int64_t score, int64_t valu
     if (p->mode == LMS_BEAM_STOCHASTIC) {
         return oracle_rating_of(value);
     }
-    if (p->length_counts == LMS_LENGTH_NONE) {
+    if (p->length_counts == LMS_BEAM_LENGTH_NONE) {
         return oracle_rating_of(score);
     }
     return oracle_beam_rate(score, length, p->length_penalty);
@@ -180,16 +180,16 @@ void oracle_enter(oracle_beam *b, oracle_group *group, const oracle_candidate *c
 static bool is_early(const oracle_beam *b, const oracle_group *group, int64_t best)
 {
     const lms_beam_params *const p = &b->params;
-    if (group->pooled < b->per_group || p->early_stopping == LMS_EARLY_OFF) {
+    if (group->pooled < b->per_group || p->early_stopping == LMS_BEAM_EARLY_OFF) {
         return false;
     }
-    if (p->early_stopping == LMS_EARLY_YES) {
+    if (p->early_stopping == LMS_BEAM_EARLY_YES) {
         return true;
     }
     if (group->live == 0) {
         return false;
     }
-    const bool at_most = p->early_stopping == LMS_EARLY_NEVER && p->length_penalty > 0.0f;
+    const bool at_most = p->early_stopping == LMS_BEAM_EARLY_NEVER && p->length_penalty > 0.0f;
     const uint64_t length = oracle_rated_length(p, at_most ? p->max_length : group->t, false);
     const oracle_hypothesis *const first = &group->beams[0];
     const bool by_candidate = p->flags & LMS_BEAM_STOP_BY_CANDIDATE;

@@ -1,7 +1,7 @@
 /*
- * The oracle of beam search: sections 12 to 17 of docs/specification.md as plain scalar C, one
- * request at a time. It uses the oracle of rows (oracle.h) for sections 1 to 8 and, like that,
- * is written from the specification alone. Everything is a full scan or a sort.
+ * The oracle of beam search: sections 12 to 17 of docs/reference/specification.md as plain
+ * scalar C, one request at a time. It uses the oracle of rows (oracle.h) for sections 1 to 8
+ * and, like that, is written from the specification alone. Everything is a full scan or a sort.
  */
 #ifndef LMSAMPLE_TESTS_ORACLE_BEAM_H
 #define LMSAMPLE_TESTS_ORACLE_BEAM_H

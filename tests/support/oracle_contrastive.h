@@ -1,7 +1,7 @@
 /*
- * The oracle of contrastive search: sections 19 to 23 of docs/specification.md as plain scalar
- * C, one request at a time. It uses the oracle of rows (oracle.h) for filters and probabilities
- * and, like that, is written from the specification alone.
+ * The oracle of contrastive search: sections 19 to 23 of docs/reference/specification.md as
+ * plain scalar C, one request at a time. It uses the oracle of rows (oracle.h) for filters and
+ * probabilities and, like that, is written from the specification alone.
  */
 #ifndef LMSAMPLE_TESTS_ORACLE_CONTRASTIVE_H
 #define LMSAMPLE_TESTS_ORACLE_CONTRASTIVE_H

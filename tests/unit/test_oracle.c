@@ -1,7 +1,8 @@
 /*
  * The oracle's single steps against known answers and 80-bit arithmetic. Needs no device.
- * test_oracle_edges.c has the edge rules of docs/specification.md, test_oracle_claims.c and
- * test_oracle_cuts.c measure the claims of its section 11, test_oracle_draw.c the draw.
+ * test_oracle_edges.c has the edge rules of docs/reference/specification.md,
+ * test_oracle_claims.c and test_oracle_cuts.c measure the claims of its section 11,
+ * test_oracle_draw.c the draw.
  *
  * With ORACLE_EXHAUSTIVE=1 in the environment the weight's bound is tried on every float.
  */

@@ -193,7 +193,7 @@ static void test_stochastic(void **state)
     (void)state;
     tree t;
     make_tree(&t, 3, 2, -1, 1.0f);
-    check_stochastic("9 sequences of 2", &t, LMS_EARLY_OFF, 60000.0);
+    check_stochastic("9 sequences of 2", &t, LMS_BEAM_EARLY_OFF, 60000.0);
 }
 
 static void test_stochastic_with_ends(void **state)
@@ -201,7 +201,7 @@ static void test_stochastic_with_ends(void **state)
     (void)state;
     tree t;
     make_tree(&t, 3, 4, 1, 1.5f);
-    check_stochastic("1 to 4 tokens", &t, LMS_EARLY_HEURISTIC, 60000.0);
+    check_stochastic("1 to 4 tokens", &t, LMS_BEAM_EARLY_HEURISTIC, 60000.0);
 }
 
 /* Values fall, and are those of Gumbel variates: the largest is one around ln 1 = 0. */

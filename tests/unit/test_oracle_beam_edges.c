@@ -68,15 +68,16 @@ static void test_all_end(void **state)
 {
     (void)state;
     const int32_t ends[] = {0, 1};
-    for (uint32_t early = LMS_EARLY_YES; early <= LMS_EARLY_OFF; early += 2) {
+    for (uint32_t early = LMS_BEAM_EARLY_YES; early <= LMS_BEAM_EARLY_OFF; early += 2) {
         lms_beam_params p = small_params(1, 5);
         p.end_tokens = 2;
         p.early_stopping = early;
         small_rig r;
         small_begin(&r, &p, ends, 2);
         small_weights(&r, 0, (double[]){0.4, 0.6});
-        assert_int_equal(small_step(&r), early == LMS_EARLY_YES ? LMS_BEAM_DONE | LMS_BEAM_EARLY
-                                                                : LMS_BEAM_DONE);
+        assert_int_equal(small_step(&r), early == LMS_BEAM_EARLY_YES
+                                             ? LMS_BEAM_DONE | LMS_BEAM_EARLY
+                                             : LMS_BEAM_DONE);
         small_expect_move(&r, 0, 0, LMS_NO_TOKEN);
         assert_true(r.moves[0].score == ORACLE_BEAM_NONE);
         assert_int_equal(small_results(&r), 1);
@@ -93,7 +94,7 @@ static void test_candidates(void **state)
     for (uint32_t n = 1; n <= 3; n += 2) {
         lms_beam_params p = small_params(1, 5);
         p.end_tokens = n;
-        p.early_stopping = LMS_EARLY_OFF;
+        p.early_stopping = LMS_BEAM_EARLY_OFF;
         small_rig r;
         small_begin(&r, &p, ends + (n == 1 ? 2 : 0), 4);
         /* the end tokens are first; of n = 3 they fill two of four places */
@@ -112,7 +113,7 @@ static void test_min_length(void **state)
     p.end_tokens = 1;
     p.min_length = 1;
     p.top_k = 1;
-    p.early_stopping = LMS_EARLY_OFF;
+    p.early_stopping = LMS_BEAM_EARLY_OFF;
     small_rig r;
     small_begin(&r, &p, ends, 3);
     /* top-k keeps the best of those that are not suppressed */
@@ -213,17 +214,22 @@ static void test_early_stopping(void **state)
 {
     (void)state;
     const uint32_t early = LMS_BEAM_DONE | LMS_BEAM_EARLY;
-    assert_int_equal(first_status(LMS_EARLY_YES, 1.0f, LMS_LENGTH_GENERATED), early);
-    assert_int_equal(first_status(LMS_EARLY_HEURISTIC, 1.0f, LMS_LENGTH_GENERATED), early);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 1.0f, LMS_LENGTH_GENERATED), 0);
-    assert_int_equal(first_status(LMS_EARLY_OFF, 1.0f, LMS_LENGTH_GENERATED), 0);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 0.0f, LMS_LENGTH_GENERATED), early);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, -1.0f, LMS_LENGTH_GENERATED), early);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 0.25f, LMS_LENGTH_GENERATED), early);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 0.26f, LMS_LENGTH_GENERATED), 0);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_YES, 1.0f, LMS_BEAM_LENGTH_GENERATED), early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_HEURISTIC, 1.0f, LMS_BEAM_LENGTH_GENERATED),
+                     early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 1.0f, LMS_BEAM_LENGTH_GENERATED), 0);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_OFF, 1.0f, LMS_BEAM_LENGTH_GENERATED), 0);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 0.0f, LMS_BEAM_LENGTH_GENERATED),
+                     early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, -1.0f, LMS_BEAM_LENGTH_GENERATED),
+                     early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 0.25f, LMS_BEAM_LENGTH_GENERATED),
+                     early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 0.26f, LMS_BEAM_LENGTH_GENERATED), 0);
     /* beside a long prompt, ten tokens are nothing */
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 1.0f, LMS_LENGTH_WITH_PROMPT), early);
-    assert_int_equal(first_status(LMS_EARLY_NEVER, 1.0f, LMS_LENGTH_NONE), early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 1.0f, LMS_BEAM_LENGTH_WITH_PROMPT),
+                     early);
+    assert_int_equal(first_status(LMS_BEAM_EARLY_NEVER, 1.0f, LMS_BEAM_LENGTH_NONE), early);
 }
 
 /* An equal rating is enough to stop. */
@@ -296,17 +302,17 @@ static void test_ratings(void **state)
 {
     (void)state;
     const double s = log(0.375);
-    small_expect_rating(rating_of_two(0.0f, LMS_LENGTH_GENERATED, 0), s);
-    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_NONE, 0), s);
-    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_GENERATED, 0), s / 2.0);
-    small_expect_rating(rating_of_two(0.5f, LMS_LENGTH_GENERATED, 0), s / sqrt(2.0));
-    small_expect_rating(rating_of_two(-1.0f, LMS_LENGTH_GENERATED, 0), s * 2.0);
-    small_expect_rating(rating_of_two(20.0f, LMS_LENGTH_GENERATED, 0), s / 1048576.0);
-    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, 0), s / 4.0);
-    small_expect_rating(rating_of_two(1.0f, LMS_LENGTH_GENERATED, LMS_BEAM_LENGTH_WITHOUT_END),
-                        s);
+    small_expect_rating(rating_of_two(0.0f, LMS_BEAM_LENGTH_GENERATED, 0), s);
+    small_expect_rating(rating_of_two(1.0f, LMS_BEAM_LENGTH_NONE, 0), s);
+    small_expect_rating(rating_of_two(1.0f, LMS_BEAM_LENGTH_GENERATED, 0), s / 2.0);
+    small_expect_rating(rating_of_two(0.5f, LMS_BEAM_LENGTH_GENERATED, 0), s / sqrt(2.0));
+    small_expect_rating(rating_of_two(-1.0f, LMS_BEAM_LENGTH_GENERATED, 0), s * 2.0);
+    small_expect_rating(rating_of_two(20.0f, LMS_BEAM_LENGTH_GENERATED, 0), s / 1048576.0);
+    small_expect_rating(rating_of_two(1.0f, LMS_BEAM_LENGTH_WITH_PROMPT, 0), s / 4.0);
     small_expect_rating(
-        rating_of_two(1.0f, LMS_LENGTH_WITH_PROMPT, LMS_BEAM_LENGTH_WITHOUT_END), s / 3.0);
+        rating_of_two(1.0f, LMS_BEAM_LENGTH_GENERATED, LMS_BEAM_LENGTH_WITHOUT_END), s);
+    small_expect_rating(
+        rating_of_two(1.0f, LMS_BEAM_LENGTH_WITH_PROMPT, LMS_BEAM_LENGTH_WITHOUT_END), s / 3.0);
 }
 
 static void test_max_length(void **state)
@@ -315,7 +321,7 @@ static void test_max_length(void **state)
     for (uint32_t keep = 0; keep < 2; keep++) {
         lms_beam_params p = small_params(2, 1);
         p.flags = keep ? LMS_BEAM_KEEP_LIVE : 0;
-        p.early_stopping = LMS_EARLY_OFF;
+        p.early_stopping = LMS_BEAM_EARLY_OFF;
         small_rig r;
         small_begin(&r, &p, NULL, 3);
         small_weights(&r, 0, (double[]){0.2, 0.5, 0.3});
@@ -338,7 +344,7 @@ static void test_classes(void **state)
         lms_beam_params p = small_params(2, 5);
         p.end_tokens = 1;
         p.flags = keep ? LMS_BEAM_KEEP_LIVE : 0;
-        p.early_stopping = LMS_EARLY_OFF;
+        p.early_stopping = LMS_BEAM_EARLY_OFF;
         small_rig r;
         small_begin(&r, &p, ends, 3);
         small_weights(&r, 0, (double[]){0.3, 0.6, 0.1});

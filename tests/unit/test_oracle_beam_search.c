@@ -55,7 +55,7 @@ static void some_lengths(lms_beam_params *p, bool ties, uint64_t *random)
 {
     static const float penalties[] = {0.0f, 1.0f, 1.0f, 2.0f, 0.6f, 1.3f, -0.7f, -2.0f, 2.5f};
     p->length_penalty = penalties[gen_below(ties ? 4 : LENGTH(penalties), random)];
-    p->length_counts = gen_below(LMS_LENGTHS, random);
+    p->length_counts = gen_below(LMS_BEAM_LENGTHS, random);
     p->prompt_length = gen_below(9, random);
     p->max_length = 1 + gen_below(7, random);
     if (gen_below(4, random) == 0) {
@@ -69,7 +69,7 @@ static void some_params(lms_beam_params *p, bool ties, uint64_t *random)
     p->groups = gen_below(4, random) ? 1 : 1 + gen_below(3, random);
     p->width = p->groups * (1 + gen_below(p->groups == 1 ? 6 : 3, random));
     p->diversity_penalty = p->groups > 1 ? 0.25f * (float)(1 + gen_below(4, random)) : 0.0f;
-    p->early_stopping = gen_below(LMS_EARLIES, random);
+    p->early_stopping = gen_below(LMS_BEAM_EARLIES, random);
     p->flags = gen_below(LMS_BEAM_FLAGS + 1, random);
     p->results = 1 + gen_below(p->width, random);
     some_lengths(p, ties, random);
@@ -203,7 +203,8 @@ static bool check_penalty(uint64_t seed)
     some_params(&p, false, &random);
     p.length_penalty = gen_below(3, &random) ? penalties[gen_below(LENGTH(penalties), &random)]
                                              : (float)rows_between(&random, -16.0, 16.0);
-    p.length_counts = gen_below(3, &random) ? LMS_LENGTH_GENERATED : LMS_LENGTH_WITH_PROMPT;
+    p.length_counts =
+        gen_below(3, &random) ? LMS_BEAM_LENGTH_GENERATED : LMS_BEAM_LENGTH_WITH_PROMPT;
     p.max_length = 10 + gen_below(EXACT_BEAM_LENGTH - 9, &random);
     if (p.min_length) p.min_length = gen_below(p.max_length, &random);
     p.end_tokens = some_ends(m.vocab, ends, &random);
@@ -289,7 +290,7 @@ static void check_exhaustive(uint64_t seed)
     const int32_t end = (int32_t)gen_below(vocab, &random);
     lms_beam_params p = LMS_BEAM_PARAMS_INIT(power(vocab, length));
     p.max_length = length;
-    p.early_stopping = gen_below(2, &random) ? LMS_EARLY_OFF : LMS_EARLY_HEURISTIC;
+    p.early_stopping = gen_below(2, &random) ? LMS_BEAM_EARLY_OFF : LMS_BEAM_EARLY_HEURISTIC;
     p.length_penalty = penalties[gen_below(LENGTH(penalties), &random)];
     p.flags = gen_below(2, &random) * LMS_BEAM_KEEP_LIVE;
     p.end_tokens = 1;

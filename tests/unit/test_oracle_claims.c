@@ -1,6 +1,7 @@
 /*
- * The claims of section 11 of docs/specification.md, measured on the oracle against 80-bit
- * arithmetic, on the rows that strain them most. The tolerances are those of that section.
+ * The claims of section 11 of docs/reference/specification.md, measured on the oracle against
+ * 80-bit arithmetic, on the rows that strain them most. The tolerances are those of that
+ * section.
  */
 #include <setjmp.h>
 #include <stdarg.h>

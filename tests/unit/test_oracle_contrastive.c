@@ -1,7 +1,8 @@
 /*
- * The oracle of contrastive search (sections 19 to 23 of docs/specification.md) against the
- * formula in long double: penalties, scores and choices of random requests, with the claims of
- * section 24; inverse norms; probabilities. test_oracle_contrastive_edges.c has what is exact.
+ * The oracle of contrastive search (sections 19 to 23 of docs/reference/specification.md)
+ * against the formula in long double: penalties, scores and choices of random requests, with
+ * the claims of section 24; inverse norms; probabilities. test_oracle_contrastive_edges.c has
+ * what is exact.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
- * The kept sets of section 6 of docs/specification.md against the exact ones: top-k exactly,
- * top-p and min-p as the nucleus of a nearby threshold, as section 11 claims, and the draw from
- * what is kept. Also the log-probabilities of tokens far down.
+ * The kept sets of section 6 of docs/reference/specification.md against the exact ones: top-k
+ * exactly, top-p and min-p as the nucleus of a nearby threshold, as section 11 claims, and the
+ * draw from what is kept. Also the log-probabilities of tokens far down.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@
 static int lock_and_fork(pthread_mutex_t *lock);
 
 #define pthread_mutex_lock lock_and_fork
-#include "../../host/process.c"
+#include "base/process.c"
 #undef pthread_mutex_lock
 
 static int answer;

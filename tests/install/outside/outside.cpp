@@ -35,7 +35,7 @@ int main()
     for (uint64_t step = 0; step < 4 && status == LMS_OK; step++) {
         std::vector<int32_t> tokens(rows);
         for (auto &row : params) row.step = step;
-        lms_host_batch batch = {};
+        lms_sample_host_args batch = {};
         batch.rows = rows;
         batch.logits = logits.data();
         batch.params = params.data();

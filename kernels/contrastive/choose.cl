@@ -1,0 +1,128 @@
+/* contrastive/choose.cl - penalties, scores and the choice (specification, sections 22 and 23).
+ *
+ *   in   turns lms_context_turn[turns]; proposals ulong[slots], each slot's latest; inverses,
+ *        best and seen from the kernels before; tokens int or long[candidate rows], probs
+ *        float[candidate rows]
+ *   out  chosen int[turns], the row for lms_context_append; next int or long, rows int, scores,
+ *        penalties float, status uint [turns]; row_scores, row_penalties float[candidate rows];
+ *        where `wanted` has its bit, next and rows always
+ *   run  a work-group of LMS_TEAM for each turn
+ */
+#pragma once
+#include "contrastive/best.cl"
+
+#define LMS_PENALTY_LEAST 0x1p-60f
+#define LMS_ALPHA_LEAST 0x1p-60f
+#define LMS_PROB_LEAST 0x1p-64f
+
+typedef struct lms_choose_shared {
+    float best[LMS_TEAM];
+    float penalties[LMS_MAX_CONTRASTIVE_K]; /* NaN: a bad state */
+    uint seen;
+} lms_choose_shared;
+
+/* The largest of what the pieces have for a candidate, of the own share of the pieces. */
+float lms_best_own(__global const float *best, uint pieces)
+{
+    float m = -INFINITY;
+    for (uint p = lms_chain(); p < pieces; p += LMS_TEAM == 1 ? 1 : LMS_CHAINS) {
+        if (best[p] > m) m = best[p];
+    }
+    return m;
+}
+
+float lms_penalty_of(float m, float inverse)
+{
+    if (lms_is_nan(inverse)) return LMS_NAN;
+    if (m == -INFINITY) return 0.0f;
+    const float penalty = m * inverse;
+    if (fabs(penalty) < LMS_PENALTY_LEAST) return 0.0f;
+    return penalty > 1.0f ? 1.0f : (penalty < -1.0f ? -1.0f : penalty);
+}
+
+/* All penalties, into shared; a crew has a candidate. */
+void lms_penalties(__local lms_choose_shared *shared, const lms_context_turn *turn,
+                   __global const float *inverses, __global const float *best, uint max_pieces)
+{
+    const uint lane = (uint)get_local_id(0);
+    for (uint from = 0; from < turn->k; from += LMS_CREWS) {
+        const uint c = from + lms_crew(), state = turn->first_state + c;
+        const uint pieces = c < turn->k ? turn->pieces : 0;
+        shared->best[lane] = lms_best_own(best + (ulong)state * max_pieces, pieces);
+        lms_crews_meet();
+        if (c < turn->k && lms_chain() == 0) {
+            float m = shared->best[lane];
+            for (uint i = 1; i < (LMS_TEAM == 1 ? 1 : LMS_CHAINS); ++i) {
+                if (shared->best[lane + i] > m) m = shared->best[lane + i];
+            }
+            shared->penalties[c] = lms_penalty_of(m, inverses[state]);
+        }
+        lms_crews_meet();
+    }
+}
+
+float lms_choice_score(float alpha, float prob, float penalty)
+{
+    const float a = alpha < LMS_ALPHA_LEAST ? 0.0f : alpha;
+    const float p = prob < LMS_PROB_LEAST ? 0.0f : prob;
+    return (1.0f - a) * p - a * penalty;
+}
+
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+void lms_context_choose(__global const lms_context_turn *turns,
+                        __global const ulong *proposals, __global const float *inverses,
+                        __global const float *best, uint max_pieces, __global const uint *seen,
+                        __global const lms_token *tokens, ulong tokens_offset,
+                        __global const float *probs, ulong probs_offset, uint wanted,
+                        __global int *chosen, __global lms_token *next, ulong next_offset,
+                        __global int *rows, ulong rows_offset,
+                        __global float *scores, ulong scores_offset,
+                        __global float *penalties, ulong penalties_offset,
+                        __global float *row_scores, ulong row_scores_offset,
+                        __global float *row_penalties, ulong row_penalties_offset,
+                        __global uint *status, ulong status_offset)
+{
+    __local lms_choose_shared shared;
+    const uint r = (uint)get_group_id(0), lane = (uint)get_local_id(0);
+    const lms_context_turn turn = turns[r];
+    uint own_seen = 0;
+    if (lane == 0) shared.seen = 0;
+    lms_penalties(&shared, &turn, inverses, best, max_pieces);
+    for (uint p = lane; p < turn.pieces; p += LMS_TEAM) own_seen |= seen[turn.first_piece + p];
+    if (own_seen) atomic_or(&shared.seen, own_seen);
+    lms_crews_meet();
+    if (lane != 0) return;
+    own_seen = shared.seen;
+    const bool proposed = proposals[turn.slot] == turn.proposal;
+    if (!proposed) own_seen |= LMS_CHOICE_NOT_PROPOSED;
+    int choice = -1;
+    float top = LMS_NAN;
+    for (uint c = 0; c < turn.k; ++c) {
+        const ulong row = (ulong)turn.first_row + c;
+        const bool there = proposed && tokens[tokens_offset + row] >= 0;
+        const float prob = probs[probs_offset + row], penalty = shared.penalties[c];
+        const bool good = !lms_is_nan(penalty) && prob >= 0.0f && prob <= 1.0f;
+        const float score = lms_choice_score(turn.alpha, prob, penalty);
+        if (there && !good) own_seen |= LMS_CHOICE_BAD_CANDIDATE;
+        if (wanted & LMS_WANT_ROW_SCORES) {
+            row_scores[row_scores_offset + row] = there && good ? score : LMS_NAN;
+        }
+        if (wanted & LMS_WANT_ROW_PENALTIES) {
+            row_penalties[row_penalties_offset + row] = there && good ? penalty : LMS_NAN;
+        }
+        if (there && good && (choice < 0 || score > top)) {
+            choice = (int)c;
+            top = score;
+        }
+    }
+    const int row = choice < 0 ? LMS_SKIP_ROW : (int)(turn.first_row + (uint)choice);
+    if (choice < 0) own_seen |= LMS_CHOICE_NONE;
+    chosen[r] = row;
+    rows[rows_offset + r] = row;
+    next[next_offset + r] = choice < 0 ? (lms_token)LMS_NO_TOKEN : tokens[tokens_offset + row];
+    if (wanted & LMS_WANT_CHOICE_SCORES) scores[scores_offset + r] = top;
+    if (wanted & LMS_WANT_CHOICE_PENALTIES) {
+        penalties[penalties_offset + r] = choice < 0 ? LMS_NAN : shared.penalties[choice];
+    }
+    if (wanted & LMS_WANT_CHOICE_STATUS) status[status_offset + r] = own_seen;
+}

@@ -1,0 +1,75 @@
+/* numeric/stored.cl - how logits are stored, which nothing else knows but whole.cl, of keys of 16 bits;
+ * what a token is, and what stands for no float. */
+#pragma once
+#include "numeric/vectors.cl"
+
+#if LMS_TOKENS == 2
+typedef long lms_token;
+#else
+typedef int lms_token;
+#endif
+
+/* Of the many NaNs always the same: OpenCL's NAN is whichever the device's compiler has. */
+#define LMS_NAN as_float(0x7fffffffu)
+
+#if LMS_ELEMENTS == 1 /* float32 */
+typedef float lms_element;
+float lms_element_at(__global const lms_element *row, uint i) { return row[i]; }
+lms_floats lms_elements_at(__global const lms_element *row, uint i)
+{
+    return LMS_V(vload)(0, row + i);
+}
+#elif LMS_ELEMENTS == 2 /* float16; half loads need no extension */
+typedef half lms_element;
+float lms_element_at(__global const lms_element *row, uint i) { return vload_half(0, row + i); }
+#define LMS_INF16 0x7c00
+/* By way of integers, because pocl 3.1 takes the pointer of a vector of halves for aligned; by
+ * eights, because it takes a vector of 16 to pieces. */
+float8 lms_of_bits8(ushort8 bits) { return vload_half8(0, (const __private half *)&bits); }
+float8 lms_load_halves(__global const lms_element *x)
+{
+    return lms_of_bits8(vload8(0, (__global const ushort *)x));
+}
+lms_floats lms_elements_at(__global const lms_element *row, uint i)
+{
+#if LMS_LANES == 16 && defined(__clang__) && defined(__AVX512F__)
+    /* One instruction, in the place of three. */
+    const ushort16 bits = vload16(0, (__global const ushort *)(row + i));
+    return __builtin_ia32_vcvtph2ps512_mask(as_short16(bits), (float16)(0.0f), 0xffff, 4);
+#elif LMS_LANES == 16
+    return (float16)(lms_load_halves(row + i), lms_load_halves(row + i + 8));
+#else
+    return lms_load_halves(row + i);
+#endif
+}
+#elif LMS_ELEMENTS == 3 /* bfloat16: the upper half of a float32 */
+typedef ushort lms_element;
+#define LMS_INF16 0x7f80
+float8 lms_of_bits8(ushort8 bits) { return as_float8(convert_uint8(bits) << 16); }
+float lms_element_at(__global const lms_element *row, uint i) { return as_float((uint)row[i] << 16); }
+lms_floats lms_elements_at(__global const lms_element *row, uint i)
+{
+    return LMS_V(as_float)(LMS_V(convert_uint)(LMS_V(vload)(0, row + i)) << 16);
+}
+#endif
+
+#if LMS_ELEMENTS != 1
+/* Keys of 16 bits, from the bits of logits and back: the magnitude of negative ones flipped, so
+ * that -0 is just below 0. */
+#define LMS_FLIP16(bits) ((bits) ^ ((bits) >> 15 & (short)0x7fff))
+short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
+short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
+#endif
+
+/* Logits from `i` on, of which the row has not all: -inf from `end` on. */
+lms_floats lms_last_elements(__global const lms_element *row, uint i, uint end)
+{
+    float x[LMS_LANES];
+    for (uint j = 0; j < LMS_LANES; ++j) x[j] = i + j < end ? lms_element_at(row, i + j) : -INFINITY;
+    return LMS_V(vload)(0, x);
+}
+
+LMS_INLINE lms_floats lms_elements_until(__global const lms_element *row, uint i, uint end)
+{
+    return i + LMS_LANES <= end ? lms_elements_at(row, i) : lms_last_elements(row, i, end);
+}

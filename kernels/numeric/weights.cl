@@ -1,0 +1,249 @@
+/* numeric/weights.cl - the arithmetic of the specification: sections 2, 3 and 8.
+ *
+ * Only operations that OpenCL rounds correctly (+ - * fma and conversions) and integers. A
+ * device's division, exp2 or log2 would differ from another's. */
+#pragma once
+#include "numeric/vectors.cl"
+#include "numeric/order.cl"
+
+#pragma OPENCL FP_CONTRACT OFF
+
+/* numerator * 2^-63 / x for a positive normal x, rounded to 24 bits, ties up. */
+LMS_APART
+float lms_quotient(ulong numerator, float x)
+{
+    const uint bits = as_uint(x);
+    const int b = (int)(bits >> 23) - 150; /* x = a * 2^b, a of 24 bits */
+    const ulong q = numerator / ((bits & 0x7fffffu) | 0x800000u);
+    const int h = 40 - (int)clz(q);
+    ulong c = (q + (1ul << (h - 1))) >> h;
+    int exponent = h - 63 - b;
+    if (c >> 24) {
+        c >>= 1;
+        ++exponent;
+    }
+    return as_float((uint)((exponent + 150) << 23) | ((uint)c & 0x7fffffu));
+}
+
+/* log2(e) / temperature; log2(e) = L * 2^-63. */
+float lms_scale(float temperature) { return lms_quotient(0xB8AA3B295C17F0BCul, temperature); }
+float lms_reciprocal(float x) { return lms_quotient(1ul << 63, x); }
+
+/* log2(n) * 2^32 by repeated squaring of the mantissa; n >= 1. */
+LMS_APART
+long lms_lg(ulong n)
+{
+    const int e = 63 - (int)clz(n);
+    ulong m = n << (63 - e);
+    ulong fraction = 0;
+    for (uint i = 0; i < 32; ++i) {
+        m = mul_hi(m, m);
+        const ulong bit = m >> 63;
+        m <<= 1 - bit;
+        fraction = fraction << 1 | bit;
+    }
+    return (long)((ulong)e << 32 | fraction);
+}
+
+/* Nearest integer, ties to even. Adding and subtracting 2^23 rounds below 2^23; from there on
+ * every float is an integer. (The builtin is many instructions on some CPUs.) */
+float lms_rint(float x)
+{
+    const float magnitude = fabs(x);
+    const float rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
+    return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
+}
+lms_floats lms_rints(lms_floats x)
+{
+    const lms_floats magnitude = LMS_V(as_float)(lms_magnitudes(x));
+    const lms_floats rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
+    return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
+}
+
+#define LMS_HUGE 0x1p+40f
+#define LMS_WEIGHT_BITS 29
+#define LMS_GUARD_BITS 13u
+#define LMS_NO_SHARE 64u /* the shift of a tile that does not count */
+
+/* A row at one scale: its largest key, and H and C of that. In a huge row only tokens equal to
+ * the maximum weigh anything. */
+typedef struct lms_scaled {
+    float s;
+    int max_key;
+    bool huge;
+    float h;
+    float c;
+} lms_scaled;
+
+/* A tile: x*s = h + z, and the exponent of its unit of weight is -(29 - c) relative to 2^h. In
+ * its row, a token's mass is its weight << 13 >> shift. */
+typedef struct lms_unit {
+    float s;
+    float h;
+    float c;
+    int key; /* the tile's largest */
+    bool huge;
+    uint shift;
+} lms_unit;
+
+/* A tile on its own. */
+lms_unit lms_unit_alone(float s, int tile_key)
+{
+    const float x = lms_logit_of(tile_key);
+    const float u = x * s;
+    lms_unit t;
+    t.s = s;
+    t.h = 0.0f;
+    t.c = 0.0f;
+    t.key = tile_key;
+    t.huge = !(fabs(u) < LMS_HUGE);
+    t.shift = LMS_NO_SHARE;
+    if (!t.huge) {
+        t.h = lms_rint(u);
+        t.c = lms_rint(fma(x, s, -t.h));
+    }
+    return t;
+}
+
+lms_scaled lms_at_scale(float s, int max_key)
+{
+    const lms_unit top = lms_unit_alone(s, max_key);
+    lms_scaled r;
+    r.s = s;
+    r.max_key = max_key;
+    r.huge = top.huge;
+    r.h = top.h;
+    r.c = top.c;
+    return r;
+}
+
+/* A tile in its row. The shift is R - M, and not negative, because M is monotone in the logit.
+ * In floats, as differences of integers: what is below 2^24 is exact, what is rounded is far
+ * above 64. */
+lms_unit lms_unit_of(const lms_scaled *r, int tile_key)
+{
+    lms_unit t = lms_unit_alone(r->s, tile_key);
+    if (r->huge) {
+        t.shift = tile_key == r->max_key ? 0 : LMS_NO_SHARE;
+    } else if (!t.huge) {
+        t.shift = (uint)fmin((r->h - t.h) + (r->c - t.c), (float)LMS_NO_SHARE);
+    }
+    return t;
+}
+
+/* Several tiles in a row that is not huge. */
+typedef struct lms_units {
+    lms_floats h;
+    lms_floats c;
+    lms_ints shift;
+} lms_units;
+
+lms_units lms_units_of(const lms_scaled *r, lms_ints tile_keys)
+{
+    const lms_floats x = lms_logits_of(tile_keys);
+    const lms_floats u = x * r->s;
+    lms_units t;
+    t.h = lms_rints(u);
+    t.c = lms_rints(fma(x, (lms_floats)(r->s), -t.h));
+    const lms_floats shift = (r->h - t.h) + (r->c - t.c);
+    const lms_ints counts = (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) &
+                            (shift < (lms_floats)((float)LMS_NO_SHARE));
+    t.shift = LMS_V(convert_int)(counts ? shift : (lms_floats)((float)LMS_NO_SHARE));
+    return t;
+}
+
+#define LMS_MAGIC 0x1.8p+23f /* adding it rounds |z| <= 2^22 to an integer in the low bits */
+
+/* P(f) * k, k a power of two. */
+#define LMS_POLYNOMIAL(p, f, k)                                                               \
+    lms_floats p = (lms_floats)(0x1.41fbbcp-13f * k);                                         \
+    p = fma(p, f, (lms_floats)(0x1.5f3e52p-10f * k));                                         \
+    p = fma(p, f, (lms_floats)(0x1.3b2d4cp-7f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.c6aee8p-5f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.ebfbdcp-3f * k));                                          \
+    p = fma(p, f, (lms_floats)(0x1.62e430p-1f * k));                                          \
+    p = fma(p, f, (lms_floats)(1.0f * k))
+
+/* Weights of tokens of tiles that are not huge: integers below 2^30. NaN and -inf weigh 0,
+ * because they fail the comparison. */
+LMS_INLINE lms_ints lms_weights_at(float s, lms_floats h, lms_floats c, lms_floats x)
+{
+    lms_floats z = fma(x, (lms_floats)(s), -h);
+    const lms_floats least = c - 32.0f;
+    z = z > least ? z : least;
+    const lms_floats n = z + LMS_MAGIC;
+    const lms_floats f = z - (n - LMS_MAGIC);
+    LMS_POLYNOMIAL(p, f, 1.0f);
+    /* p * 2^(rint(z) - c + 29) through the exponent field, modulo 2^32. */
+    const lms_ints e = (LMS_V(as_int)(n) + (LMS_WEIGHT_BITS - LMS_V(convert_int)(c))) << 23;
+    return LMS_V(convert_int)(LMS_V(as_float)(LMS_V(as_int)(p) + e) + 0.5f);
+}
+
+/* The same where c is 0, as it is but for |x*s| near 2^23 and above: the power of two that the
+ * weights have in common goes into the polynomial, which changes no bit. */
+LMS_INLINE lms_ints lms_weights_plain(float s, float h, lms_floats x)
+{
+    lms_floats z = fma(x, (lms_floats)(s), (lms_floats)(-h));
+    z = z > (lms_floats)(-32.0f) ? z : (lms_floats)(-32.0f);
+    const lms_floats n = z + LMS_MAGIC;
+    const lms_floats f = z - (n - LMS_MAGIC);
+    LMS_POLYNOMIAL(p, f, 0x1p+29f);
+    const lms_ints v = LMS_V(as_int)(p) + (LMS_V(as_int)(n) << 23);
+    return LMS_V(convert_int)(LMS_V(as_float)(v) + 0.5f);
+}
+
+lms_ints lms_weights(lms_unit t, lms_floats x)
+{
+    if (t.huge) {
+        return lms_keys(x) == t.key ? (lms_ints)(1 << LMS_WEIGHT_BITS) : (lms_ints)(0);
+    }
+    return lms_weights_at(t.s, (lms_floats)(t.h), (lms_floats)(t.c), x);
+}
+
+int lms_weight(lms_unit t, float x) { return lms_weights(t, (lms_floats)(x)).s0; }
+
+/* Weights of single tokens as their row counts them: rounded to its unit, of 2^-42, where that
+ * is larger. What is kept of a tile is the sum of these, shifted by lms_mass_of_rounded(). */
+lms_uints lms_rounded(lms_unit t, lms_ints w)
+{
+    if (t.shift <= LMS_GUARD_BITS) return LMS_V(as_uint)(w);
+    const uint down = t.shift - LMS_GUARD_BITS;
+    if (down > 30) return (lms_uints)(0); /* below half a unit */
+    return (LMS_V(as_uint)(w) + (1u << (down - 1))) >> down;
+}
+
+/* max(), not a condition: what compilers make of that is unknown to Oclgrind. */
+uint lms_rounded_shift(lms_unit t) { return (uint)max((int)LMS_GUARD_BITS - (int)t.shift, 0); }
+
+ulong lms_mass_of_rounded(lms_unit t, ulong sum) { return sum << lms_rounded_shift(t); }
+
+/* Of a sum of weights, rounded down. */
+ulong lms_mass_of_sum(uint shift, ulong sum)
+{
+    return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
+}
+
+/* logmass of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum,
+ * which is a part of it: never below 0, and 0 where it is all of it. */
+long lms_lg_mass(const lms_scaled *r, ulong mass)
+{
+    const int top = lms_weight(lms_unit_of(r, r->max_key), lms_logit_of(r->max_key));
+    return lms_lg(mass) - lms_lg((ulong)top << LMS_GUARD_BITS);
+}
+
+/* K of section 9: the natural one. */
+float lms_log_mass(const lms_scaled *r, ulong mass)
+{
+    return (float)lms_lg_mass(r, mass) * 0x1.62e430p-33f;
+}
+
+/* A processed probability, `factor` being the reciprocal of `all`: all of it is 1, however
+ * that is rounded. */
+float lms_share(float mass, float all, float factor)
+{
+    return mass == all ? 1.0f : mass * factor;
+}
+lms_floats lms_shares(lms_floats mass, float all, float factor)
+{
+    return mass == all ? (lms_floats)(1.0f) : mass * factor;
+}

@@ -1,0 +1,6 @@
+/* programs/sample_and_report.cl - the program of a sampler with log-probabilities and other outputs. */
+#include "row/probe.cl"
+#include "report/report.cl"
+#include "sample/maxima.cl"
+#include "sample/sample.cl"
+

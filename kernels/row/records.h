@@ -1,0 +1,33 @@
+/* row/records.h - what a sampler's workspace consists of, and records in it: one layout on the
+ * host, which makes room for them, and in the kernels. Included by host/shape.h, and by every
+ * program that reads logits. */
+#ifndef LMS_SAMPLER_H
+#define LMS_SAMPLER_H
+
+#include "lms_abi.h"
+
+#define LMS_TILE 256u
+#define LMS_GROUP 32u
+#define LMS_TILE_GROUPS 8u
+#define LMS_LIST 2048u     /* tokens that a row's list holds, ... */
+#define LMS_LIST_BYTES 16u /* ... each a mass, a key and an id */
+
+/* What lms_sample found out about a row, for lms_report. */
+typedef struct lms_outcome {
+    lms_i64 source; /* the logits row */
+    lms_i32 token;
+    lms_u32 status;
+    lms_i32 max_key;
+    lms_i32 cut_key;
+    lms_u32 cut_id;
+    lms_u32 filtered; /* LMS_FILTERED, LMS_GREEDY */
+} lms_outcome;
+#define LMS_FILTERED 1u
+#define LMS_GREEDY 2u
+
+/* X(record, its last field): what host and device must lay out alike; the probe asks. */
+#define LMS_SAMPLER_RECORDS(X)                                                                 \
+    X(lms_row_params, reserved)                                                                \
+    X(lms_outcome, filtered)
+
+#endif /* LMS_SAMPLER_H */

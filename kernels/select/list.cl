@@ -1,0 +1,161 @@
+/* select/list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
+#pragma once
+#include "select/bins.cl"
+
+/* Can the interval be told by comparing floats? It can where its ends are normal or infinite:
+ * no device takes those for something else, and NaN is never in it. */
+bool lms_by_floats(const lms_search *f)
+{
+    return abs(f->low) >= 0x00800000u && abs(f->high) >= 0x00800000u;
+}
+
+/* In one lane or another, bit i: token i of a group has low < key <= high. Counts the tokens
+ * above in `above`. */
+LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint group,
+                                   bool by_floats, lms_ints *above)
+{
+    const float low = lms_logit_of(f->low), high = lms_logit_of(f->high);
+    const lms_ints one = lms_ones(row->vocab);
+    lms_ints bits = (lms_ints)(0);
+#pragma unroll
+    for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
+        const lms_floats x = lms_logits(row, group * LMS_GROUP + i);
+        const lms_ints keys = lms_keys(x);
+        const lms_ints over = by_floats ? x > (lms_floats)(high) : keys > f->high;
+        const lms_ints in = by_floats ? x > (lms_floats)(low) : keys > f->low;
+        *above += over & one;
+        bits |= in & ~over & LMS_V(as_int)((lms_uints)(1) << (LMS_LANE_IDS + i));
+    }
+    return bits;
+}
+
+/* Lists the tokens of a group that `mask` has bits of, from `at` on, as far as there is room;
+ * returns the end. */
+LMS_INLINE uint lms_list_group(const lms_row *row, uint group, uint mask, uint at)
+{
+    for (; mask && at < LMS_LIST; mask &= mask - 1, ++at) {
+        const uint id = group * LMS_GROUP + 31 - clz(mask & -mask);
+        row->list_key[at] = lms_key(lms_element_at(row->x, id));
+        row->list_id[at] = id;
+    }
+    return at + popcount(mask);
+}
+
+/* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
+ * where `write`. Returns the end of the list, which may be more than it holds. */
+uint lms_list_own(const lms_row *row, const lms_search *f, uint at, bool write)
+{
+    lms_ints above = (lms_ints)(0); /* of no interest */
+    for (uint tile = row->first; tile < row->last && at <= LMS_LIST; ++tile) {
+        if (row->tile_keys[tile] <= f->low) continue;
+        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+            const uint group = tile * LMS_TILE_GROUPS + g;
+            if (row->groups[group] <= f->low) continue;
+            const uint mask = (uint)lms_sum(lms_group_bits(row, f, group, false, &above));
+            at = write ? lms_list_group(row, group, mask, at) : at + popcount(mask);
+        }
+    }
+    return at;
+}
+
+#if LMS_TEAM == 1
+
+#define LMS_FOUND 256u /* groups that are looked at together */
+
+/* Groups of a tile whose maximum is above f->low, appended to `found`; returns the new end. */
+LMS_INLINE uint lms_find_groups(const lms_row *row, const lms_search *f, uint tile, uint *found,
+                                uint n)
+{
+    for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+        const uint group = tile * LMS_TILE_GROUPS + g;
+        found[n] = group;
+        n += row->groups[group] > f->low;
+    }
+    return n;
+}
+
+/* Lists tokens of n groups from `at` on; returns the end. First what takes time, without a
+ * branch; then what cannot be predicted, when all of it is at hand. */
+LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *groups, uint n,
+                                bool by_floats, uint at, lms_ints *above)
+{
+    uint masks[LMS_FOUND];
+    uint hits = 0;
+    for (uint i = 0; i < n; ++i) {
+        const lms_ints bits = lms_group_bits(row, f, groups[i], by_floats, above);
+        masks[hits] = (uint)lms_sum(bits);
+        groups[hits] = groups[i];
+        hits += masks[hits] != 0;
+    }
+    for (uint i = 0; i < hits; ++i) at = lms_list_group(row, groups[i], masks[i], at);
+    return at;
+}
+
+/* Lists the tokens with low < key <= high, as far as there is room: `sum` is their number, or
+ * more than the list holds, and `best` that of the tokens above `high`. Finding the groups
+ * first keeps what is hard to predict apart from what takes time. */
+lms_part lms_list_alone(const lms_row *row, const lms_search *f)
+{
+    uint found[LMS_FOUND];
+    lms_ints above = (lms_ints)(0);
+    const bool by_floats = lms_by_floats(f);
+    uint at = 0;
+    const uint stride = LMS_FOUND / LMS_TILE_GROUPS;
+    for (uint from = 0; from < row->tiles && at <= LMS_LIST; from += stride) {
+        const uint to = min(from + stride, row->tiles);
+        uint n = 0;
+        for (uint tile = from; tile < to; ++tile) {
+            if (row->tile_keys[tile] > f->low) n = lms_find_groups(row, f, tile, found, n);
+        }
+        at = by_floats ? lms_list_groups(row, f, found, n, true, at, &above)
+                       : lms_list_groups(row, f, found, n, false, at, &above);
+    }
+    lms_part part;
+    part.sum = at;
+    part.best = lms_sum(above);
+    return part;
+}
+
+#endif
+
+ulong lms_mass_of(const lms_row *row, const lms_scaled *scaled, uint id, int key)
+{
+    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[id / LMS_TILE]);
+    const int w = lms_weight(unit, lms_logit_of(key));
+    return lms_mass_of_rounded(unit, lms_rounded(unit, (lms_ints)(w)).s0);
+}
+
+#if LMS_TEAM == 1
+/* Masses of several tokens of a row that is not huge, each of its own tile. */
+LMS_V(ulong) lms_masses_of(const lms_row *row, const lms_scaled *scaled, lms_uints ids,
+                           lms_ints keys)
+{
+    uint tile[LMS_LANES];
+    int tile_key[LMS_LANES];
+    LMS_V(vstore)(ids / LMS_TILE, 0, tile);
+    for (uint i = 0; i < LMS_LANES; ++i) tile_key[i] = row->tile_keys[tile[i]];
+    const lms_units units = lms_units_of(scaled, LMS_V(vload)(0, tile_key));
+    const lms_ints w = lms_weights_at(scaled->s, units.h, units.c, lms_logits_of(keys));
+    const lms_ints down = units.shift - (int)LMS_GUARD_BITS;
+    const lms_ints half_unit = down > 0 ? (lms_ints)(1) << (down - 1) : (lms_ints)(0);
+    const lms_ints rounded = down > 30 ? (lms_ints)(0)
+                                       : (w + half_unit) >> max(down, (lms_ints)(0));
+    return LMS_V(convert_ulong)(rounded) << LMS_V(convert_ulong)(max(-down, (lms_ints)(0)));
+}
+#endif
+
+/* Fills in the masses of the listed tokens [first, last). */
+void lms_weigh_list(const lms_row *row, const lms_scaled *scaled, uint first, uint last)
+{
+    uint i = first;
+#if LMS_TEAM == 1
+    for (; i + LMS_LANES <= last && !scaled->huge; i += LMS_LANES) {
+        const lms_uints ids = LMS_V(vload)(0, row->list_id + i);
+        const lms_ints keys = LMS_V(vload)(0, row->list_key + i);
+        LMS_V(vstore)(lms_masses_of(row, scaled, ids, keys), 0, row->list_mass + i);
+    }
+#endif
+    for (; i < last; ++i) {
+        row->list_mass[i] = lms_mass_of(row, scaled, row->list_id[i], row->list_key[i]);
+    }
+}
