@@ -22,21 +22,20 @@ oclgrind: every kernel on a simulated device that finds races and stray accesses
 package: Debian packages: lintian, and their use in a new system
 bits: every result as in another commit, which LMS_BASE names; else nothing"
 
-if [[ ${1-} == --list ]]; then
-    printf '%s\n' "$checks"
-    exit 0
-fi
+# --list [NAME...] says what there is, after a look at the names.
+only_list=0
+[[ ${1-} != --list ]] || { only_list=1 && shift; }
 names=("$@")
-if (($# == 0)); then
-    mapfile -t names < <(cut -d: -f1 <<<"$checks")
-fi
+(($#)) || mapfile -t names < <(cut -d: -f1 <<<"$checks")
 for name in "${names[@]}"; do
     if ! grep -q "^$name: " <<<"$checks"; then
-        printf 'check: there is no check "%s"; ./run check --list names them\n' "$name" >&2
+        printf 'run: there is no check "%s"; ./run check --list names them\n' "$name" >&2
         exit 1
     fi
 done
+((!only_list)) || { printf '%s\n' "$checks" && exit; }
 
+mkdir -p -- "$LMS_CHECK_DIR" || exit 1
 summary='' failed=0
 for name in "${names[@]}"; do
     log=$LMS_CHECK_DIR/$name.log
