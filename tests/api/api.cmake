@@ -66,9 +66,9 @@ if(CMAKE_NM)
 endif()
 
 if(LMS_BUILD_EXAMPLES)
-    add_test(NAME api/readme COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md
+    add_test(NAME api/minimal COMMAND ${CMAKE_COMMAND} -DPAGE=${PROJECT_SOURCE_DIR}/docs/use/c-library.md
              -DSOURCE=${PROJECT_SOURCE_DIR}/examples/minimal.c -DPROGRAM=$<TARGET_FILE:minimal>
-             -DEXPECTED=${LMS_API_DIR}/minimal.txt -P ${LMS_API_DIR}/readme.cmake
+             -DEXPECTED=${LMS_API_DIR}/minimal.txt -P ${LMS_API_DIR}/minimal.cmake
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(api/readme PROPERTIES LABELS api SKIP_REGULAR_EXPRESSION "SKIP: ")
+    set_tests_properties(api/minimal PROPERTIES LABELS api SKIP_REGULAR_EXPRESSION "SKIP: ")
 endif()

@@ -61,7 +61,7 @@ def hugging_face(model, N, ends, max_length, length_penalty, early_stopping):
 
 
 def hugging_face_groups(model, N, groups, ends, max_length, length_penalty, early_stopping, diversity):
-    """_group_beam_search with BeamSearchScorer, but for what docs/use/beam-search.md says: tokens of groups that
+    """_group_beam_search with BeamSearchScorer, but for what docs/use/coming-from.md says: tokens of groups that
     are done count for nothing, and a pool that fills in the last step still meets the live beams."""
     width = N // groups
     live = [[((), 0.0)] for _ in range(groups)]
@@ -92,7 +92,7 @@ def hugging_face_groups(model, N, groups, ends, max_length, length_penalty, earl
 
 
 def tensorrt_llm(model, N, ends, max_length, length_penalty, early_stopping):
-    """early_stopping: 1, 0, or 2 for never. One end token, or none. But for what docs/use/beam-search.md says: an
+    """early_stopping: 1, 0, or 2 for never. One end token, or none. But for what docs/use/coming-from.md says: an
     end token that is worse than a full pool does not keep the beams behind it from going on."""
     live, pool = [((), 0.0)], []
     for length in range(1, max_length + 1):

@@ -131,7 +131,7 @@ def test_preset(stack):
 
 
 def test_where_presets_differ_from_their_stacks():
-    """As docs/use/python.md says: equal logits at the edge of the joint filters, and min-p above 1."""
+    """As docs/use/coming-from.md says: equal logits at the edge of the joint filters, and min-p above 1."""
     x = np.array([2, 1, 1, 1, 0], np.float32)
     kept, _ = rows.filters(rows.Row(x), rows.Params(top_k=2, flags=PRESETS[joint]))
     assert kept == 2 and joint(x.astype(np.float64), 1, 2, 1, 0).sum() == 4

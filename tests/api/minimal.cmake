@@ -1,4 +1,4 @@
-# README shows examples/minimal.c as it is, and what it prints. -DREADME -DSOURCE -DPROGRAM
+# A page shows examples/minimal.c as it is, and what it prints. -DPAGE -DSOURCE -DPROGRAM
 # -DEXPECTED
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed ERROR_VARIABLE errors
                 RESULT_VARIABLE bad)
@@ -9,15 +9,15 @@ file(READ ${EXPECTED} expected)
 if(NOT printed STREQUAL expected)
     message(FATAL_ERROR "printed\n${printed}instead of\n${expected}")
 endif()
-if(NOT EXISTS ${README})
-    message("SKIP: no README")
+if(NOT EXISTS ${PAGE})
+    message("SKIP: no page")
     return()
 endif()
-file(READ ${README} readme)
+file(READ ${PAGE} page)
 file(READ ${SOURCE} source)
 foreach(text source expected)
-    string(FIND "${readme}" "\n${${text}}```" at)
+    string(FIND "${page}" "\n${${text}}```" at)
     if(at EQUAL -1)
-        message(FATAL_ERROR "README has no code block with exactly this:\n${${text}}")
+        message(FATAL_ERROR "${PAGE} has no code block with exactly this:\n${${text}}")
     endif()
 endforeach()
