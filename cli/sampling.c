@@ -263,7 +263,7 @@ static const struct argp_option options[] = {
      "Keep the most probable tokens that reach P together (default 1: off)", 10},
     {"min-p", KEY_MIN_P, "P", 0,
      "Keep the tokens at least P times as probable as the best one (default 0: off)", 10},
-    {"preset", KEY_PRESET, SAMPLING_PRESET, 0,
+    {"preset", KEY_PRESET, "PRESET", 0,
      "Order and rules of the filters: vllm (default), hugging-face, llama.cpp or joint; or "
      "single rules, with + between: temperature-last, min-p-last, top-p-whole-row, top-k-ties",
      10},

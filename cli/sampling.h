@@ -19,10 +19,6 @@ typedef struct sampling_options {
         LMS_ROW_PARAMS_INIT, NULL, false                                                       \
     }
 
-/* The placeholder of a preset, and what it stands for: too long for --help. */
-#define SAMPLING_PRESET "PRESET"
-#define SAMPLING_PRESETS "vllm|hugging-face|llama.cpp|joint"
-
 /* A child parser, whose input is a sampling_options. */
 extern const struct argp sampling_argp;
 

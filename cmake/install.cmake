@@ -67,23 +67,9 @@ if(pages)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
 endif()
 
-# The program writes its completions itself, where it can be run.
-if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
-    return()
-endif()
-set(completions "")
-function(lms_completion shell folder name)
-    set(file ${PROJECT_BINARY_DIR}/completions/${shell})
-    add_custom_command(OUTPUT ${file}
-        COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/completions
-        COMMAND lmsample_program completion ${shell} > ${file}.new
-        COMMAND ${CMAKE_COMMAND} -E rename ${file}.new ${file}
-        DEPENDS lmsample_program VERBATIM)
-    set(completions ${completions} ${file} PARENT_SCOPE)
-    install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${name}
-            COMPONENT tools)
-endfunction()
-lms_completion(bash bash-completion/completions lmsample)
-lms_completion(zsh zsh/site-functions _lmsample)
-lms_completion(fish fish/vendor_completions.d lmsample.fish)
-add_custom_target(lmsample_completions ALL DEPENDS ${completions})
+install(FILES cli/completion/lmsample.bash RENAME lmsample
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tools)
+install(FILES cli/completion/lmsample.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tools)
+install(FILES cli/completion/_lmsample
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT tools)

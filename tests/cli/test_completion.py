@@ -1,4 +1,5 @@
-"""lmsample completion: what each shell, with the script read, offers for a line."""
+"""lmsample completion: each script has every option of --help and no other; what each shell, with
+the script read, offers for a line."""
 
 import os
 import pathlib
@@ -143,16 +144,98 @@ def test_commands(shell):
     assert shell.offers("lmsample gen", 1) == ["generate"]
 
 
+# --- What the scripts have, against --help -----------------------------------------------------
+
+
 def help_options(command):
-    """The long options that --help shows."""
-    return sorted(set(re.findall(r"^ +(?:-., )?(--[a-z0-9-]+)",
-                                 program_output(command, "--help"), re.M)))
+    """Each option that --help shows, short or long: its placeholder, "" if it takes no value."""
+    options = {}
+    for short, long, value in re.findall(r"^ +(?:-(.), )?--([a-z0-9-]+)(?:=(\S+))?",
+                                         program_output(command, "--help"), re.M):
+        options[f"--{long}"] = value
+        if short:
+            options[f"-{short}"] = value
+    return options
+
+
+def choices_of(options):
+    """The words among which a value is chosen."""
+    choices = {name: value.split("|") for name, value in options.items() if "|" in value}
+    return {**choices, "--preset": PRESETS} if "--preset" in options else choices
+
+
+def bash_options(script, command):
+    """What bash's functions know of a command: kind and choices of each option's value."""
+    show = f"""set -f; _lmsample_options {command}
+        for option in $options; do
+            _lmsample_kind "{command}:$option"; echo "$option|$kind|$choices"
+        done"""
+    done = subprocess.run(["bash", "-c", f"complete() {{ :; }}; {script}\n{show}"], check=True,
+                          capture_output=True, text=True, timeout=60)
+    rows = [line.split("|") for line in done.stdout.splitlines()]
+    return {name: (kind != "", words.split()) for name, kind, words in rows}
+
+
+def zsh_options(script, command):
+    """The specifications behind a command, with those of the arrays that it names."""
+    def specifications(text):
+        return re.findall(r"^ *(?:device=\()?['\"](?:[^'{]*'(?=\{))?\*?(\{[^}]*\}|-[^[]*)['\"]?"
+                          r"\[[^]]*\](.*)$", text, re.M)
+    arrays = dict(re.findall(r"^    (every|device|sampling)=\((.*?)\)$", script, re.M | re.S))
+    section = re.search(rf"^        {command}\)(.*?);;", script, re.M | re.S).group(1)
+    texts = [section]
+    for name in re.findall(r"\$(\w+)", section):
+        texts += [arrays[other] for other in re.findall(r"\$(\w+)", arrays[name]) + [name]]
+    options = {}
+    for names, action in (found for text in texts for found in specifications(text)):
+        for name in names.strip("{}").replace("\\", "").split(","):
+            words = re.search(r":\(([^)]*)\)", action)
+            options[name.rstrip("=+")] = (name[-1] in "=+", words.group(1).split() if words else [])
+    return options
+
+
+def fish_options(script, command):
+    options = {}
+    for commands, rest in re.findall(r"^complete -c lmsample -n '__lmsample_is ([a-z ]*)' (.*)$",
+                                     script, re.M):
+        names = re.findall(r"-[sl] '?([^ ']+)", rest.split(" -d ")[0])
+        words = re.search(r"-a '([^(']*)'", rest)
+        if command in commands.split():
+            for name in names:
+                options[f"-{name}" if len(name) == 1 else f"--{name}"] = (
+                    re.search(" -[rx] ", rest) is not None, words.group(1).split() if words else [])
+    return options
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("shell_name, options_of", [
+    ("bash", bash_options), ("zsh", zsh_options), ("fish", fish_options)])
+def test_scripts_have_the_options_of_help(shell_name, options_of, command):
+    """Needs no shell but bash: a new option that is missing in one of them is found anywhere."""
+    expected = help_options(command)
+    found = options_of(program_output("completion", shell_name), command)
+    assert {name: takes for name, (takes, _) in found.items()} == {
+        name: value != "" for name, value in expected.items()}
+    assert {name: words for name, (_, words) in found.items() if words} == choices_of(expected)
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_scripts_have_the_commands(shell_name):
+    commands = re.findall(r"^  ([a-z]+) ", program_output("--help"), re.M)
+    commands.remove("help")  # an option does the same
+    assert commands == COMMANDS
+    script = program_output("completion", shell_name)
+    assert all(re.search(rf"\b{command}\b", script) for command in commands)
+
+
+# --- What the shells offer ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_options_are_those_of_help(shell, command):
     offered = shell.offers(f"lmsample {command} --", 2)
-    assert [word.rstrip("=") for word in offered] == help_options(command)
+    assert [word.rstrip("=") for word in offered] == sorted(
+        name for name in help_options(command) if name.startswith("--"))
 
 
 def test_options_by_their_begin(shell):

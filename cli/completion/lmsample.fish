@@ -1,0 +1,78 @@
+# lmsample.fish - fish completion of lmsample.
+# A new option belongs here, in lmsample.bash and in _lmsample: tests compare all with --help.
+function __lmsample_is -d 'The command is one of these'
+    set -l words (commandline -opc)
+    test (count $words) -ge 2; and contains -- $words[2] $argv
+end
+
+function __lmsample_is_first -d 'There is no command yet'
+    test (count (commandline -opc)) -eq 1
+end
+
+function __lmsample_devices
+    command lmsample devices --names 2>/dev/null
+end
+
+complete -c lmsample -f
+complete -c lmsample -n __lmsample_is_first -l help -d 'List the commands'
+complete -c lmsample -n __lmsample_is_first -l version -d 'Show the version'
+complete -c lmsample -n __lmsample_is_first -a devices -d 'List the OpenCL devices, and test them'
+complete -c lmsample -n __lmsample_is_first -a sample -d 'Sample a token from every row of a file of logits'
+complete -c lmsample -n __lmsample_is_first -a explain -d 'Show what the parameters do to one row of logits'
+complete -c lmsample -n __lmsample_is_first -a generate -d 'Continue texts with the bundled language model'
+complete -c lmsample -n __lmsample_is_first -a tune -d 'Find the fastest shape of the kernels for a device'
+complete -c lmsample -n __lmsample_is_first -a completion -d 'Print a completion script for a shell'
+
+# Of all commands, and of all that sample. -x: has a value, and no file for it; -r: has one.
+complete -c lmsample -n '__lmsample_is devices sample explain generate tune completion' -s '?' -l help -d 'Explain the command and its options'
+complete -c lmsample -n '__lmsample_is devices sample explain generate tune completion' -l usage -d 'Show the options in short'
+complete -c lmsample -n '__lmsample_is sample explain generate tune' -s d -l device -x -a '(__lmsample_devices)' -d 'A part of "platform: device"'
+complete -c lmsample -n '__lmsample_is sample explain generate' -s t -l temperature -x -d '0: greedy'
+complete -c lmsample -n '__lmsample_is sample explain generate' -s k -l top-k -x -d 'Keep the K most probable tokens'
+complete -c lmsample -n '__lmsample_is sample explain generate' -s p -l top-p -x -d 'Keep the most probable tokens that reach P together'
+complete -c lmsample -n '__lmsample_is sample explain generate' -l min-p -x -d 'Keep the tokens at least P times as probable as the best one'
+complete -c lmsample -n '__lmsample_is sample explain generate' -l preset -x -a 'vllm hugging-face llama.cpp joint' -d 'Order and rules of the filters'
+complete -c lmsample -n '__lmsample_is sample explain generate' -s s -l seed -x -d 'Names the random numbers'
+complete -c lmsample -n '__lmsample_is sample explain generate' -l step -x -d 'Names the first draw of a seed'
+
+complete -c lmsample -n '__lmsample_is devices tune' -s j -l json -d 'Print JSON'
+complete -c lmsample -n '__lmsample_is devices' -s n -l names -d 'Print only "platform: device", one a line'
+complete -c lmsample -n '__lmsample_is devices' -s T -l test -d 'Sample a few rows whose tokens are known on every device'
+
+complete -c lmsample -n '__lmsample_is sample' -s l -l logits -r -F -d 'A .npy file of rows of logits'
+complete -c lmsample -n '__lmsample_is sample explain' -l bfloat16 -d 'Items of 16 bits are bfloat16'
+complete -c lmsample -n '__lmsample_is sample' -l draws -x -d 'Draws of each row'
+complete -c lmsample -n '__lmsample_is sample generate' -l params -r -F -d 'A .json or .csv file of parameters'
+complete -c lmsample -n '__lmsample_is sample' -s f -l format -x -a 'text json npy' -d 'What is written'
+complete -c lmsample -n '__lmsample_is explain generate' -l format -x -a 'text json' -d 'What is written'
+complete -c lmsample -n '__lmsample_is sample explain generate' -s o -l output -r -F -d 'Where to'
+complete -c lmsample -n '__lmsample_is sample generate' -l details -d 'JSON has log-probabilities and what the filters kept, too'
+complete -c lmsample -n '__lmsample_is sample' -l logprobs -r -F -d 'Log-probabilities of the tokens'
+complete -c lmsample -n '__lmsample_is sample' -l raw-logprobs -r -F -d 'The same before temperature and filters'
+complete -c lmsample -n '__lmsample_is sample' -l kept -r -F -d 'How many tokens the filters keep'
+complete -c lmsample -n '__lmsample_is sample' -l probs -r -F -d 'The probabilities that are drawn from'
+complete -c lmsample -n '__lmsample_is sample' -l batch -x -d 'Rows in memory at once'
+
+complete -c lmsample -n '__lmsample_is explain' -l logits -r -F -d 'A .npy file of rows of logits'
+complete -c lmsample -n '__lmsample_is explain' -l row -x -d 'The row to explain'
+complete -c lmsample -n '__lmsample_is explain' -l vocabulary -r -F -d 'The tokens\' texts'
+complete -c lmsample -n '__lmsample_is explain' -l prompt -x -d 'What the bundled language model expects after a text'
+complete -c lmsample -n '__lmsample_is explain' -l model -x -a '(__fish_complete_directories)' -d 'Another model than the bundled one'
+complete -c lmsample -n '__lmsample_is explain' -l top -x -d 'The most probable tokens, and those around each cut'
+complete -c lmsample -n '__lmsample_is explain' -l svg -r -F -d 'Draw it, too'
+complete -c lmsample -n '__lmsample_is explain' -l color -x -a 'auto always never' -d 'Colors'
+
+complete -c lmsample -n '__lmsample_is generate' -s m -l model -x -a '(__fish_complete_directories)' -d 'Where model.safetensors and tokenizer.json are'
+complete -c lmsample -n '__lmsample_is generate' -s l -l length -x -d 'At most so many tokens'
+complete -c lmsample -n '__lmsample_is generate' -s n -l number -x -d 'Continuations of each prompt'
+complete -c lmsample -n '__lmsample_is generate' -l stop -x -d 'A continuation ends before this text'
+complete -c lmsample -n '__lmsample_is generate' -s b -l batch -x -d 'Sequences at once'
+complete -c lmsample -n '__lmsample_is generate' -l stats -d 'Tokens per second, on standard error'
+
+complete -c lmsample -n '__lmsample_is tune' -s q -l quick -d 'Fewer shapes, in about 20 seconds'
+complete -c lmsample -n '__lmsample_is tune' -l seconds -x -d 'How long to measure'
+complete -c lmsample -n '__lmsample_is tune' -s n -l dry-run -d 'Store nothing'
+complete -c lmsample -n '__lmsample_is tune' -l show -d 'Print the shapes in use'
+complete -c lmsample -n '__lmsample_is tune' -l reset -d 'Remove what was stored for the device'
+
+complete -c lmsample -n '__lmsample_is completion' -a 'bash zsh fish'
