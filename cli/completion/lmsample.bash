@@ -1,5 +1,6 @@
 # lmsample.bash - bash completion of lmsample, without the bash-completion package.
 # A new option belongs here, in lmsample.fish and in _lmsample: tests compare all with --help.
+# shellcheck shell=bash
 
 # Sets `options': what a command takes.
 _lmsample_options()
