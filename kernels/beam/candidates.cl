@@ -1,136 +1,133 @@
-/* beam/candidates.cl - a request on its way through a step, and the candidates of the group whose turn
- * it is; beam_advance.cl has the order of the steps. */
+/* beam/candidates.cl - a request on its way through a step, and what the beams of one of its
+ * diversity groups offer. */
 #pragma once
 #include "beam/slots.cl"
 #include "numeric/fixed.cl"
 #include "team/meeting.cl"
 
-typedef enum lms_advance_step {
+/* What is done for a group; beam/advance.cl has the order. */
+typedef enum lms_advance_phase {
+    LMS_ADVANCE_DONE,   /* all groups have had their turn                                   */
     LMS_ADVANCE_VALUES, /* candidates, their largest value, what was seen in their rows     */
     LMS_ADVANCE_BINS,   /* narrows the interval in which the last of the best is            */
-    LMS_ADVANCE_TALLY,  /* how many are above it, and in it                                 */
+    LMS_ADVANCE_TALLY,  /* how many are above the interval, and in it                       */
     LMS_ADVANCE_CHOOSE, /* the best ones, in the order of parents and offers                */
-    LMS_ADVANCE_PLACE,  /* ... by rank; those that go on                                    */
+    LMS_ADVANCE_PLACE,  /* their ranks; which of them go on                                 */
     LMS_ADVANCE_POOL,   /* those that are finished, among the pool's                        */
     LMS_ADVANCE_SETTLE, /* the pool as it is now; is the group done?                        */
-    LMS_ADVANCE_EMPTY,  /* a group without candidates is done, ...                          */
-    LMS_ADVANCE_STAY,   /* ... and its beams, or those of one that was done, stay           */
-    LMS_ADVANCE_DONE
-} lms_advance_step;
+    LMS_ADVANCE_EMPTY,  /* a group without candidates is done                               */
+    LMS_ADVANCE_STAY    /* the beams of a group that was done, or has no candidates, stay   */
+} lms_advance_phase;
 
-/* A request and the group whose turn it is; alike in all work-items but for own_before. */
-typedef struct lms_advance {
+/* A request and the group whose turn it is; alike in all work-items but for tally_before. */
+typedef struct lms_request {
     lms_beam_params p;
-    lms_advance_step phase;
-    uint step; /* of the request */
     lms_beam_turn turn;
-    uint per;   /* beams of a group */
-    uint count; /* candidates that are chosen, at most */
+    uint step;
+    uint group_width;
+    uint max_chosen; /* candidates of a group that are chosen, at most */
+    uint max_listed; /* candidates of a beam that are looked at, at most */
     ulong penalty;
     __global lms_beam_group *groups;
     __global lms_beam_live *live;
     __global const int *ends;
     __global lms_beam_link *links; /* of this step */
     __global lms_hypothesis *pool;
-    __global lms_candidate *candidates;
+    __global lms_candidate *candidates; /* of the call's beams, max_candidates of each */
     __global const lms_beam_offer *offers;
     uint max_candidates;
     __global lms_choice *choices;
     __global lms_hypothesis *finished; /* in this step */
     __global lms_hypothesis *merged;   /* the pool as it will be */
+    bool all_done, all_early, any_empty; /* groups that have had their turn */
+    uint seen; /* LMS_ROW_NAN_SEEN and LMS_ROW_INF_SEEN, of all groups */
+
+    lms_advance_phase phase;
     uint group;
-    uint parents; /* live beams of the group */
-    uint first;   /* the first of them */
-    uint listed;  /* entries that a beam's list may have */
-    long low, high; /* the last of the best is in (low, high] */
-    uint shift;
-    ulong before;  /* how many are above high */
-    ulong own_before;
+    uint parents;      /* live beams of the group before this step */
+    uint first_parent;
+    long low, high;    /* values: the last candidate that is chosen is in (low, high] */
+    uint bin_shift;
+    ulong above_high;  /* candidates above `high` */
+    ulong tally_before; /* lms_tally_values() of the work-items before this one */
     uint chosen;
-    uint quota;    /* of (low, high] */
-    uint ended;    /* finished ones that were listed in CHOOSE */
-    uint pooled;   /* of the group */
-    uint taken;    /* first candidates without an end token, one a beam */
-    uint going;    /* those of them that go on: all, unless the search is over */
-    long best;     /* of the candidates, end tokens too: the score that they are rated by */
-    bool all_done, all_early, any_empty;
-    uint seen;
-} lms_advance;
+    uint quota;        /* how many of (low, high] are chosen */
+    uint ended;        /* that finish by LMS_BEAM_END_ANY_RANK, listed behind the chosen ones */
+    uint pooled;       /* members of the group's pool */
+    uint taken;        /* best candidates without an end token, as many as there are beams */
+    uint going;        /* how many of them go on: all, unless the search is over */
+    long best;         /* score of the best candidate that is chosen, end tokens too */
+} lms_request;
 
-bool lms_has_flag(const lms_advance *a, uint flag) { return (a->p.flags & flag) != 0; }
+bool lms_has_flag(const lms_request *req, uint flag) { return (req->p.flags & flag) != 0; }
 
-bool lms_is_last_step(const lms_advance *a) { return a->step + 1 == a->p.max_length; }
+bool lms_is_last_step(const lms_request *req) { return req->step + 1 == req->p.max_length; }
 
-bool lms_ends_with(const lms_advance *a, int token)
+bool lms_ends_with(const lms_request *req, int token)
 {
-    for (uint i = 0; i < a->p.end_tokens; ++i) {
-        if (a->ends[i] == token) return true;
+    for (uint i = 0; i < req->p.end_tokens; ++i) {
+        if (req->ends[i] == token) return true;
     }
     return false;
 }
 
 /* Does nothing go on after this step? */
-bool lms_is_over(const lms_advance *a)
+bool lms_is_over(const lms_request *req)
 {
-    return lms_is_last_step(a) && !lms_has_flag(a, LMS_BEAM_KEEP_LIVE);
+    return lms_is_last_step(req) && !lms_has_flag(req, LMS_BEAM_KEEP_LIVE);
 }
 
-/* One of the places that a group's candidates may have, and the list that it is in. */
+/* A place for a candidate: entry i of a live beam's list. All lists of a group, one behind the
+ * other, have max_listed places each; a work-item has a run of them, up to `end`. */
 typedef struct lms_spot {
-    uint place; /* beam * listed + i */
-    uint beam;  /* of the group's live ones */
+    uint place; /* beam * max_listed + i */
+    uint end;
+    uint beam; /* of the group's live ones */
     uint i;
     uint count; /* entries of the list */
     __global lms_candidate *list;
 } lms_spot;
 
-void lms_open_list(const lms_advance *a, lms_spot *s)
+void lms_open_list(const lms_request *req, lms_spot *s)
 {
-    const ulong entry = a->turn.entry + a->first + s->beam;
-    s->count = min(a->offers[entry].count, a->listed);
-    s->list = a->candidates + entry * a->max_candidates;
+    const ulong entry = req->turn.entry + req->first_parent + s->beam;
+    s->count = min(req->offers[entry].count, req->max_listed);
+    s->list = req->candidates + entry * req->max_candidates;
 }
 
-uint lms_places_each(const lms_advance *a)
+lms_spot lms_first_spot(const lms_request *req)
 {
-    return (a->parents * a->listed + LMS_TEAM - 1) / LMS_TEAM;
-}
-
-/* The own places are a run of them: the end of it, ... */
-uint lms_end_place(const lms_advance *a)
-{
-    return min((lms_item() + 1) * lms_places_each(a), a->parents * a->listed);
-}
-/* ... and its begin. */
-lms_spot lms_first_spot(const lms_advance *a)
-{
+    const uint places = req->parents * req->max_listed;
+    const uint each = (places + LMS_TEAM - 1) / LMS_TEAM;
     lms_spot s;
-    s.place = min(lms_item() * lms_places_each(a), a->parents * a->listed);
-    s.beam = s.place / a->listed;
-    s.i = s.place % a->listed;
+    s.place = min(lms_item() * each, places);
+    s.end = min(s.place + each, places);
+    s.beam = s.place / req->max_listed;
+    s.i = s.place % req->max_listed;
     s.count = 0;
     s.list = 0;
-    if (s.beam < a->parents) lms_open_list(a, &s);
+    if (s.beam < req->parents) lms_open_list(req, &s);
     return s;
 }
 
-void lms_next_spot(const lms_advance *a, lms_spot *s)
+void lms_next_spot(const lms_request *req, lms_spot *s)
 {
     ++s->place;
-    if (++s->i < a->listed) return;
+    if (++s->i < req->max_listed) return;
     s->i = 0;
-    if (++s->beam < a->parents) lms_open_list(a, s);
+    if (++s->beam < req->parents) lms_open_list(req, s);
 }
 
 /* A score less the penalty for each beam of an earlier group that has taken the token. */
-long lms_penalized(const lms_advance *a, long score, int token)
+long lms_penalized(const lms_request *req, long score, int token)
 {
-    for (uint g = 0; g < a->group; ++g) {
-        const lms_beam_group group = a->groups[g];
-        if (group.length != a->step + 1) continue;
-        for (uint beam = g * a->per; beam < g * a->per + group.taken; ++beam) {
-            if (a->links[beam].token != token) continue;
-            score = max(score - (long)a->penalty, LMS_SCORE_FLOOR);
+    for (uint g = 0; g < req->group; ++g) {
+        const lms_beam_group group = req->groups[g];
+        const uint first = g * req->group_width;
+        if (group.length != req->step + 1) continue;
+        for (uint beam = first; beam < first + group.taken; ++beam) {
+            if (req->links[beam].token != token) continue;
+            score = max(score - (long)req->penalty, LMS_SCORE_FLOOR);
         }
     }
     return score;
@@ -143,27 +140,28 @@ long lms_value_of(const lms_spot *s, uint i)
 }
 
 /* Groups have their first parent in common, so a penalty is taken from the score each time. */
-void lms_set_value(const lms_advance *a, const lms_spot *s)
+void lms_set_value(const lms_request *req, const lms_spot *s)
 {
-    if (a->penalty == 0 || a->p.groups == 1 || s->i >= s->count) return;
-    s->list[s->i].value = lms_penalized(a, s->list[s->i].score, s->list[s->i].token);
+    if (req->penalty == 0 || req->p.groups == 1 || s->i >= s->count) return;
+    s->list[s->i].value = lms_penalized(req, s->list[s->i].score, s->list[s->i].token);
 }
 
+/* A sum of candidates (40 bits), of beams with NaN in their rows (12) and with infinities. */
 #define LMS_NAN_COUNTS (1ul << 40)
 #define LMS_INF_COUNTS (1ul << 52)
 
-lms_part lms_values_part(const lms_advance *a)
+lms_part lms_values_part(const lms_request *req)
 {
     lms_part part;
     part.sum = 0;
     part.best = LMS_NO_SCORE;
-    for (lms_spot s = lms_first_spot(a); s.place < lms_end_place(a); lms_next_spot(a, &s)) {
-        lms_set_value(a, &s);
+    for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
+        lms_set_value(req, &s);
         const long value = lms_value_of(&s, s.i);
         if (value != LMS_NO_SCORE) ++part.sum;
         part.best = max(part.best, value);
         if (s.i > 0) continue;
-        const uint seen = a->offers[a->turn.entry + a->first + s.beam].seen;
+        const uint seen = req->offers[req->turn.entry + req->first_parent + s.beam].seen;
         if (seen & LMS_ROW_NAN_SEEN) part.sum += LMS_NAN_COUNTS;
         if (seen & LMS_ROW_INF_SEEN) part.sum += LMS_INF_COUNTS;
     }

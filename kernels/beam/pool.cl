@@ -1,59 +1,25 @@
-/* beam/pool.cl - who goes on, and who is finished (specification, sections 14 and 16). Nothing is
- * sorted: each candidate counts who is before it, which is its rank, and who of those goes on,
- * which is its beam; each member of the pool counts who is better, which is its place. */
+/* beam/pool.cl - which of a group's candidates go on, and which sequences are finished
+ * (specification, sections 14 and 16). Nothing is sorted: each candidate counts who is before
+ * it, which is its rank, and who of those goes on, which is its beam; each member of the pool
+ * counts who is better, which is its place. */
 #pragma once
 #include "beam/choose.cl"
-#include "numeric/stored.cl"
+#include "beam/outputs.cl"
 
-/* The order of the next beams; choices are in the order that decides among equals. Sampled ones
- * are drawn by value, and go on by score. */
-bool lms_goes_before(const lms_advance *a, uint i, uint j)
+/* Is choice i before choice j among the next beams? Choices are in the order that decides among
+ * equals. Sampled ones are drawn by value, and go on by score. */
+bool lms_goes_before(const lms_request *req, uint i, uint j)
 {
-    __global const lms_choice *const x = a->choices + i, *const y = a->choices + j;
-    if (a->p.mode == LMS_BEAM_SAMPLE && x->score != y->score) return x->score > y->score;
+    __global const lms_choice *const x = req->choices + i, *const y = req->choices + j;
+    if (req->p.mode == LMS_BEAM_SAMPLE && x->score != y->score) return x->score > y->score;
     return x->value > y->value || (x->value == y->value && i < j);
 }
 
-/* What the caller gets. */
-typedef struct lms_beam_outputs {
-    __global int *parents;
-    __global lms_token *tokens;
-    __global float *scores;
-    __global long *scores_fixed;
-    uint has_scores;
-    uint has_scores_fixed;
-} lms_beam_outputs;
-
-void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int token, long score)
-{
-    out->parents[row] = (int)parent_row;
-    out->tokens[row] = (lms_token)token;
-    if (out->has_scores) out->scores[row] = lms_score_or_none(score);
-    if (out->has_scores_fixed) out->scores_fixed[row] = score;
-}
-
-/* Of a request that is done: all is as it was. */
-void lms_put_all(const lms_advance *a, const lms_beam_outputs *out)
-{
-    for (uint beam = lms_item(); beam < a->p.width; beam += LMS_TEAM) {
-        const bool is_live = beam % a->per < a->groups[beam / a->per].live;
-        const uint row = a->turn.row + beam;
-        const long score = is_live ? a->live[beam].score : LMS_NO_SCORE;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, score);
-    }
-}
-
-/* Of a request that there is nothing of. */
-void lms_put_none(const lms_beam_outputs *out, const lms_beam_turn *turn)
-{
-    for (uint i = lms_item(); i < turn->width; i += LMS_TEAM) {
-        const uint row = turn->row + i;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
-    }
-}
+/* The first beam of the group whose turn it is. */
+uint lms_first_beam(const lms_request *req) { return req->group * req->group_width; }
 
 /* The beam takes its token, for a diversity penalty to see, and goes on with it. */
-void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choice *c,
+void lms_go_on(const lms_request *req, const lms_beam_outputs *out, const lms_choice *c,
                uint beam)
 {
     lms_beam_link link;
@@ -61,146 +27,125 @@ void lms_go_on(const lms_advance *a, const lms_beam_outputs *out, const lms_choi
     link.token = c->token;
     link.parent = c->parent;
     link.logprob = c->logprob;
-    a->links[beam] = link;
-    if (lms_is_over(a)) return;
+    req->links[beam] = link;
+    if (lms_is_over(req)) return;
     live.score = c->score;
     live.value = c->value;
-    a->live[beam] = live;
-    lms_put_beam(out, a->turn.row + beam, a->turn.row + c->parent, c->token, c->score);
+    req->live[beam] = live;
+    lms_put_beam(out, req->turn.row + beam, req->turn.row + c->parent, c->token, c->score);
 }
 
-/* Returns how many of the own ones take a beam, and their best. */
-lms_part lms_place_part(const lms_advance *a, const lms_beam_outputs *out)
+/* Returns how many of the own choices take a beam, and the best score that one is rated by. */
+lms_part lms_place_part(const lms_request *req, const lms_beam_outputs *out)
 {
     lms_part part;
     part.sum = 0;
     part.best = LMS_NO_SCORE;
-    for (uint i = lms_item(); i < a->chosen; i += LMS_TEAM) {
-        const lms_choice own = a->choices[i];
-        const bool listed = lms_has_flag(a, LMS_BEAM_END_ANY_RANK) && own.is_end;
+    for (uint i = lms_item(); i < req->chosen; i += LMS_TEAM) {
+        const lms_choice own = req->choices[i];
+        const bool listed = lms_has_flag(req, LMS_BEAM_END_ANY_RANK) && own.is_end;
         uint rank = 0, beam = 0;
-        for (uint j = 0; j < a->chosen; ++j) {
-            const long value = a->choices[j].value;
+        for (uint j = 0; j < req->chosen; ++j) {
+            const long value = req->choices[j].value;
             rank += value > own.value || (value == own.value && j < i);
-            beam += !a->choices[j].is_end && lms_goes_before(a, j, i);
+            beam += !req->choices[j].is_end && lms_goes_before(req, j, i);
         }
-        part.best = max(part.best, a->p.mode == LMS_BEAM_STOCHASTIC ? own.value : own.score);
-        if (!own.is_end && beam < a->per) {
-            lms_go_on(a, out, &own, a->group * a->per + beam);
+        part.best = max(part.best, req->p.mode == LMS_BEAM_STOCHASTIC ? own.value : own.score);
+        if (!own.is_end && beam < req->group_width) {
+            lms_go_on(req, out, &own, lms_first_beam(req) + beam);
             ++part.sum;
         }
-        if (!(own.is_end || lms_is_over(a)) || rank >= a->per || listed) {
-            a->finished[i].rating = lms_rating_none();
+        if (!(own.is_end || lms_is_over(req)) || rank >= req->group_width || listed) {
+            req->finished[i].rating = lms_rating_none();
         } else {
-            a->finished[i] = lms_hypothesis_of(a, &own);
+            req->finished[i] = lms_hypothesis_of(req, &own);
         }
     }
     return part;
 }
 
-__global lms_hypothesis *lms_pool_of(const lms_advance *a)
+__global lms_hypothesis *lms_pool_of(const lms_request *req)
 {
-    return a->pool + a->group * a->per;
+    return req->pool + lms_first_beam(req);
 }
 
 /* Member i of the group's pool, and then those that finish in this step. */
-__global const lms_hypothesis *lms_member(const lms_advance *a, uint i)
+__global const lms_hypothesis *lms_member(const lms_request *req, uint i)
 {
-    return i < a->pooled ? lms_pool_of(a) + i : a->finished + (i - a->pooled);
+    return i < req->pooled ? lms_pool_of(req) + i : req->finished + (i - req->pooled);
 }
 
-/* The new pool, in the place of the old one later. Returns how many of the own ones finish. */
-ulong lms_pool_part(const lms_advance *a)
+/* Makes the new pool, which LMS_ADVANCE_SETTLE puts in the place of the old one. Returns how
+ * many sequences of the own places finish in this step. */
+ulong lms_pool_part(const lms_request *req)
 {
-    const uint all = a->pooled + a->chosen + a->ended;
+    const uint all = req->pooled + req->chosen + req->ended;
     ulong finished = 0;
     for (uint i = lms_item(); i < all; i += LMS_TEAM) {
-        const lms_hypothesis own = *lms_member(a, i);
+        const lms_hypothesis own = *lms_member(req, i);
         if (!lms_is_rated(own.rating)) continue;
-        const bool is_new = i >= a->pooled;
+        const bool is_new = i >= req->pooled;
         uint place = 0;
         for (uint j = 0; j < all; ++j) {
-            __global const lms_hypothesis *const other = lms_member(a, j);
+            __global const lms_hypothesis *const other = lms_member(req, j);
             const bool is_earlier =
-                j < a->pooled ? is_new || j < i : is_new && other->order < own.order;
+                j < req->pooled ? is_new || j < i : is_new && other->order < own.order;
             place += is_earlier ? !lms_is_better(own.rating, other->rating)
                                 : lms_is_better(other->rating, own.rating);
         }
-        if (place < a->per) a->merged[place] = own;
+        if (place < req->group_width) req->merged[place] = own;
         finished += is_new;
     }
     return finished;
 }
 
-/* The beams that nothing goes on in. */
-void lms_put_rest(const lms_advance *a, const lms_beam_outputs *out)
-{
-    for (uint i = a->going + lms_item(); i < a->per; i += LMS_TEAM) {
-        const uint row = a->turn.row + a->group * a->per + i;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
-    }
-}
-
 /* --- When a group is done ---------------------------------------------------------------- */
 
-bool lms_is_early(const lms_advance *a)
+bool lms_is_early(const lms_request *req)
 {
-    if (a->pooled < a->per || a->p.early_stopping == LMS_BEAM_EARLY_OFF) return false;
-    if (a->p.early_stopping == LMS_BEAM_EARLY_YES) return true;
-    if (a->going == 0) return false;
-    const bool at_most = a->p.early_stopping == LMS_BEAM_EARLY_NEVER &&
-                         a->p.length_penalty > 0.0f;
-    lms_beam_live best = a->live[a->group * a->per];
-    if (lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = a->best;
-    const lms_rating hope = lms_rating_of(&a->p, best.value, best.score,
-                                          at_most ? a->p.max_length : a->step + 1);
-    return !lms_is_better(hope, a->merged[a->per - 1].rating);
+    if (req->p.early_stopping == LMS_BEAM_EARLY_OFF) return false;
+    if (req->pooled < req->group_width) return false;
+    if (req->p.early_stopping == LMS_BEAM_EARLY_YES) return true;
+    if (req->going == 0) return false;
+    const bool at_most = req->p.early_stopping == LMS_BEAM_EARLY_NEVER &&
+                         req->p.length_penalty > 0.0f;
+    lms_beam_live best = req->live[lms_first_beam(req)];
+    if (lms_has_flag(req, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = req->best;
+    const lms_rating hope = lms_rating_of(&req->p, best.value, best.score,
+                                          at_most ? req->p.max_length : req->step + 1);
+    return !lms_is_better(hope, req->merged[req->group_width - 1].rating);
 }
 
-lms_beam_group lms_group_now(const lms_advance *a)
+lms_beam_group lms_group_now(const lms_request *req)
 {
     lms_beam_group group;
-    group.live = a->going;
-    group.length = a->step + 1;
-    group.pooled = a->pooled;
+    group.live = req->going;
+    group.length = req->step + 1;
+    group.pooled = req->pooled;
     group.done = 0;
-    group.taken = a->taken;
-    if (lms_is_early(a)) {
+    group.taken = req->taken;
+    if (lms_is_early(req)) {
         group.done = LMS_GROUP_EARLY;
-    } else if (lms_is_last_step(a) || a->going == 0) {
+    } else if (lms_is_last_step(req) || req->going == 0) {
         group.done = LMS_GROUP_ENDED;
     }
     return group;
 }
 
-void lms_settle_part(const lms_advance *a)
+void lms_settle_part(const lms_request *req)
 {
-    for (uint i = lms_item(); i < a->pooled; i += LMS_TEAM) lms_pool_of(a)[i] = a->merged[i];
-    if (lms_item() == 0) a->groups[a->group] = lms_group_now(a);
+    __global lms_hypothesis *const pool = lms_pool_of(req);
+    for (uint i = lms_item(); i < req->pooled; i += LMS_TEAM) pool[i] = req->merged[i];
+    if (lms_item() == 0) req->groups[req->group] = lms_group_now(req);
 }
 
-/* A group that has no candidates is done, and else as it was. */
-void lms_empty_part(const lms_advance *a)
+/* A group that has no candidates is done; else it stays as it was. */
+void lms_empty_part(const lms_request *req)
 {
-    const lms_beam_live start = {0, 0};
-    lms_beam_group group = {1, 0, 0, LMS_GROUP_EMPTY, 0};
+    const lms_beam_live prompt = {0, 0};
     if (lms_item() != 0) return;
-    if (a->step > 0) {
-        group = a->groups[a->group];
-        group.done = LMS_GROUP_EMPTY;
-    } else {
-        a->live[a->group * a->per] = start;
-    }
-    a->groups[a->group] = group;
-}
-
-/* The beams of a group that does not go on. */
-void lms_stay_part(const lms_advance *a, const lms_beam_outputs *out)
-{
-    const uint live = a->groups[a->group].live;
-    for (uint i = lms_item(); i < a->per; i += LMS_TEAM) {
-        const uint beam = a->group * a->per + i, row = a->turn.row + beam;
-        const long score = i < live ? a->live[beam].score : LMS_NO_SCORE;
-        lms_put_beam(out, row, row, LMS_NO_TOKEN, score);
-    }
+    lms_beam_group group = lms_group_at(req->groups, req->step, req->group);
+    group.done = LMS_GROUP_EMPTY;
+    req->groups[req->group] = group;
+    if (req->step == 0) req->live[lms_first_beam(req)] = prompt;
 }

@@ -19,7 +19,7 @@ lms_wide lms_wide_make(ulong mantissa, int exponent)
     return w;
 }
 
-/* Of n > 0. */
+/* A number n > 0. */
 lms_wide lms_wide_of(ulong n)
 {
     const int up = (int)clz(n);
@@ -72,7 +72,7 @@ lms_wide lms_power_of(uint length, float penalty)
     return lms_wide_product(power, lms_wide_make(lms_root_of((uint)y), (int)(y >> 32) - 63));
 }
 
-/* --- As it is kept: in the order of numbers, by octave and then by digits. ---------------- */
+/* --- A rating as it is kept: in the order of numbers, by octave and then by digits. ------- */
 
 #define LMS_NO_OCTAVE INT_MIN
 #define LMS_OCTAVES (1 << 30) /* added to exponents, which makes them positive */
@@ -104,7 +104,7 @@ bool lms_is_better(lms_rating x, lms_rating y)
     return x.octave > y.octave || (x.octave == y.octave && x.digits > y.digits);
 }
 
-/* A number of units as it is. */
+/* A number of units, over nothing. */
 lms_rating lms_rating_of_units(long n)
 {
     if (n == 0) return lms_rating_zero();
@@ -118,6 +118,15 @@ lms_rating lms_rate(long score, uint length, float penalty)
     const lms_wide s = lms_wide_of((ulong)-score), power = lms_power_of(length, penalty);
     return lms_rating_make(true, penalty > 0.0f ? lms_wide_quotient(s, power)
                                                 : lms_wide_product(s, power));
+}
+
+/* What a candidate or a live beam of `length` tokens is rated by. */
+lms_rating lms_rating_of(const lms_beam_params *p, long value, long score, uint length)
+{
+    if (p->mode == LMS_BEAM_STOCHASTIC) return lms_rating_of_units(value);
+    if (p->length_counts == LMS_BEAM_LENGTH_NONE) return lms_rating_of_units(score);
+    if (p->length_counts == LMS_BEAM_LENGTH_WITH_PROMPT) length += p->prompt_length;
+    return lms_rate(score, max(length, 1u), p->length_penalty);
 }
 
 /* For people: the nearest float; 0 below the normal ones, the largest one above. */

@@ -1,5 +1,5 @@
-/* beam/records.h - records of a beam search's state: one layout on the host, which makes room for them
- * and writes some, and in the kernels. Included by host/beam.h, and by every beam program. */
+/* beam/records.h - records of a beam search's state: one layout on the host, which makes room
+ * for them and writes some, and in the kernels. */
 #ifndef LMS_BEAM_H
 #define LMS_BEAM_H
 
@@ -33,12 +33,11 @@ typedef struct lms_beam_entry {
 
 /* A diversity group, from its request's first step on. */
 typedef struct lms_beam_group {
-    lms_u32 live;   /* its first beams */
+    lms_u32 live;   /* how many of its beams, the first ones, go on */
     lms_u32 length; /* tokens that those have generated: the step they were made in, and 1 */
-    lms_u32 pooled;
-    lms_u32 done; /* LMS_GROUP_... */
-    lms_u32
-        taken; /* links of its last step that have a token: in the last one, more than live */
+    lms_u32 pooled; /* members of its pool */
+    lms_u32 done;   /* LMS_GROUP_... */
+    lms_u32 taken;  /* links of its last step that have a token: `live`, or more at the end */
 } lms_beam_group;
 #define LMS_GROUP_EARLY 1u
 #define LMS_GROUP_ENDED 2u /* by length, or for want of beams that go on */
@@ -57,7 +56,7 @@ typedef struct lms_beam_link {
     lms_f32 logprob;
 } lms_beam_link;
 
-/* What a sequence is ranked by: octave first, then digits, larger ones better; lib/rating.cl
+/* What a sequence is ranked by: octave first, then digits, larger ones better; beam/rating.cl
  * says what they are. */
 typedef struct lms_rating {
     lms_u64 digits;
@@ -106,7 +105,7 @@ typedef struct lms_choice {
 typedef struct lms_beam_entrant {
     lms_rating rating;
     lms_u32 order;
-    lms_u32 class_; /* 0: none, 1: first class, 2: second */
+    lms_u32 tier; /* 1, or 2 behind all of those; 0: no entrant */
 } lms_beam_entrant;
 
 /* Which outputs results have beyond tokens and lengths. */
@@ -129,6 +128,6 @@ typedef struct lms_beam_entrant {
     X(lms_candidate, logprob)                                                                  \
     X(lms_beam_offer, seen)                                                                    \
     X(lms_choice, reserved)                                                                    \
-    X(lms_beam_entrant, class_)
+    X(lms_beam_entrant, tier)
 
 #endif /* LMS_BEAM_H */

@@ -9,14 +9,16 @@
  *   mem  entrants: 2 * max_width for each slot, global
  */
 #pragma once
-#include "beam/pool.cl"
+#include "beam/rating.cl"
+#include "beam/slots.cl"
 #include "numeric/stored.cl"
+#include "team/meeting.cl"
 
 /* A request and where its results go. */
 typedef struct lms_gather {
     lms_beam_params p;
     uint step;
-    uint per;
+    uint group_width;
     __global const lms_beam_group *groups;
     __global const lms_beam_live *live;
     __global const lms_hypothesis *pool;
@@ -35,30 +37,26 @@ typedef struct lms_gather {
     __global int *beams;
 } lms_gather;
 
-lms_beam_group lms_gathered_group(const lms_gather *g, uint group)
-{
-    const lms_beam_group start = {1, 0, 0, 0, 0};
-    return g->step > 0 ? g->groups[group] : start;
-}
-
-/* Entrant i: member i of the pools, or live beam i - width. */
+/* Entrant i: member i of the pools, or live beam i - width. In the first tier are finished
+ * sequences, and live ones where those compete with them. */
 lms_beam_entrant lms_entrant_of(const lms_gather *g, uint i)
 {
     const bool is_live = i >= g->p.width;
-    const uint beam = is_live ? i - g->p.width : i, group = beam / g->per;
-    const lms_beam_group now = lms_gathered_group(g, group);
+    const uint width = g->group_width;
+    const uint beam = is_live ? i - g->p.width : i, group = beam / width;
+    const lms_beam_group now = lms_group_at(g->groups, g->step, group);
     lms_beam_entrant e;
-    e.order = group * 2 * g->per + (is_live ? g->per : 0) + beam % g->per;
+    e.order = group * 2 * width + (is_live ? width : 0) + beam % width;
     e.rating = lms_rating_zero();
-    e.class_ = 0;
-    if (beam % g->per >= (is_live ? now.live : now.pooled)) return e;
+    e.tier = 0;
+    if (beam % width >= (is_live ? now.live : now.pooled)) return e;
     if (!is_live) {
         e.rating = g->pool[beam].rating;
-        e.class_ = 1;
+        e.tier = 1;
         return e;
     }
     const bool competes = (g->p.flags & LMS_BEAM_KEEP_LIVE) && now.done != LMS_GROUP_EARLY;
-    e.class_ = competes ? 1 : 2;
+    e.tier = competes ? 1 : 2;
     if (g->step > 0) {
         e.rating = lms_rating_of(&g->p, g->live[beam].value, g->live[beam].score, now.length);
     }
@@ -71,9 +69,9 @@ uint lms_entrant_place(const lms_gather *g, lms_beam_entrant own)
     uint place = 0;
     for (uint i = 0; i < 2 * g->p.width; ++i) {
         const lms_beam_entrant e = g->entrants[i];
-        if (e.class_ == 0) continue;
-        if (e.class_ != own.class_) {
-            place += e.class_ < own.class_;
+        if (e.tier == 0) continue;
+        if (e.tier != own.tier) {
+            place += e.tier < own.tier;
         } else if (lms_is_better(e.rating, own.rating)) {
             ++place;
         } else if (!lms_is_better(own.rating, e.rating)) {
@@ -116,7 +114,7 @@ void lms_put_entrant(const lms_gather *g, uint i, uint result, lms_rating rating
 {
     if (i >= g->p.width) {
         const uint beam = i - g->p.width;
-        const uint length = lms_gathered_group(g, beam / g->per).length;
+        const uint length = lms_group_at(g->groups, g->step, beam / g->group_width).length;
         lms_put_sequence(g, result, length, rating, g->step > 0 ? g->live[beam].score : 0);
         lms_put_links(g, result, length, beam);
         return;
@@ -145,11 +143,11 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     lms_gather g;
     g.p = states[slot].p;
     g.step = states[slot].step;
-    if (states[slot].serial != turns[r].serial) { /* as in lms_is_live(): no results */
+    if (!lms_is_state_of(states + slot, turns[r].serial)) { /* no results */
         g.p.width = 0;
         g.p.results = 0;
     }
-    g.per = max(g.p.width / max(g.p.groups, 1u), 1u);
+    g.group_width = max(g.p.width / max(g.p.groups, 1u), 1u);
     g.groups = groups + slot * max_width;
     g.live = live + slot * max_width;
     g.pool = pool + slot * max_width;
@@ -173,12 +171,12 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     for (uint i = lms_item(); i < 2 * g.p.width; i += LMS_TEAM) {
         const lms_beam_entrant e = lms_entrant_of(&g, i);
         g.entrants[i] = e;
-        part.sum += e.class_ != 0;
+        part.sum += e.tier != 0;
     }
     const uint count = (uint)min(lms_meet(&shared, part, 0).total, (ulong)g.p.results);
     for (uint i = lms_item(); i < 2 * g.p.width; i += LMS_TEAM) {
         const lms_beam_entrant e = g.entrants[i];
-        if (e.class_ == 0) continue;
+        if (e.tier == 0) continue;
         const uint place = lms_entrant_place(&g, e);
         if (place < count) lms_put_entrant(&g, i, place, e.rating);
     }

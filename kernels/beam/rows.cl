@@ -42,7 +42,7 @@ void lms_beam_tiles(__global const lms_element *logits, ulong offset, ulong stri
     const uint row = (uint)get_global_id(1);
     const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
     const lms_beam_entry e = entries[row];
-    const lms_beams beams = lms_beams_of(states, beam_groups, 0, 0, max_width, 0);
+    const lms_beams beams = {states, beam_groups, 0, 0, max_width, 0};
     if (!lms_is_live(&beams, e)) return;
     const lms_beam_params p = states[e.slot].p;
     const lms_row_params filters = lms_beam_filters(&p);
