@@ -1,6 +1,5 @@
 /* tune.c - `lmsample tune`: measures in which shape the kernels are fastest on a device, and
  * stores that where the library looks for it. */
-#include "base/cache.h"
 #include "clock.h"
 #include "command.h"
 #include "message.h"
@@ -8,7 +7,6 @@
 #include "sampling.h"
 #include "tune_print.h"
 #include "tune_progress.h"
-#include "op/tuning.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +36,7 @@ typedef struct tune_job {
     const tune_wishes *wishes;
     lms_context *context;
     bool has_path;
-    char path[LMSI_TUNING_PATH];
+    char path[LMS_TUNING_PATH_BYTES];
     output *out;
     output *file; /* that is written in the end; NULL: none */
     tune_result results[TUNE_TYPES];
@@ -51,24 +49,10 @@ static const lms_dtype types[TUNE_TYPES] = {LMS_FLOAT32, LMS_BFLOAT16};
 /* Opened before anything is measured: what cannot be written is said at once. */
 static int open_file(tune_job *job)
 {
-    char folder[LMSI_TUNING_PATH];
     if (job->wishes->dry_run) return EXIT_DONE;
-    if (!job->has_path) {
-        return fail(EXIT_OUTPUT,
-                    "there is no folder for what is found: LMS_CACHE_DIR is empty, "
-                    "or neither XDG_CACHE_HOME nor HOME names one");
+    if (lms_tuning_make_folder(job->context) != LMS_OK) {
+        return fail(EXIT_OUTPUT, "%s", lms_error_message());
     }
-    strcpy(folder, job->path);
-    *strrchr(folder, '/') = '\0';
-    lmsi_cache_make_dirs(folder);
-    const char *const problem = lmsi_cache_problem(folder);
-    if (problem != NULL) {
-        return fail(EXIT_OUTPUT,
-                    "%s: %s, so nothing in it is used (chmod go-w, or another "
-                    "LMS_CACHE_DIR)",
-                    folder, problem);
-    }
-    lmsi_cache_sweep(folder);
     return output_open(job->path, &job->file);
 }
 
@@ -80,8 +64,8 @@ static bool is_anything_new(const tune_job *job)
 /* Writes what is new, and forgets the file if nothing is. */
 static int store(tune_job *job, const char **stored)
 {
-    char text[LMSI_TUNING_BYTES];
-    const lmsi_tuning tuning = {job->results[0].best, job->results[1].best};
+    char text[LMS_TUNING_BYTES];
+    char float32[LMS_SHAPE_BYTES], bits16[LMS_SHAPE_BYTES];
     output *const file = job->file;
     *stored = NULL;
     job->file = NULL;
@@ -89,7 +73,13 @@ static int store(tune_job *job, const char **stored)
         output_discard(file);
         return EXIT_DONE;
     }
-    lmsi_tuning_print(job->context, &tuning, text);
+    tune_shape_print(&job->results[0].best, float32);
+    tune_shape_print(&job->results[1].best, bits16);
+    const lms_status status = lms_tuning_text(job->context, float32, bits16, text);
+    if (status != LMS_OK) {
+        output_discard(file);
+        return fail_library("device", status);
+    }
     output_print(file, "%s", text);
     *stored = job->path;
     return output_commit(file);
@@ -113,8 +103,8 @@ static int show(tune_job *job)
     for (int i = 0; i < TUNE_TYPES; i++) {
         tune_result *const result = &job->results[i];
         result->type = types[i];
-        const lms_status status = lmsi_shape_for(job->context, types[i], TUNE_VOCAB, 0,
-                                                 &result->start, &result->origin);
+        const lms_status status = tune_shape_in_use(job->context, types[i], TUNE_VOCAB,
+                                                    &result->start, &result->origin);
         if (status != LMS_OK) return fail_library("device", status);
     }
     return tune_print_shapes(job->out, job->results, job->has_path ? job->path : NULL,
@@ -176,7 +166,7 @@ static int run_job(tune_job *job)
 {
     int status = output_open("-", &job->out);
     if (status != EXIT_DONE) return status;
-    job->has_path = lmsi_tuning_path(job->context, job->path) != 0;
+    job->has_path = lms_tuning_path(job->context, job->path) == LMS_OK;
     if (job->wishes->reset) {
         status = reset(job);
     } else if (job->wishes->show) {

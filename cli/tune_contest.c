@@ -45,11 +45,11 @@ static int make_samplers(run_state *s)
 static int differ(const contest *c, size_t shape, const tune_case *at, const int32_t *expected,
                   const int32_t *tokens)
 {
-    char text[LMSI_SHAPE_BYTES], first[LMSI_SHAPE_BYTES];
+    char text[LMS_SHAPE_BYTES], first[LMS_SHAPE_BYTES];
     uint32_t row = 0;
     while (tokens[row] == expected[row]) row++;
-    lmsi_shape_print(&c->shapes[shape].shape, text);
-    lmsi_shape_print(&c->shapes[0].shape, first);
+    tune_shape_print(&c->shapes[shape].shape, text);
+    tune_shape_print(&c->shapes[0].shape, first);
     return fail(EXIT_DEVICE,
                 "the shape %s gives token %ld, must be %ld as by %s (%s, row %lu of %lu): the "
                 "device does not compute as it should, nothing is stored",

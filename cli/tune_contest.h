@@ -15,7 +15,7 @@ enum {
 };
 
 typedef struct contestant {
-    lmsi_shape shape;
+    tune_shape shape;
     char problem[200];             /* why the device takes no such shape, or "" */
     double ratios[CONTEST_CASES];  /* of the times to the first one's: medians   */
     double errors[CONTEST_CASES];  /* standard ones, of the ratios' logarithms   */

@@ -16,17 +16,17 @@ const char *tune_type_name(lms_dtype type)
 /* --- Lines ------------------------------------------------------------------------------- */
 
 /* The field in which a shape differs, or all. */
-static void print_difference(const contest *c, size_t shape, char text[LMSI_SHAPE_BYTES])
+static void print_difference(const contest *c, size_t shape, char text[LMS_SHAPE_BYTES])
 {
-    const lmsi_shape *const s = &c->shapes[shape].shape;
+    const tune_shape *const s = &c->shapes[shape].shape;
     if (strcmp(c->what, "team") == 0) {
-        snprintf(text, LMSI_SHAPE_BYTES, "team=%u", (unsigned)s->team);
+        snprintf(text, LMS_SHAPE_BYTES, "team=%u", (unsigned)s->team);
     } else if (strcmp(c->what, "lanes") == 0) {
-        snprintf(text, LMSI_SHAPE_BYTES, "lanes=%u", (unsigned)s->lanes);
+        snprintf(text, LMS_SHAPE_BYTES, "lanes=%u", (unsigned)s->lanes);
     } else if (strcmp(c->what, "chunk") == 0) {
-        snprintf(text, LMSI_SHAPE_BYTES, "chunk=%u", (unsigned)s->chunk);
+        snprintf(text, LMS_SHAPE_BYTES, "chunk=%u", (unsigned)s->chunk);
     } else {
-        snprintf(text, LMSI_SHAPE_BYTES, "%s", c->what);
+        snprintf(text, LMS_SHAPE_BYTES, "%s", c->what);
     }
 }
 
@@ -41,7 +41,7 @@ static void print_ratios(output *out, const contest *c, size_t shape, uint32_t r
 static void print_contest(output *out, const tune_result *result, const contest *c)
 {
     for (size_t i = 1; i < c->shape_count; i++) {
-        char text[LMSI_SHAPE_BYTES];
+        char text[LMS_SHAPE_BYTES];
         print_difference(c, i, text);
         if (!contest_has(c, i)) {
             output_print(out, "  %-10s is not possible: %s\n", text, c->shapes[i].problem);
@@ -121,9 +121,9 @@ static void print_noise(output *out, const tune_result *result)
 
 void tune_print_result(output *out, const tune_result *result)
 {
-    char start[LMSI_SHAPE_BYTES], best[LMSI_SHAPE_BYTES];
-    lmsi_shape_print(&result->start, start);
-    lmsi_shape_print(&result->best, best);
+    char start[LMS_SHAPE_BYTES], best[LMS_SHAPE_BYTES];
+    tune_shape_print(&result->start, start);
+    tune_shape_print(&result->best, best);
     output_print(out, "%s: %s (%s); times, and shares of them\n", tune_type_name(result->type),
                  start, result->origin);
     print_header(out, result);
@@ -146,7 +146,7 @@ void tune_print_result(output *out, const tune_result *result)
 
 /* --- JSON -------------------------------------------------------------------------------- */
 
-static json_object *describe_shape(const lmsi_shape *shape)
+static json_object *describe_shape(const tune_shape *shape)
 {
     json_object *const object = json_object_new_object();
     json_object_object_add(object, "team", json_object_new_int64(shape->team));
@@ -247,8 +247,8 @@ int tune_print_shapes(output *out, const tune_result results[TUNE_TYPES], const 
     json_object *const object = as_json ? json_object_new_object() : NULL;
     for (int i = 0; i < TUNE_TYPES; i++) {
         const char *const type = tune_type_name(results[i].type);
-        char text[LMSI_SHAPE_BYTES];
-        lmsi_shape_print(&results[i].start, text);
+        char text[LMS_SHAPE_BYTES];
+        tune_shape_print(&results[i].start, text);
         if (!as_json) {
             output_print(out, "%-8s %s (%s)\n", type, text, results[i].origin);
             continue;

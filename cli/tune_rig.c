@@ -161,17 +161,17 @@ void tune_rig_close(tune_rig *rig)
 
 /* The library reads the shape from the environment. work_items: a team that the kernels cannot
  * have is refused, not made smaller. */
-int tune_rig_sampler(const tune_rig *rig, const lmsi_shape *shape, lms_sampler **out,
+int tune_rig_sampler(const tune_rig *rig, const tune_shape *shape, lms_sampler **out,
                      char *problem, size_t problem_size)
 {
-    char text[LMSI_SHAPE_BYTES];
+    char text[LMS_SHAPE_BYTES];
     const lms_sampler_desc desc = {
         .vocab = TUNE_VOCAB,
         .max_rows = rig->rows,
         .logits = rig->type,
         .work_items = shape->team,
     };
-    lmsi_shape_print(shape, text);
+    tune_shape_print(shape, text);
     problem[0] = '\0';
     if (setenv("LMS_SHAPE", text, 1) != 0) return fail_memory("the environment");
     const lms_status status = lms_sampler_create(rig->context, &desc, out);

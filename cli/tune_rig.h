@@ -2,7 +2,7 @@
 #ifndef CLI_TUNE_RIG_H
 #define CLI_TUNE_RIG_H
 
-#include "op/shape.h"
+#include "tune_shape.h"
 
 #include <lmsample.h>
 
@@ -39,7 +39,7 @@ void tune_rig_close(tune_rig *rig);
 
 /* A sampler of a shape. Where the device takes no such shape, *out is NULL and `problem` says
  * why. */
-int tune_rig_sampler(const tune_rig *rig, const lmsi_shape *shape, lms_sampler **out,
+int tune_rig_sampler(const tune_rig *rig, const tune_shape *shape, lms_sampler **out,
                      char *problem, size_t problem_size);
 
 /* Runs a call `times` times, each to its end, on rows of logits from `first` on and always new

@@ -10,20 +10,17 @@
 typedef struct search {
     const tune_rig *rig;
     tune_result *result;
-    lmsi_shape best; /* so far */
+    tune_shape best; /* so far */
     bool is_cpu;
     bool is_quick;
     double deadline;
     double shares; /* of the time: of all contests that are still to come */
 } search;
 
-static bool is_same(const lmsi_shape *a, const lmsi_shape *b)
+bool tune_is_new(const tune_result *result)
 {
-    return a->team == b->team && a->lanes == b->lanes && a->chunk == b->chunk &&
-           a->fuse_from == b->fuse_from;
+    return !tune_shape_is_same(&result->start, &result->best);
 }
-
-bool tune_is_new(const tune_result *result) { return !is_same(&result->start, &result->best); }
 
 /* --- A contest --------------------------------------------------------------------------- */
 
@@ -34,10 +31,10 @@ static contest *add_contest(search *s, const char *what)
     return c;
 }
 
-static void add_shape(contest *c, const lmsi_shape *shape)
+static void add_shape(contest *c, const tune_shape *shape)
 {
     for (size_t i = 0; i < c->shape_count; i++) {
-        if (is_same(&c->shapes[i].shape, shape)) return;
+        if (tune_shape_is_same(&c->shapes[i].shape, shape)) return;
     }
     if (c->shape_count < CONTEST_SHAPES) c->shapes[c->shape_count++].shape = *shape;
 }
@@ -104,7 +101,7 @@ static int try_values(search *s, const char *what, size_t field, const value_lis
     contest *const c = add_contest(s, what);
     add_shape(c, &s->best);
     for (size_t i = 0; i < list->count; i++) {
-        lmsi_shape shape = s->best;
+        tune_shape shape = s->best;
         memcpy((char *)&shape + field, &list->values[i], sizeof list->values[i]);
         add_shape(c, &shape);
     }
@@ -118,7 +115,7 @@ static int try_values(search *s, const char *what, size_t field, const value_lis
 /* The best of several is a little lucky: it has to win once more, against the first one. */
 static int try_again(search *s, double share)
 {
-    if (is_same(&s->best, &s->result->start)) {
+    if (tune_shape_is_same(&s->best, &s->result->start)) {
         skip_contest(s, share);
         return EXIT_DONE;
     }
@@ -173,7 +170,7 @@ static int try_fusing(search *s, double share)
         return EXIT_DONE;
     }
     contest *const c = add_contest(s, "fuse_from");
-    lmsi_shape shape = s->best;
+    tune_shape shape = s->best;
     shape.fuse_from = UINT32_MAX;
     add_shape(c, &shape);
     shape.fuse_from = 1;
@@ -197,7 +194,7 @@ static int find_start(const tune_rig *rig, tune_result *result)
 {
     char problem[200];
     const lms_status chosen =
-        lmsi_shape_for(rig->context, rig->type, TUNE_VOCAB, 0, &result->start, &result->origin);
+        tune_shape_in_use(rig->context, rig->type, TUNE_VOCAB, &result->start, &result->origin);
     if (chosen != LMS_OK) return fail_library("device", chosen);
     for (;;) {
         lms_sampler *sampler = NULL;
@@ -221,13 +218,13 @@ static int search_all(search *s)
     int status = EXIT_DONE;
     s->shares = lanes + chunk + again + fuse + (has_teams ? team : 0);
     if (has_teams) {
-        status = try_values(s, "team", offsetof(lmsi_shape, team), teams, team);
+        status = try_values(s, "team", offsetof(tune_shape, team), teams, team);
     }
     if (status == EXIT_DONE) {
-        status = try_values(s, "lanes", offsetof(lmsi_shape, lanes), &all_lanes, lanes);
+        status = try_values(s, "lanes", offsetof(tune_shape, lanes), &all_lanes, lanes);
     }
     if (status == EXIT_DONE) {
-        status = try_values(s, "chunk", offsetof(lmsi_shape, chunk),
+        status = try_values(s, "chunk", offsetof(tune_shape, chunk),
                             s->is_quick ? &quick_chunks : &all_chunks, chunk);
     }
     if (status == EXIT_DONE) status = try_again(s, again);

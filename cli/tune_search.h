@@ -17,9 +17,9 @@ enum {
 
 typedef struct tune_result {
     lms_dtype type;
-    lmsi_shape start;   /* in use before */
+    tune_shape start;   /* in use before */
     const char *origin; /* who said so   */
-    lmsi_shape best;    /* the same, unless another one is faster */
+    tune_shape best;    /* the same, unless another one is faster */
     uint32_t rows;      /* of the large batch */
     size_t contest_count;
     contest contests[TUNE_CONTESTS];

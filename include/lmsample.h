@@ -6,7 +6,8 @@
  *     lms_context_open -> lms_sampler_create -> lms_sampler_run, run, run ... -> destroy both
  *
  * Beam search and contrastive search, for many requests at once, are in headers of their own,
- * which this one includes: lms_beam.h, lms_contrastive.h.
+ * which this one includes: lms_beam.h, lms_contrastive.h. How `lmsample tune` finds the fastest
+ * kernels for a device is in lms_tuning.h, which nobody else needs.
  *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number

@@ -47,7 +47,7 @@ endforeach()
 lms_fresh(hooked ${hooked_programs})
 
 set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
-    ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h)
+    ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h ${PROJECT_SOURCE_DIR}/include/lms_tuning.h)
 foreach(part api:few slow:all)
     string(REPLACE ":" ";" part ${part})
     list(GET part 0 label)
