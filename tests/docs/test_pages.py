@@ -1,10 +1,13 @@
 """What the pages quote without running it is what the tests of it expect; links lead somewhere."""
 
 import pathlib
+import re
 
 from links import dead_links
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = {path.name for base in (ROOT, ROOT / "kernels") for path in base.iterdir()
+           if path.is_dir() and not path.name.startswith((".", "build"))}
 
 
 def test_explain_prints_what_the_page_shows():
@@ -22,6 +25,20 @@ def test_links():
         pages += sorted((ROOT / folder).rglob("*.md"))
     assert len(pages) > 15
     assert dead_links(pages) == []
+
+
+def test_files_that_pages_name_exist():
+    """What a maintainer's page puts in backquotes and is a path leads to a file or folder."""
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "kernels/README.md", *(ROOT / "docs/develop").glob("*.md")]
+    missing = []
+    for page in pages:
+        for name in re.findall(r"`([\w.*/-]+)`", page.read_text(encoding="utf-8")):
+            bases = [ROOT, ROOT / "kernels"]
+            if "/" not in name or "NAME" in name or name.split("/")[0] not in FOLDERS:
+                continue
+            if not any(list(base.glob(name.rstrip("/"))) for base in bases):
+                missing.append(f"{page.name}: {name}")
+    assert missing == []
 
 
 def test_the_lists_of_files_are_whole():
