@@ -1,4 +1,4 @@
-#What the programs of this folder need beyond the others'; included by ../CMakeLists.txt.
+# What the programs of this folder and of ../inside need beyond the others'; included by ../CMakeLists.txt.
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
             ${LMS_API_DIR}/beam_rig.c ${LMS_API_DIR}/cache_rig.c
@@ -7,7 +7,7 @@ add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
-#The library's objects once more, for programs that hook the calls it makes.
+# The library's objects once more, for programs that hook the calls it makes.
 file(GLOB_RECURSE LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
 add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c
             ${LMS_API_DIR}/hooks_device.c ${LMS_API_DIR}/faults.c)
@@ -30,15 +30,24 @@ endforeach()
 list(REMOVE_DUPLICATES wraps)
 
 set(hooked_programs "")
-file(GLOB sources CONFIGURE_DEPENDS ${LMS_API_DIR}/test_*.c)
+file(GLOB sources CONFIGURE_DEPENDS ${LMS_API_DIR}/test_*.c ${LMS_API_DIR}/../inside/test_*.c)
 foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     file(STRINGS ${source} hooked REGEX "include \"hooks.h\"" LIMIT_COUNT 1)
+    set(is_inside OFF)
+    if(source MATCHES "/inside/")
+        set(is_inside ON)
+        target_include_directories(${name} BEFORE PRIVATE ${LMS_API_DIR} ${PROJECT_SOURCE_DIR}/host
+                                   ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR})
+    endif()
     if(hooked)
         target_sources(${name} PRIVATE $<TARGET_OBJECTS:lms_hooked>
                        $<TARGET_OBJECTS:lms_kernels>)
         target_link_libraries(${name} PRIVATE ${wraps} OpenCL::OpenCL)
-        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/host ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR})
+    elseif(is_inside)
+        target_link_libraries(${name} PRIVATE lmsample_static)
+    endif()
+    if(hooked OR is_inside)
         list(APPEND hooked_programs ${name})
         lms_require_fresh(hooked ${name})
     endif()

@@ -4,7 +4,6 @@
 #include "contrastive_api_rig.h"
 #include "hooks.h"
 #include "rig.h"
-#include "op/shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,31 +109,6 @@ static void test_the_largest_buffer_is_checked(void **state)
                   " bytes for group maxima; the device allocates at most 100");
         assert_int_equal(hook_count("clCreateBuffer"), 0);
         lms_context_destroy(ctx);
-    }
-}
-
-/* As many places as the most rows that are under way at once in any call: no fewer, and no
- * more. */
-static void test_places_are_what_rows_need(void **state)
-{
-    static const uint32_t froms[] = {1, 2, 7, 16, 17, 60, 1000, UINT32_MAX};
-    static const uint32_t mosts[] = {1, 2, 6, 7, 15, 16, 17, 18, 58, 59, 60, 61, 200};
-    (void)state;
-    for (size_t i = 0; i < sizeof froms / sizeof froms[0] * 2; ++i) {
-        const lmsi_shape shape = {i % 2 == 0 ? 1 : 64, 8, 32, froms[i / 2]};
-        for (cl_uint units = 1; units <= 8; units *= 2) {
-            for (size_t m = 0; m < sizeof mosts / sizeof mosts[0]; ++m) {
-                uint32_t needed = 0;
-                for (uint32_t rows = 1; rows <= mosts[m]; ++rows) {
-                    const uint32_t teams = lmsi_shape_teams(&shape, units, rows);
-                    assert_in_range(teams, 1, rows);
-                    /* The tile pass, where it is apart, has a row for each work-group. */
-                    if (!lmsi_shape_fuses(&shape, rows)) assert_int_equal(teams, rows);
-                    if (teams > needed) needed = teams;
-                }
-                assert_int_equal(lmsi_shape_places(&shape, units, mosts[m]), needed);
-            }
-        }
     }
 }
 
@@ -247,7 +221,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_sum_is_checked),
         cmocka_unit_test(test_the_largest_buffer_is_checked),
-        cmocka_unit_test(test_places_are_what_rows_need),
         cmocka_unit_test(test_many_rows_share_places),
         cmocka_unit_test(test_contexts_beyond_the_memory),
         cmocka_unit_test(test_reserved_memory_is_not_touched),

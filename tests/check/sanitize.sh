@@ -15,4 +15,4 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
 ASAN_OPTIONS+=:use_sigaltstack=0
 cd -- "$folder"
-ctest --output-on-failure --no-tests=error -j2 -L 'unit|api|kernel|cli'
+ctest --output-on-failure --no-tests=error -j2 -L 'unit|api|inside|kernel|cli'

@@ -15,7 +15,7 @@ endif()
 add_library(lms_without_avx512 MODULE without_avx512/preload.c)
 target_link_libraries(lms_without_avx512 PRIVATE lms_options ${CMAKE_DL_LIBS})
 set_target_properties(lms_without_avx512 PROPERTIES C_VISIBILITY_PRESET default)
-foreach(name kernel/test_certain kernel/test_speed api/test_quiet_compiler)
+foreach(name kernel/test_certain kernel/test_speed inside/test_quiet_compiler)
     get_filename_component(program ${name} NAME)
     add_test(NAME without_avx512/${program} COMMAND ${program} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(without_avx512/${program} PROPERTIES LABELS kernel TIMEOUT ${LMS_TEST_SECONDS} SKIP_RETURN_CODE 77
