@@ -110,7 +110,7 @@ static void prepare(measuring *m, contest *c)
     for (uint32_t r = 0; r < m->b.what.rows; ++r) {
         lms_row_params *const p = &m->sampler.params[r];
         *p = (lms_row_params)LMS_ROW_PARAMS_INIT;
-        p->top_k = (int32_t)beam_candidates(m->what.width);
+        p->filters.top_k = (int32_t)beam_candidates(m->what.width);
         p->seed = r + 1;
         p->step = m->next;
     }

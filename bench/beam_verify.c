@@ -29,7 +29,8 @@ typedef struct checking {
 static lms_beam_params oracle_beam_params(const beams *s, uint32_t request)
 {
     lms_beam_params p = beam_params(s->mode, s->width, request);
-    if (p.mode == LMS_BEAM_SEARCH) p.top_k = (int32_t)(beam_candidates(s->width) + s->width);
+    if (p.mode == LMS_BEAM_SEARCH)
+        p.filters.top_k = (int32_t)(beam_candidates(s->width) + s->width);
     return p;
 }
 

@@ -56,10 +56,10 @@ unsigned row_strategy(unsigned subject, size_t row)
 void set_strategy(lms_row_params *params, unsigned which)
 {
     const strategy *const s = &strategies[which];
-    params->temperature = s->temperature;
-    params->top_k = s->top_k;
-    params->top_p = s->top_p;
-    params->min_p = s->min_p;
+    params->filters.temperature = s->temperature;
+    params->filters.top_k = s->top_k;
+    params->filters.top_p = s->top_p;
+    params->filters.min_p = s->min_p;
 }
 
 enum {

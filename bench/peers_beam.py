@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from peers_common import Floats, Ints, Peer, Step, cores
-from peers_ours import Calls, View
+from peers_ours import Calls, Filters, View
 from peers_reference import Wrong
 from peers_torch import import_torch
 
@@ -103,11 +103,7 @@ class BeamParams(ctypes.Structure):
 
     _fields_ = [
         ("seed", ctypes.c_uint64),
-        ("temperature", _FLOAT),
-        ("top_p", _FLOAT),
-        ("min_p", _FLOAT),
-        ("top_k", ctypes.c_int32),
-        ("filter_flags", _UINT),
+        ("filters", Filters),
         ("mode", _UINT),
         ("width", _UINT),
         ("groups", _UINT),
@@ -121,7 +117,8 @@ class BeamParams(ctypes.Structure):
         ("max_length", _UINT),
         ("results", _UINT),
         ("end_tokens", _UINT),
-        ("reserved", _UINT * 4),
+        ("edits", _UINT),
+        ("reserved", _UINT * 2),
     ]
 
 
@@ -196,7 +193,7 @@ class OursBeams(Calls, Peer):
         for place, name in enumerate(("parents", "tokens", "scores", "done")):
             setattr(self._batch, name, View(self._moved, place * rows))
         self._shape, self._length = (requests, width), 0
-        self._params = BeamParams(temperature=1.0, top_p=1.0, width=width, groups=1,
+        self._params = BeamParams(filters=Filters(temperature=1.0, top_p=1.0), width=width, groups=1,
                                   length_penalty=1.0, max_length=LENGTH, results=1)
         self._open()
 

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from peers_common import Floats, Ints, Peer, Step, cores
-from peers_ours import Calls, View
+from peers_ours import Calls, Filters, View
 from peers_reference import Wrong
 from peers_torch import import_torch
 
@@ -170,11 +170,8 @@ class ContrastiveParams(ctypes.Structure):
         ("k", _UINT),
         ("context_begin", _UINT),
         ("context_window", _UINT),
-        ("temperature", _FLOAT),
-        ("top_p", _FLOAT),
-        ("min_p", _FLOAT),
-        ("top_k", ctypes.c_int32),
-        ("filter_flags", _UINT),
+        ("filters", Filters),
+        ("edits", _UINT),
         ("reserved", _UINT * 3),
     ]
 
@@ -289,7 +286,7 @@ class OursContrastive(Calls, Peer):
 
     def _fill(self, which: int) -> None:
         s, params = self._states.size, ContrastiveParams(
-            alpha=ALPHA, k=self._states.size.k, temperature=1.0, top_p=1.0
+            alpha=ALPHA, k=self._states.size.k, filters=Filters(temperature=1.0, top_p=1.0)
         )
         for slot in self._slots[which].tolist():
             if self._lengths[which] > 0:

@@ -107,6 +107,19 @@ class View(ctypes.Structure):
     _fields_ = [("buffer", _POINTER), ("offset", _SIZE)]
 
 
+class Filters(ctypes.Structure):
+    """lms_filters"""
+
+    _fields_ = [
+        ("temperature", ctypes.c_float),
+        ("top_p", ctypes.c_float),
+        ("min_p", ctypes.c_float),
+        ("top_k", ctypes.c_int32),
+        ("flags", _UINT),
+        ("rules", _UINT),
+    ]
+
+
 class Batch(ctypes.Structure):
     """lms_sampler_run_args"""
 

@@ -30,7 +30,7 @@ int start_of_child(const options *o)
     desc.max_rows = 1;
     desc.logits = LMS_FLOAT32;
     desc.work_items = o->work_items;
-    params.top_p = 0.9f;
+    params.filters.top_p = 0.9f;
     batch.rows = 1;
     batch.logits = logits;
     batch.params = &params;

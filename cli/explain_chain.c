@@ -22,16 +22,16 @@ static void add_stage(explanation *e, stage_kind kind, const lms_row_params *par
     const char *const name = stage_names[kind];
     switch (kind) {
     case STAGE_TEMPERATURE:
-        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->temperature);
+        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->filters.temperature);
         break;
     case STAGE_MIN_P:
-        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->min_p);
+        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->filters.min_p);
         break;
     case STAGE_TOP_K:
-        snprintf(s->label, sizeof s->label, "%s %d", name, (int)params->top_k);
+        snprintf(s->label, sizeof s->label, "%s %d", name, (int)params->filters.top_k);
         break;
     case STAGE_TOP_P:
-        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->top_p);
+        snprintf(s->label, sizeof s->label, "%s %g", name, (double)params->filters.top_p);
         break;
     default: snprintf(s->label, sizeof s->label, "%s", name);
     }
@@ -39,15 +39,15 @@ static void add_stage(explanation *e, stage_kind kind, const lms_row_params *par
 
 static void add_min_p(explanation *e, lms_row_params *so_far)
 {
-    if (!(e->params.min_p > 0)) return;
-    so_far->min_p = e->params.min_p;
+    if (!(e->params.filters.min_p > 0)) return;
+    so_far->filters.min_p = e->params.filters.min_p;
     add_stage(e, STAGE_MIN_P, so_far);
 }
 
 static void add_temperature(explanation *e, lms_row_params *so_far)
 {
-    if (e->params.temperature == 1) return;
-    so_far->temperature = e->params.temperature;
+    if (e->params.filters.temperature == 1) return;
+    so_far->filters.temperature = e->params.filters.temperature;
     add_stage(e, STAGE_TEMPERATURE, so_far);
 }
 
@@ -58,23 +58,23 @@ static void make_chain(explanation *e)
     so_far.seed = all->seed;
     so_far.step = all->step;
     add_stage(e, STAGE_SOFTMAX, &so_far);
-    so_far.flags = all->flags;
-    if (all->temperature == 0 || all->top_p <= 0) {
+    so_far.filters.flags = all->filters.flags;
+    if (all->filters.temperature == 0 || all->filters.top_p <= 0) {
         add_stage(e, STAGE_GREEDY, all);
         return;
     }
-    if ((all->flags & LMS_TEMPERATURE_LAST) == 0) add_temperature(e, &so_far);
-    if ((all->flags & LMS_MIN_P_LAST) == 0) add_min_p(e, &so_far);
-    if (all->top_k > 0 && (uint32_t)all->top_k < e->row->vocab) {
-        so_far.top_k = all->top_k;
+    if ((all->filters.flags & LMS_TEMPERATURE_LAST) == 0) add_temperature(e, &so_far);
+    if ((all->filters.flags & LMS_MIN_P_LAST) == 0) add_min_p(e, &so_far);
+    if (all->filters.top_k > 0 && (uint32_t)all->filters.top_k < e->row->vocab) {
+        so_far.filters.top_k = all->filters.top_k;
         add_stage(e, STAGE_TOP_K, &so_far);
     }
-    if (all->top_p < 1) {
-        so_far.top_p = all->top_p;
+    if (all->filters.top_p < 1) {
+        so_far.filters.top_p = all->filters.top_p;
         add_stage(e, STAGE_TOP_P, &so_far);
     }
-    if ((all->flags & LMS_MIN_P_LAST) != 0) add_min_p(e, &so_far);
-    if ((all->flags & LMS_TEMPERATURE_LAST) != 0) add_temperature(e, &so_far);
+    if ((all->filters.flags & LMS_MIN_P_LAST) != 0) add_min_p(e, &so_far);
+    if ((all->filters.flags & LMS_TEMPERATURE_LAST) != 0) add_temperature(e, &so_far);
 }
 
 /* --- The call ---------------------------------------------------------------------------- */
@@ -197,9 +197,9 @@ static void fill_sums(explanation *e, const stage *s, double *sums)
 /* The row whose mass top-p takes its share of. */
 static const stage *base_of(const explanation *e, const stage *s)
 {
-    if ((s->params.flags & LMS_TOP_P_WHOLE_ROW) == 0) return s - 1;
-    const bool is_heated =
-        e->stages[1].kind == STAGE_TEMPERATURE && (s->params.flags & LMS_TEMPERATURE_LAST) == 0;
+    if ((s->params.filters.flags & LMS_TOP_P_WHOLE_ROW) == 0) return s - 1;
+    const bool is_heated = e->stages[1].kind == STAGE_TEMPERATURE &&
+                           (s->params.filters.flags & LMS_TEMPERATURE_LAST) == 0;
     return &e->stages[is_heated ? 1 : 0];
 }
 
@@ -213,9 +213,9 @@ static void measure(explanation *e, stage *s)
     s->reached = (double)before->probs[e->order[s->kept - 1]];
     if (s->kind == STAGE_TOP_P) {
         s->reached = sum_ranks(e, base_of(e, s), 0, s->kept);
-        s->threshold = (double)s->params.top_p;
+        s->threshold = (double)s->params.filters.top_p;
     } else if (s->kind == STAGE_MIN_P) {
-        s->threshold = (double)s->params.min_p * (double)before->probs[e->order[0]];
+        s->threshold = (double)s->params.filters.min_p * (double)before->probs[e->order[0]];
     }
 }
 

@@ -81,12 +81,12 @@ static json_object *parameters(const explanation *e)
                                         "top-k-ties"};
     json_object *const object = json_object_new_object();
     json_object *const names = json_object_new_array();
-    add_number(object, "temperature", (double)e->params.temperature);
-    add(object, "top_k", json_object_new_int(e->params.top_k));
-    add_number(object, "top_p", (double)e->params.top_p);
-    add_number(object, "min_p", (double)e->params.min_p);
+    add_number(object, "temperature", (double)e->params.filters.temperature);
+    add(object, "top_k", json_object_new_int(e->params.filters.top_k));
+    add_number(object, "top_p", (double)e->params.filters.top_p);
+    add_number(object, "min_p", (double)e->params.filters.min_p);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if ((e->params.flags >> i & 1u) != 0) {
+        if ((e->params.filters.flags >> i & 1u) != 0) {
             json_object_array_add(names, json_object_new_string(flags[i]));
         }
     }

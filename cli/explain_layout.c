@@ -145,8 +145,8 @@ const char *explain_number(double number, char text[32])
 static void top_p_reason(const stage *s, const explanation *e, char *text, size_t size)
 {
     char reached[16];
-    const bool is_whole = (s->params.flags & LMS_TOP_P_WHOLE_ROW) != 0 &&
-                          (e->params.top_k > 0 || e->params.min_p > 0);
+    const bool is_whole = (s->params.filters.flags & LMS_TOP_P_WHOLE_ROW) != 0 &&
+                          (e->params.filters.top_k > 0 || e->params.filters.min_p > 0);
     explain_percent(s->reached, reached);
     snprintf(text, size, "%u %s %s%s", (unsigned)s->kept, s->kept == 1 ? "reaches" : "reach",
              reached, is_whole ? " of the row" : "");
@@ -168,14 +168,15 @@ void explain_reason(const stage *s, const explanation *e, bool is_unicode, char 
                  explain_percent((double)s->probs[e->order[0]], second));
         break;
     case STAGE_MIN_P:
-        snprintf(text, size, "below %g %s %s = %s", (double)s->params.min_p, times,
+        snprintf(text, size, "below %g %s %s = %s", (double)s->params.filters.min_p, times,
                  explain_percent((double)best_before, first),
                  explain_percent(s->threshold, second));
         break;
     case STAGE_TOP_K:
-        if (s->kept > (uint32_t)s->params.top_k && s->removed > 0) {
+        if (s->kept > (uint32_t)s->params.filters.top_k && s->removed > 0) {
             snprintf(text, size, "%u tied with rank %d",
-                     (unsigned)s->kept - (unsigned)s->params.top_k, (int)s->params.top_k);
+                     (unsigned)s->kept - (unsigned)s->params.filters.top_k,
+                     (int)s->params.filters.top_k);
         } else {
             snprintf(text, size, "rank %u has %s", (unsigned)s->kept,
                      explain_percent(s->reached, first));

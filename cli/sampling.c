@@ -67,13 +67,13 @@ static bool set_temperature(lms_row_params *params, const char *text, char *erro
     double value = 0;
     lms_row_params tried = *params;
     const bool is_number = read_number(text, &value);
-    tried.temperature = is_number ? (float)value : -1.0f;
+    tried.filters.temperature = is_number ? (float)value : -1.0f;
     /* A temperature that float32 rounds to 0 would be greedy without having asked for it. */
-    if ((value != 0 && tried.temperature == 0) ||
+    if ((value != 0 && tried.filters.temperature == 0) ||
         lms_row_params_check(&tried) == LMS_FIELD_TEMPERATURE) {
         return refuse(error, size, "is \"%s\", must be 0 (greedy) or from 2^-64 to 2^64", text);
     }
-    params->temperature = tried.temperature;
+    params->filters.temperature = tried.filters.temperature;
     return true;
 }
 
@@ -92,7 +92,7 @@ static bool set_top_k(lms_row_params *params, const char *text, char *error, siz
 {
     uint64_t value = 0;
     if (strcmp(text, "-1") == 0) {
-        params->top_k = 0;
+        params->filters.top_k = 0;
         return true;
     }
     if (!read_whole(text, &value)) {
@@ -100,7 +100,7 @@ static bool set_top_k(lms_row_params *params, const char *text, char *error, siz
                       text);
     }
     /* No vocabulary has so many tokens: off. */
-    params->top_k = value < INT32_MAX ? (int32_t)value : INT32_MAX;
+    params->filters.top_k = value < INT32_MAX ? (int32_t)value : INT32_MAX;
     return true;
 }
 
@@ -146,7 +146,7 @@ static bool set_preset(lms_row_params *params, const char *text, char *error, si
         if (word[length] == '\0') break;
         word += length + 1;
     }
-    params->flags = flags;
+    params->filters.flags = flags;
     return true;
 }
 
@@ -158,10 +158,10 @@ bool sampling_set(lms_row_params *params, const char *field, const char *text, c
     }
     if (strcmp(field, "top_k") == 0) return set_top_k(params, text, error, error_size);
     if (strcmp(field, "top_p") == 0) {
-        return set_share(&params->top_p, text, "1", error, error_size);
+        return set_share(&params->filters.top_p, text, "1", error, error_size);
     }
     if (strcmp(field, "min_p") == 0) {
-        return set_share(&params->min_p, text, "0", error, error_size);
+        return set_share(&params->filters.min_p, text, "0", error, error_size);
     }
     if (strcmp(field, "seed") == 0) return set_seed(&params->seed, text, error, error_size);
     if (strcmp(field, "step") == 0) return set_whole(&params->step, text, error, error_size);
@@ -173,7 +173,7 @@ bool sampling_set(lms_row_params *params, const char *field, const char *text, c
 
 bool sampling_is_greedy(const lms_row_params *params)
 {
-    return params->temperature == 0 || params->top_p <= 0;
+    return params->filters.temperature == 0 || params->filters.top_p <= 0;
 }
 
 /* Below 2^53, so that readers of JSON that have numbers of float64 only keep it. */
@@ -217,15 +217,18 @@ void sampling_describe(const lms_row_params *params, char *text, size_t size)
         snprintf(text, size, "greedy");
         return;
     }
-    if (params->top_k > 0) snprintf(top_k, sizeof top_k, ", top-k %d", (int)params->top_k);
-    if (params->top_p < 1) snprintf(top_p, sizeof top_p, ", top-p %g", (double)params->top_p);
-    if (params->min_p > 0) snprintf(min_p, sizeof min_p, ", min-p %g", (double)params->min_p);
-    if (params->flags != LMS_PRESET_VLLM) {
-        describe_flags(params->flags, flags, sizeof flags);
+    if (params->filters.top_k > 0)
+        snprintf(top_k, sizeof top_k, ", top-k %d", (int)params->filters.top_k);
+    if (params->filters.top_p < 1)
+        snprintf(top_p, sizeof top_p, ", top-p %g", (double)params->filters.top_p);
+    if (params->filters.min_p > 0)
+        snprintf(min_p, sizeof min_p, ", min-p %g", (double)params->filters.min_p);
+    if (params->filters.flags != LMS_PRESET_VLLM) {
+        describe_flags(params->filters.flags, flags, sizeof flags);
         snprintf(preset, sizeof preset, ", preset %s", flags);
     }
-    snprintf(text, size, "temperature %g%s%s%s%s", (double)params->temperature, top_k, top_p,
-             min_p, preset);
+    snprintf(text, size, "temperature %g%s%s%s%s", (double)params->filters.temperature, top_k,
+             top_p, min_p, preset);
 }
 
 int sampling_open(const sampling_options *options, lms_context **context)

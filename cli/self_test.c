@@ -12,6 +12,11 @@ enum {
     VOCAB = 1000
 };
 
+#define P(seed, step, t, top_p, min_p, top_k, flags)                                           \
+    {                                                                                          \
+        seed, step, {t, top_p, min_p, top_k, flags, 0}, 0, 0, 0, { 0, 0, 0 }                   \
+    }
+
 /* What docs/reference/specification.md gives for the rows below: by its plain implementation,
  * tests/support/oracle.c. */
 static const struct {
@@ -21,15 +26,15 @@ static const struct {
     int32_t kept;
 } known[SELF_TEST_ROWS] = {
     /* clang-format off */
-    /* seed, step, T, top-p, min-p, top-k, flags */
-    {{0, 0, 0.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM,         {0}}, 53,  LMS_ROW_OK, 1},
-    {{1, 0, 1.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM,         {0}}, 747, LMS_ROW_OK, 1000},
-    {{2, 1, 0.75f, 1.0f,    0.0f,    50, LMS_PRESET_VLLM,         {0}}, 391, LMS_ROW_OK, 50},
-    {{3, 2, 1.0f,  0.875f,  0.0f,    0,  LMS_PRESET_VLLM,         {0}}, 146, LMS_ROW_OK, 273},
-    {{4, 3, 1.25f, 1.0f,    0.125f,  0,  LMS_PRESET_VLLM,         {0}}, 363, LMS_ROW_OK, 343},
-    {{5, 4, 1.5f,  0.9375f, 0.0f,    40, LMS_PRESET_HUGGING_FACE, {0}}, 333, LMS_ROW_OK, 45},
-    {{6, 5, 1.5f,  0.75f,   0.0625f, 0,  LMS_PRESET_LLAMA_CPP,    {0}}, 563, LMS_ROW_OK, 182},
-    {{7, 6, 1.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM,         {0}}, -1,  LMS_ROW_EMPTY, 0},
+    /*  seed, step, T, top-p, min-p, top-k, flags */
+    {P(0, 0, 0.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM),            53,   LMS_ROW_OK, 1},
+    {P(1, 0, 1.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM),            747, LMS_ROW_OK, 1000},
+    {P(2, 1, 0.75f, 1.0f,    0.0f,    50, LMS_PRESET_VLLM),            391, LMS_ROW_OK, 50},
+    {P(3, 2, 1.0f,  0.875f,  0.0f,    0,  LMS_PRESET_VLLM),            146, LMS_ROW_OK, 273},
+    {P(4, 3, 1.25f, 1.0f,    0.125f,  0,  LMS_PRESET_VLLM),            363, LMS_ROW_OK, 343},
+    {P(5, 4, 1.5f,  0.9375f, 0.0f,    40, LMS_PRESET_HUGGING_FACE),    333, LMS_ROW_OK, 45},
+    {P(6, 5, 1.5f,  0.75f,   0.0625f, 0,  LMS_PRESET_LLAMA_CPP),       563, LMS_ROW_OK, 182},
+    {P(7, 6, 1.0f,  1.0f,    0.0f,    0,  LMS_PRESET_VLLM),            -1,   LMS_ROW_EMPTY, 0},
     /* clang-format on */
 };
 

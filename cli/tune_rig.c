@@ -90,9 +90,9 @@ static int write_params(const tune_rig *rig)
         const size_t strategy = i / rig->rows;
         params[i] = (lms_row_params)LMS_ROW_PARAMS_INIT;
         params[i].seed = i;
-        if (strategy == 0) params[i].temperature = 0.0f;
-        if (strategy == 2) params[i].top_k = 50;
-        if (strategy == 3) params[i].top_p = 0.9f;
+        if (strategy == 0) params[i].filters.temperature = 0.0f;
+        if (strategy == 2) params[i].filters.top_k = 50;
+        if (strategy == 3) params[i].filters.top_p = 0.9f;
     }
     const cl_int code =
         clEnqueueWriteBuffer(lms_context_queue(rig->context), rig->params, CL_TRUE, 0,

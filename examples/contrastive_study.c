@@ -75,9 +75,9 @@ static bool sample(const setup *s, const strategy *by, const part *of, int lengt
     sample_row rows[AT_ONCE] = {0};
     for (int i = 0; i < of->count; i++) {
         rows[i] = (sample_row){.prompt = of->prompts[i], .params = LMS_ROW_PARAMS_INIT};
-        rows[i].params.temperature = by->temperature;
-        rows[i].params.top_k = by->top_k;
-        rows[i].params.top_p = by->top_p;
+        rows[i].params.filters.temperature = by->temperature;
+        rows[i].params.filters.top_k = by->top_k;
+        rows[i].params.filters.top_p = by->top_p;
         rows[i].params.seed = (uint64_t)of->first + (uint64_t)i;
     }
     const bool good = sample_all(s, rows, of->count, length, NULL);

@@ -87,11 +87,11 @@ static void set_up_rows(sample_row *rows)
         rows[row] = (sample_row){.prompt = prompts[prompt], .params = LMS_ROW_PARAMS_INIT};
         lms_row_params *params = &rows[row].params;
         params->seed = seed_of(prompt);
-        params->temperature = s->temperature;
-        params->top_k = s->top_k;
-        params->top_p = s->top_p;
-        params->min_p = s->min_p;
-        params->flags = s->flags;
+        params->filters.temperature = s->temperature;
+        params->filters.top_k = s->top_k;
+        params->filters.top_p = s->top_p;
+        params->filters.min_p = s->min_p;
+        params->filters.flags = s->flags;
     }
 }
 

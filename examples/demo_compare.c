@@ -40,7 +40,7 @@ static void set_up(char *const *prompts, int count, int length, texts *all)
 {
     for (int i = 0; i < count; i++) {
         all->greedy[i] = (sample_row){.prompt = prompts[i], .params = LMS_ROW_PARAMS_INIT};
-        all->greedy[i].params.temperature = 0.0f;
+        all->greedy[i].params.filters.temperature = 0.0f;
         all->contrastive[i] = (contrastive_request){
             .prompt = prompts[i], .params = LMS_CONTRASTIVE_PARAMS_INIT(0.6f, 5)};
         for (int w = 0; w < WIDTHS; w++) {

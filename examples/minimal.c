@@ -16,13 +16,13 @@ int main(void)
     };
     lms_row_params params[ROWS] = {LMS_ROW_PARAMS_INIT, LMS_ROW_PARAMS_INIT,
                                    LMS_ROW_PARAMS_INIT};
-    params[0].temperature = 0.0f; /* greedy */
-    params[1].seed = 42;          /* multinomial; (seed, step) names the draw */
+    params[0].filters.temperature = 0.0f; /* greedy */
+    params[1].seed = 42;                  /* multinomial; (seed, step) names the draw */
     params[2].seed = 43;
-    params[2].temperature = 0.8f;
-    params[2].top_k = 5;
-    params[2].top_p = 0.9f;
-    params[2].min_p = 0.05f;
+    params[2].filters.temperature = 0.8f;
+    params[2].filters.top_k = 5;
+    params[2].filters.top_p = 0.9f;
+    params[2].filters.min_p = 0.05f;
 
     const lms_sampler_desc desc = {.vocab = VOCAB, .max_rows = ROWS, .logits = LMS_FLOAT32};
     lms_context *context = NULL;

@@ -6,49 +6,22 @@
 #ifndef LMS_ABI_H
 #define LMS_ABI_H
 
+#include "lms_filters.h"
+
 /* The version of docs/reference/specification.md that results follow, bit for bit. */
 #define LMS_SPECIFICATION 2u
 
-#ifdef __OPENCL_VERSION__
-typedef int lms_i32;
-typedef uint lms_u32;
-typedef long lms_i64;
-typedef ulong lms_u64;
-typedef float lms_f32;
-#else
-#include <stdint.h>
-typedef int32_t lms_i32;
-typedef uint32_t lms_u32;
-typedef int64_t lms_i64;
-typedef uint64_t lms_u64;
-typedef float lms_f32;
-#endif
-
-/* How one row is sampled. 48 bytes. Start from LMS_ROW_PARAMS_INIT or a preset; an all-zero
- * record is greedy. A row's token depends on its logits and on this record alone. */
+/* How one row is sampled. 64 bytes. Start from LMS_ROW_PARAMS_INIT; an all-zero record is
+ * greedy. A row's token depends on its logits and on this record alone. */
 typedef struct lms_row_params {
     lms_u64 seed;        /* names the sequence: never its place in the batch               */
     lms_u64 step;        /* names the position in the sequence; (seed, step) is one draw   */
-    lms_f32 temperature; /* 0 = greedy, or in [2^-64, 2^64]                                */
-    lms_f32 top_p;       /* <= 0 = greedy; in (0, 1) the nucleus; >= 1 off; never NaN      */
-    lms_f32 min_p;       /* <= 0 off; at most 1; never NaN                                 */
-    lms_i32 top_k;       /* 1 .. V-1; <= 0 or >= V off                                     */
-    lms_u32 flags;       /* LMS_TEMPERATURE_LAST and the like                              */
-    lms_u32 reserved[3]; /* must be 0                                                      */
-} lms_row_params;
-
-/* Row flags: the choices in which other stacks differ. */
-#define LMS_TEMPERATURE_LAST 1u /* filters see the logits before temperature (llama.cpp)   */
-#define LMS_MIN_P_LAST 2u       /* min-p does not count for top-p's base (HF, llama.cpp)   */
-#define LMS_TOP_P_WHOLE_ROW 4u  /* top-p's base is the whole row ("joint": FlashInfer)     */
-#define LMS_TOP_K_TIES 8u       /* top-k keeps all tokens tied with the k-th (HF)          */
-#define LMS_FILTER_FLAGS 15u    /* all of them                                             */
-
-/* docs/use/python.md says where they still differ from what they are named after. */
-#define LMS_PRESET_VLLM 0u
-#define LMS_PRESET_HUGGING_FACE (LMS_TOP_K_TIES | LMS_MIN_P_LAST)
-#define LMS_PRESET_LLAMA_CPP (LMS_TEMPERATURE_LAST | LMS_MIN_P_LAST)
-#define LMS_PRESET_JOINT (LMS_TOP_P_WHOLE_ROW | LMS_MIN_P_LAST)
+    lms_filters filters; /* temperature, top_k, ...: lms_filters.h                         */
+    lms_u32 slot;        /* 0: seed and step are the ones above                            */
+    lms_u32 edits;       /* 0: the logits are taken as they are                            */
+    lms_u32 wants;       /* 0: the row gets all outputs that the call asks for             */
+    lms_u32 reserved[3]; /* 0                                                              */
+} lms_row_params;        /* slot, edits, wants: not 0 is an error in this version          */
 
 /* Row status: a code in the low 8 bits, ... */
 #define LMS_ROW_OK 0u
@@ -63,11 +36,17 @@ typedef struct lms_row_params {
 #define LMS_ROW_NAN_SEEN 0x10000u /* at least one logit is NaN; NaN tokens are never drawn  */
 #define LMS_ROW_INF_SEEN 0x20000u /* at least one logit is +inf; the draw is among those    */
 
+/* A field that is out of its range: the first one, temperature to rules of the filters, then
+ * slot, edits, wants and reserved. */
 #define LMS_FIELD_TEMPERATURE 1u
 #define LMS_FIELD_TOP_P 2u
 #define LMS_FIELD_MIN_P 3u
 #define LMS_FIELD_FLAGS 4u
 #define LMS_FIELD_RESERVED 5u
+#define LMS_FIELD_RULES 6u
+#define LMS_FIELD_SLOT 7u
+#define LMS_FIELD_EDITS 8u
+#define LMS_FIELD_WANTS 9u
 
 /* Outputs beyond token and status. Each costs at least one more read of the logits, and is
  * there only in a sampler that was made for it. */
@@ -86,11 +65,7 @@ typedef struct lms_row_params {
  * record alone. */
 typedef struct lms_beam_params {
     lms_u64 seed;              /* names the search; for LMS_BEAM_STOCHASTIC and _SAMPLE       */
-    lms_f32 temperature;       /* in [2^-64, 2^64]                                            */
-    lms_f32 top_p;             /* > 0; >= 1 off                                               */
-    lms_f32 min_p;             /* at most 1; <= 0 off                                         */
-    lms_i32 top_k;             /* <= 0 or >= V off                                            */
-    lms_u32 filter_flags;      /* row flags: LMS_TEMPERATURE_LAST and the like                */
+    lms_filters filters;       /* what they cut is no candidate; temperature and top_p > 0    */
     lms_u32 mode;              /* LMS_BEAM_SEARCH, _STOCHASTIC or _SAMPLE                     */
     lms_u32 width;             /* N, beams: 1 .. lms_beam_desc.max_width                      */
     lms_u32 groups;            /* diversity groups: divides width; 1 unless LMS_BEAM_SEARCH   */
@@ -106,7 +81,8 @@ typedef struct lms_beam_params {
     lms_u32 max_length;        /* 1 .. lms_beam_desc.max_length                               */
     lms_u32 results;           /* sequences that are wanted: 1 .. width                       */
     lms_u32 end_tokens;        /* how many: 0 .. lms_beam_desc.max_end_tokens                 */
-    lms_u32 reserved[4];       /* must be 0                                                   */
+    lms_u32 edits;             /* 0: the logits are taken as they are; not 0 is an error      */
+    lms_u32 reserved[2];       /* 0                                                           */
 } lms_beam_params;
 
 /* How a step picks candidates. */
@@ -151,19 +127,16 @@ typedef struct lms_beam_params {
 #define LMS_MAX_BEAM_CANDIDATES 4096u /* of one step: max(2, 1 + end tokens) * width          */
 #define LMS_MAX_BEAM_LENGTH 1048576u
 
-/* How one contrastive search goes. 48 bytes. Start from LMS_CONTRASTIVE_PARAMS_INIT. */
+/* How one contrastive search goes. 56 bytes. Start from LMS_CONTRASTIVE_PARAMS_INIT. */
 typedef struct lms_contrastive_params {
     lms_f32 alpha;          /* weight of the degeneration penalty: in [0, 1]; 0 = greedy      */
     lms_u32 k;              /* candidates: 1 .. lms_contrastive_desc.max_k                    */
     lms_u32 context_begin;  /* positions before it take no part: the prompt's length leaves
                                the prompt out                                                 */
     lms_u32 context_window; /* only the last so many positions take part; 0 = all             */
-    lms_f32 temperature;    /* in [2^-64, 2^64]                                               */
-    lms_f32 top_p;          /* > 0; >= 1 off                                                  */
-    lms_f32 min_p;          /* at most 1; <= 0 off                                            */
-    lms_i32 top_k;          /* <= 0 or >= V off                                               */
-    lms_u32 filter_flags;   /* row flags: LMS_TEMPERATURE_LAST and the like                   */
-    lms_u32 reserved[3];    /* must be 0                                                      */
+    lms_filters filters;    /* what they cut is no candidate; temperature and top_p > 0       */
+    lms_u32 edits;          /* 0: the logits are taken as they are; not 0 is an error         */
+    lms_u32 reserved[3];    /* 0                                                              */
 } lms_contrastive_params;
 
 /* Choice status: bits. NONE: there is no candidate, so no token, and the new position stays

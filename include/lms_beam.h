@@ -140,9 +140,9 @@ LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
 /* Hugging Face's defaults for a width; max_length must be set, and end_tokens if any. */
 #define LMS_BEAM_PARAMS_INIT(beams)                                                            \
     {                                                                                          \
-        0, 1.0f, 1.0f, 0.0f, 0, 0, LMS_BEAM_SEARCH, LMS_CAST(uint32_t, beams), 1, 0.0f, 1.0f,  \
+        0, LMS_FILTERS_INIT, LMS_BEAM_SEARCH, LMS_CAST(uint32_t, beams), 1, 0.0f, 1.0f,        \
             LMS_BEAM_LENGTH_GENERATED, LMS_BEAM_EARLY_HEURISTIC, LMS_BEAM_PRESET_HUGGING_FACE, \
-            0, 0, 0, 1, 0, { 0, 0, 0, 0 }                                                      \
+            0, 0, 0, 1, 0, 0, { 0, 0 }                                                         \
     }
 /* clang-format on */
 

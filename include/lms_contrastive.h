@@ -198,7 +198,7 @@ LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_comma
 /* Temperature 1, no filter, the whole context. The paper has alpha 0.6 and k 5 or 8. */
 #define LMS_CONTRASTIVE_PARAMS_INIT(alpha, k)                                                  \
     {                                                                                          \
-        LMS_CAST(float, alpha), LMS_CAST(uint32_t, k), 0, 0, 1.0f, 1.0f, 0.0f, 0, 0,           \
+        LMS_CAST(float, alpha), LMS_CAST(uint32_t, k), 0, 0, LMS_FILTERS_INIT, 0,              \
         { 0, 0, 0 }                                                                            \
     }
 /* clang-format on */

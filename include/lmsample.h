@@ -252,7 +252,7 @@ LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *
 /* Accepts NULL. Waits for the sampler's calls in flight. */
 LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 
-/* Device memory that the sampler holds, in bytes: 84 for each of max_rows, and, for each row
+/* Device memory that the sampler holds, in bytes: 100 for each of max_rows, and, for each row
  * that is under way at once, 32 KiB and 44 bytes for each 256 logits. All of max_rows may be
  * under way; but where work-items do whole rows (on a CPU), 8 for each compute unit, or the
  * fewer that are too few to be done so. */
@@ -300,7 +300,7 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_a
 /* Temperature 1, no filter. */
 #define LMS_ROW_PARAMS_INIT                                                                    \
     {                                                                                          \
-        0, 0, 1.0f, 1.0f, 0.0f, 0, LMS_PRESET_VLLM, { 0, 0, 0 }                                \
+        0, 0, LMS_FILTERS_INIT, 0, 0, 0, { 0, 0, 0 }                                           \
     }
 
 /* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. */

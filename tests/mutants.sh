@@ -158,7 +158,7 @@ mutant 'the last key of an interval' lib/select.cl 's/(keys <= f->high)/(keys < 
 mutant 'top-p is rounded up where it is exact' lib/filter.cl \
     's/whole + (rest != 0)/whole + 1/' test_cuts
 mutant 'a subnormal min_p is off' lib/task.cl \
-    's/as_int(p->min_p) > 0/as_int(p->min_p) >= 0x00800000/' test_certain
+    's/as_int(f->min_p) > 0/as_int(f->min_p) >= 0x00800000/' test_certain
 mutant 'a subnormal min_p is another' lib/filter.cl \
     's/const uint exponent = max(bits >> 23, 1u)/const uint exponent = bits >> 23/' test_certain
 mutant 'log-probabilities relative to an exact power' lib/number.cl \
@@ -173,7 +173,7 @@ mutant 'more candidates than the list holds' lib/next.cl \
     's/if (t->listed > LMS_LIST)/if (t->listed > LMS_LIST + 1)/' test_cuts
 mutant 'ties with the k-th are cut' lib/begin.cl '/LMS_TOP_K_TIES) cut.id/d' test_cuts
 mutant 'filters always after temperature' lib/task.cl \
-    's/p->flags & LMS_TEMPERATURE_LAST ? 1.0f : p->temperature/p->temperature/'
+    's/f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature/f->temperature/'
 
 # The list of a work-item that is alone. That ends at 0 or at subnormals are left to keys cannot
 # be shown on a device that has subnormals.
@@ -254,7 +254,7 @@ mutant 'a second tile in the unit of the first' lib/draw.cl \
 mutant 'a second tile begins with the first' lib/draw.cl \
     '/^        row->sums\[tile + 1\] = own;/d' test_flat
 mutant 'a draw depends on its place' sample.cl \
-    's/task.source.step = task.p.step;/task.source.step = task.p.step + r;/'
+    's/task.source.step = p.step;/task.source.step = p.step + r;/'
 mutant 'every attempt is accepted' lib/draw.cl \
     's/slot.height < (uint)lms_weight(unit, x)/true/'
 mutant 'every attempt of a vector is accepted' lib/tries.cl \
@@ -280,8 +280,9 @@ mutant 'probabilities behind the row' report.cl 's/if (at + LMS_LANES <= row->vo
 mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/'
 mutant 'an index one too large' sample.cl \
     's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
-mutant 'hostile flags' lib/params.h 's/if (p.flags & ~LMS_FILTER_FLAGS)/if (p.flags \& ~31u)/' \
+mutant 'hostile flags' row/filters.h 's/if (f.flags & ~LMS_FILTER_FLAGS)/if (f.flags \& ~31u)/' \
     test_doors
+mutant 'slots are no error' row/params.h 's/^    if (p.slot) .*//' test_doors
 
 # --- Beam search ---------------------------------------------------------------------------------
 tests=("${beam_tests[@]}")
@@ -353,7 +354,7 @@ tests=("${contrastive_tests[@]}")
 
 # Candidates
 mutant 'equal logits by the higher token' lib/propose.cl 's/p.token < own.token/p.token > own.token/'
-mutant 'ties with the k-th are candidates too' lib/propose.cl 's/^    t->p.flags = 0;$//'
+mutant 'ties with the k-th are candidates too' lib/propose.cl 's/^    t->filters.flags = 0;$//'
 mutant 'candidates that the filters cut' lib/propose.cl 's/lms_tighter(o->kept, t->cut) : t->cut/t->cut : t->cut/'
 mutant 'probabilities among the whole row' lib/propose.cl \
     's/if (!(t->outcome.filtered & LMS_FILTERED)) return/if (true) return/'

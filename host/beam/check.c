@@ -9,14 +9,6 @@
 
 /* --- Opening ---------------------------------------------------------------------------- */
 
-/* What the core's rows have too. */
-static lms_status filters_check(const lms_beam_params *p)
-{
-    const lms_row_params row = {0,        0,        p->temperature,  p->top_p,
-                                p->min_p, p->top_k, p->filter_flags, {0, 0, 0}};
-    return lmsi_filters_check(&row, LMS_E_BEAM_PARAMS);
-}
-
 static lms_status width_check(const lms_beam *b, const lms_beam_params *p)
 {
     lms_status status = LMS_OK;
@@ -66,6 +58,8 @@ static lms_status length_check(const lms_beam *b, const lms_beam_params *p)
     LMSI_FAIL_IF(p->max_length < 1 || p->max_length > b->desc.max_length, LMS_E_BEAM_PARAMS,
                  "params.max_length: %u is not in 1..%u, which is lms_beam_desc.max_length",
                  (unsigned)p->max_length, (unsigned)b->desc.max_length);
+    LMSI_FAIL_IF(p->edits != 0, LMS_E_BEAM_PARAMS, "params.edits: %u is not 0",
+                 (unsigned)p->edits);
     for (size_t i = 0; i < sizeof p->reserved / sizeof p->reserved[0]; ++i) {
         LMSI_FAIL_IF(p->reserved[i] != 0, LMS_E_BEAM_PARAMS, "params.reserved: is not 0");
     }
@@ -98,7 +92,7 @@ lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint3
     LMSI_TRY(lmsi_queue_check(b->ctx, queue));
     LMSI_TRY(lmsi_slot_check(&b->open, "slot", slot, 0));
     LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "params: is NULL");
-    LMSI_TRY(filters_check(p));
+    LMSI_TRY(lmsi_filters_check(&p->filters, LMS_E_BEAM_PARAMS));
     LMSI_TRY(width_check(b, p));
     LMSI_TRY(length_check(b, p));
     LMSI_TRY(ends_check(b, p, ends));

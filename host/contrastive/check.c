@@ -10,14 +10,14 @@ lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "params: is NULL");
-    const lms_row_params row = {0,        0,        p->temperature,  p->top_p,
-                                p->min_p, p->top_k, p->filter_flags, {0, 0, 0}};
     LMSI_FAIL_IF(!(p->alpha >= 0.0f && p->alpha <= 1.0f), LMS_E_CONTRASTIVE_PARAMS,
                  "params.alpha: %g is not in [0, 1]", (double)p->alpha);
     LMSI_FAIL_IF(p->k < 1 || p->k > c->desc.max_k, LMS_E_CONTRASTIVE_PARAMS,
                  "params.k: %u is not in 1..max_k (%u)", (unsigned)p->k,
                  (unsigned)c->desc.max_k);
-    LMSI_TRY(lmsi_filters_check(&row, LMS_E_CONTRASTIVE_PARAMS));
+    LMSI_TRY(lmsi_filters_check(&p->filters, LMS_E_CONTRASTIVE_PARAMS));
+    LMSI_FAIL_IF(p->edits != 0, LMS_E_CONTRASTIVE_PARAMS, "params.edits: %u is not 0",
+                 (unsigned)p->edits);
     for (size_t i = 0; i < sizeof p->reserved / sizeof p->reserved[0]; ++i) {
         LMSI_FAIL_IF(p->reserved[i] != 0, LMS_E_CONTRASTIVE_PARAMS,
                      "params.reserved: is not 0");

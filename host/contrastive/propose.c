@@ -22,19 +22,12 @@ static void list_entries(const lms_contrastive *c, const lms_contrastive_propose
 {
     for (uint32_t r = 0; r < p->requests; ++r) {
         const lms_contrastive_params *const own = &c->slots[p->slots[r]].params;
-        entries[r] = (lms_proposal_entry){{0,
-                                           0,
-                                           own->temperature,
-                                           own->top_p,
-                                           own->min_p,
-                                           own->top_k,
-                                           own->filter_flags,
-                                           {0, 0, 0}},
-                                          c->last_proposal + 1 + r,
+        entries[r] = (lms_proposal_entry){c->last_proposal + 1 + r,
                                           p->slots[r],
                                           lmsi_candidate_row(c, p->first_rows, r),
                                           own->k,
-                                          p->index != NULL ? p->index[r] : (int32_t)r};
+                                          p->index != NULL ? p->index[r] : (int32_t)r,
+                                          own->filters};
     }
 }
 

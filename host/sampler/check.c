@@ -3,8 +3,11 @@
 #include "kernels/row/params.h"
 
 #include "base/extent.h"
-#include "sampler/sampler.h"
 #include "base/status.h"
+#include "op/filters.h"
+#include "sampler/sampler.h"
+
+#include <stdio.h>
 
 uint32_t lms_row_params_check(const lms_row_params *params)
 {
@@ -13,20 +16,22 @@ uint32_t lms_row_params_check(const lms_row_params *params)
 
 static lms_status params_fail(uint32_t row, const lms_row_params *p, uint32_t field)
 {
+    char name[64];
     switch (field) {
-    case LMS_FIELD_TEMPERATURE:
-        return lmsi_fail(LMS_E_ROW_PARAMS,
-                         "params[%u].temperature: %g is not 0 or in [2^-64, 2^64]",
-                         (unsigned)row, (double)p->temperature);
-    case LMS_FIELD_TOP_P:
-        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].top_p: is NaN", (unsigned)row);
-    case LMS_FIELD_MIN_P:
-        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].min_p: %g is not at most 1",
-                         (unsigned)row, (double)p->min_p);
-    case LMS_FIELD_FLAGS:
-        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].flags: 0x%x has bits other than 0x%x",
-                         (unsigned)row, (unsigned)p->flags, LMS_FILTER_FLAGS);
-    default: return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].reserved: is not 0", (unsigned)row);
+    case LMS_FIELD_SLOT:
+        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].slot: %u is not 0", (unsigned)row,
+                         (unsigned)p->slot);
+    case LMS_FIELD_EDITS:
+        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].edits: %u is not 0", (unsigned)row,
+                         (unsigned)p->edits);
+    case LMS_FIELD_WANTS:
+        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].wants: %u is not 0", (unsigned)row,
+                         (unsigned)p->wants);
+    case LMS_FIELD_RESERVED:
+        return lmsi_fail(LMS_E_ROW_PARAMS, "params[%u].reserved: is not 0", (unsigned)row);
+    default:
+        snprintf(name, sizeof name, "params[%u].filters", (unsigned)row);
+        return lmsi_filters_fail(LMS_E_ROW_PARAMS, name, &p->filters, field);
     }
 }
 

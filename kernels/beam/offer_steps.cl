@@ -18,7 +18,7 @@ void lms_after_whole(lms_task *t, lms_offer *o, int max_key)
     if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
     o->top_key = max_key;
     if (max_key != LMS_NEVER) {
-        t->draw_scale = lms_at_scale(lms_scale(t->p.temperature), max_key);
+        t->draw_scale = lms_at_scale(lms_scale(t->filters.temperature), max_key);
     }
 }
 
@@ -40,10 +40,10 @@ void lms_to_listing(lms_task *t, lms_offer *o, const lms_row *row)
         return;
     }
     o->searching = true;
-    t->p.top_k = (int)o->want;
-    t->p.top_p = 1.0f;
-    t->p.min_p = 0.0f;
-    t->p.flags = 0;
+    t->filters.top_k = (int)o->want;
+    t->filters.top_p = 1.0f;
+    t->filters.min_p = 0.0f;
+    t->filters.flags = 0;
     t->cut = lms_cut_none();
     lms_to_filters(t, row);
 }

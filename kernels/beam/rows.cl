@@ -16,22 +16,6 @@
 #include "cut/next.cl"
 #include "sample/maxima.cl"
 
-lms_row_params lms_beam_filters(const lms_beam_params *p)
-{
-    lms_row_params filters;
-    filters.seed = 0;
-    filters.step = 0;
-    filters.temperature = p->temperature;
-    filters.top_p = p->top_p;
-    filters.min_p = p->min_p;
-    filters.top_k = p->top_k;
-    filters.flags = p->filter_flags;
-    filters.reserved[0] = 0;
-    filters.reserved[1] = 0;
-    filters.reserved[2] = 0;
-    return filters;
-}
-
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_tiles(__global const lms_element *logits, ulong offset, ulong stride, uint vocab,
                     __global const lms_beam_entry *entries, __global lms_beam_state *states,
@@ -44,23 +28,22 @@ void lms_beam_tiles(__global const lms_element *logits, ulong offset, ulong stri
     const lms_beam_entry e = entries[row];
     const lms_beams beams = {states, beam_groups, 0, 0, max_width, 0};
     if (!lms_is_live(&beams, e)) return;
-    const lms_beam_params p = states[e.slot].p;
-    const lms_row_params filters = lms_beam_filters(&p);
+    const lms_filters filters = states[e.slot].p.filters;
     const lms_tiles tiles =
         lms_tiles_with_sums(groups, tile_keys, sums, row, vocab, &filters);
     lms_do_chunk(logits + offset + (ulong)e.row * stride, vocab, chunk, &tiles,
                  seen + (ulong)row * chunks + chunk, &shared);
 }
 
-lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_params *filters,
-                       uint vocab, __global lms_candidate *out)
+lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, uint vocab,
+                       __global lms_candidate *out)
 {
     const lms_beam_params p = b->states[e.slot].p;
     lms_offer o;
     o.mode = p.mode;
     o.of_eligible = p.mode != LMS_BEAM_SEARCH || (p.flags & LMS_BEAM_RENORMALIZE);
-    o.sums_scale = lms_sums_scale(filters, vocab);
-    o.sums_fit = o.sums_scale == lms_scale(p.temperature);
+    o.sums_scale = lms_sums_scale(&p.filters, vocab);
+    o.sums_fit = o.sums_scale == lms_scale(p.filters.temperature);
     o.turn = b->states[e.slot].step;
     o.ends = b->ends + (ulong)e.slot * b->max_ends;
     o.end_count = o.turn < p.min_length ? p.end_tokens : 0;
@@ -75,7 +58,7 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, const lms_row_param
         o.value = live.value;
     }
     o.searching = false;
-    o.inverse = lms_inverse_of(p.temperature);
+    o.inverse = lms_inverse_of(p.filters.temperature);
     o.drawn = 0;
     o.out = out;
     o.count = 0;
@@ -137,8 +120,7 @@ void lms_beam_rows(__global const lms_element *logits, ulong offset, ulong strid
         if (r >= rows) continue;
         const lms_beam_entry e = entries[r];
         if (!lms_is_live(&beams, e)) continue;
-        const lms_beam_params p = states[e.slot].p;
-        const lms_row_params filters = lms_beam_filters(&p);
+        const lms_filters filters = states[e.slot].p.filters;
         lms_row row = lms_row_at(logits + offset + (ulong)e.row * stride, vocab, team, groups,
                                  tile_keys, list, sums, &shared);
         if (LMS_TEAM == 1) {
@@ -147,13 +129,12 @@ void lms_beam_rows(__global const lms_element *logits, ulong offset, ulong strid
                                      logits + offset, stride);
         }
         lms_task task;
-        task.p = filters;
+        task.filters = filters;
         task.cut = lms_cut_none();
         task.outcome.status = 0;
         task.outcome.filtered = 0;
         task.attempt = 0;
-        lms_offer offer = lms_offer_of(&beams, e, &filters, vocab,
-                                       candidates + r * max_candidates);
+        lms_offer offer = lms_offer_of(&beams, e, vocab, candidates + r * max_candidates);
         offer.groups = groups + team * row.tiles * LMS_TILE_GROUPS;
         offer.tile_keys = tile_keys + team * row.tiles;
 #if LMS_TEAM == 1

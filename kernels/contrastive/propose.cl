@@ -73,10 +73,10 @@ void lms_to_kth(lms_task *t, lms_proposal *o, const lms_row *row)
         return;
     }
     o->searching = true;
-    t->p.top_k = (int)o->k;
-    t->p.top_p = 1.0f;
-    t->p.min_p = 0.0f;
-    t->p.flags = 0;
+    t->filters.top_k = (int)o->k;
+    t->filters.top_p = 1.0f;
+    t->filters.min_p = 0.0f;
+    t->filters.flags = 0;
     t->cut = lms_cut_none();
     lms_to_filters(t, row);
 }

@@ -7,12 +7,12 @@
 
 /* A request that wants candidates. */
 typedef struct lms_proposal_entry {
-    lms_row_params filters;
     lms_u64 proposal; /* its name, which the slot has from now on */
     lms_u32 slot;
     lms_u32 first_row; /* of its candidates */
     lms_u32 k;
     lms_i32 index; /* of its logits, unless the device says */
+    lms_filters filters;
 } lms_proposal_entry;
 
 /* A candidate on its way to its rank. */
@@ -72,7 +72,7 @@ typedef struct lms_context_page {
 
 /* X(record, its last field): what host and device must lay out alike; the probe asks. */
 #define LMS_CONTEXT_RECORDS(X)                                                                 \
-    X(lms_proposal_entry, index)                                                               \
+    X(lms_proposal_entry, filters)                                                             \
     X(lms_pick, reserved)                                                                      \
     X(lms_context_turn, reserved)                                                              \
     X(lms_context_piece, serial)                                                               \

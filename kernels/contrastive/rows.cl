@@ -108,7 +108,7 @@ void lms_contrastive_rows(__global const lms_element *logits, ulong offset, ulon
         o.picks = picks + team * 2 * LMS_MAX_CONTRASTIVE_K;
         o.ranked = o.picks + LMS_MAX_CONTRASTIVE_K;
         lms_task task;
-        task.p = e.filters;
+        task.filters = e.filters;
         task.cut = lms_cut_none();
         task.outcome.filtered = 0;
         task.outcome.status = 0;

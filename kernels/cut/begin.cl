@@ -10,7 +10,7 @@
 
 void lms_to_draw(lms_task *t)
 {
-    t->draw_scale = lms_at_scale(lms_scale(t->p.temperature), t->outcome.max_key);
+    t->draw_scale = lms_at_scale(lms_scale(t->filters.temperature), t->outcome.max_key);
     t->step = LMS_STEP_ENVELOPE;
 }
 
@@ -74,7 +74,7 @@ void lms_to_head(lms_task *t, const lms_row *row, uint k)
 
 void lms_to_top_p(lms_task *t, const lms_row *row)
 {
-    if (!lms_has_top_p(&t->p)) {
+    if (!lms_has_top_p(&t->filters)) {
         lms_to_draw(t);
         return;
     }
@@ -103,7 +103,7 @@ void lms_found_cut(lms_task *t, const lms_row *row, lms_cut cut)
         lms_to_draw(t);
         return;
     }
-    if (t->p.flags & LMS_TOP_K_TIES) cut.id = UINT_MAX;
+    if (t->filters.flags & LMS_TOP_K_TIES) cut.id = UINT_MAX;
     t->cut = lms_tighter(t->cut, cut);
     t->base = lms_tighter(t->base, cut);
     lms_to_top_p(t, row);
@@ -112,24 +112,24 @@ void lms_found_cut(lms_task *t, const lms_row *row, lms_cut cut)
 /* min-p needs nothing but the row's maximum; the others have steps of their own. */
 void lms_to_filters(lms_task *t, const lms_row *row)
 {
-    const bool top_k = lms_has_top_k(&t->p, row->vocab);
+    const bool top_k = lms_has_top_k(&t->filters, row->vocab);
     t->base = lms_cut_none();
     t->has_list = false;
     t->pivoted = false;
-    if (!top_k && !lms_has_min_p(&t->p) && !lms_has_top_p(&t->p)) {
+    if (!top_k && !lms_has_min_p(&t->filters) && !lms_has_top_p(&t->filters)) {
         lms_to_draw(t);
         return;
     }
     t->outcome.filtered = LMS_FILTERED;
-    t->filter_scale = lms_at_scale(lms_filter_scale(&t->p), row->max_key);
-    t->whole = lms_base_is_whole(&t->p, row->vocab);
-    t->weigh = lms_has_top_p(&t->p) && !t->whole;
-    if (lms_has_min_p(&t->p)) t->cut = lms_min_p(&t->filter_scale, t->p.min_p);
-    if (lms_min_p_counts(&t->p)) t->base = t->cut;
+    t->filter_scale = lms_at_scale(lms_filter_scale(&t->filters), row->max_key);
+    t->whole = lms_base_is_whole(&t->filters, row->vocab);
+    t->weigh = lms_has_top_p(&t->filters) && !t->whole;
+    if (lms_has_min_p(&t->filters)) t->cut = lms_min_p(&t->filter_scale, t->filters.min_p);
+    if (lms_min_p_counts(&t->filters)) t->base = t->cut;
     if (top_k) {
         t->for_k = true;
-        t->f = lms_search_of((uint)t->p.top_k, false, LMS_NEVER, row->max_key);
-        lms_to_head(t, row, (uint)t->p.top_k);
+        t->f = lms_search_of((uint)t->filters.top_k, false, LMS_NEVER, row->max_key);
+        lms_to_head(t, row, (uint)t->filters.top_k);
     } else {
         lms_to_top_p(t, row);
     }

@@ -12,7 +12,7 @@ void lms_after_maximum(lms_task *t, lms_row *row, int max_key)
         return;
     }
     if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
-    if (lms_is_greedy(&t->p)) {
+    if (lms_is_greedy(&t->filters)) {
         t->outcome.filtered = LMS_GREEDY;
         t->step = LMS_STEP_FIRST;
     } else {
@@ -68,7 +68,7 @@ void lms_after_list_mass(lms_task *t, ulong mass)
 {
     if (!t->whole) {
         t->measure = mass;
-        t->f.target = lms_share_of(mass, t->p.top_p);
+        t->f.target = lms_share_of(mass, t->filters.top_p);
     }
     if (mass >= t->f.target) {
         lms_to_list_bins(t);
@@ -150,7 +150,7 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
     case LMS_STEP_HEAD: lms_after_head(t, m); break;
     case LMS_STEP_TOTAL:
         t->measure = m->total;
-        t->f.target = lms_share_of(m->total, t->p.top_p);
+        t->f.target = lms_share_of(m->total, t->filters.top_p);
         if (t->f.target > LMS_LIST_MASS) {
             lms_to_row_bins(t);
         } else {
@@ -159,7 +159,7 @@ void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
         break;
     case LMS_STEP_BASE:
         t->measure = m->total;
-        t->f.target = lms_share_of(m->total, t->p.top_p);
+        t->f.target = lms_share_of(m->total, t->filters.top_p);
         lms_to_row_bins(t);
         break;
     case LMS_STEP_PIVOTS:

@@ -1,7 +1,7 @@
 /* cut/task.cl - what a team knows of its row on the way to a token; sample.cl has the steps. */
 #pragma once
 #include "draw/attempts.cl"
-#include "row/params.h"
+#include "row/filters.h"
 #include "rules/rules.cl"
 #include "select/bins.cl"
 
@@ -40,42 +40,42 @@ typedef enum lms_step {
 
 /* Which filters a row has. By bits, subnormals included: as integers, negative floats are
  * negative. */
-bool lms_is_greedy(const lms_row_params *p)
+bool lms_is_greedy(const lms_filters *f)
 {
-    return (as_uint(p->temperature) & 0x7fffffffu) == 0 || as_int(p->top_p) <= 0;
+    return (as_uint(f->temperature) & 0x7fffffffu) == 0 || as_int(f->top_p) <= 0;
 }
-bool lms_has_top_k(const lms_row_params *p, uint vocab)
+bool lms_has_top_k(const lms_filters *f, uint vocab)
 {
-    return p->top_k > 0 && (uint)p->top_k < vocab;
+    return f->top_k > 0 && (uint)f->top_k < vocab;
 }
-bool lms_has_min_p(const lms_row_params *p) { return as_int(p->min_p) > 0; }
-bool lms_has_top_p(const lms_row_params *p) { return p->top_p < 1.0f; }
+bool lms_has_min_p(const lms_filters *f) { return as_int(f->min_p) > 0; }
+bool lms_has_top_p(const lms_filters *f) { return f->top_p < 1.0f; }
 /* Does min-p count for top-p's base? */
-bool lms_min_p_counts(const lms_row_params *p)
+bool lms_min_p_counts(const lms_filters *f)
 {
-    return lms_has_min_p(p) && !(p->flags & LMS_MIN_P_LAST);
+    return lms_has_min_p(f) && !(f->flags & LMS_MIN_P_LAST);
 }
 /* Is top-p's base the whole row? */
-bool lms_base_is_whole(const lms_row_params *p, uint vocab)
+bool lms_base_is_whole(const lms_filters *f, uint vocab)
 {
-    return (p->flags & LMS_TOP_P_WHOLE_ROW) ||
-           !(lms_has_top_k(p, vocab) || lms_min_p_counts(p));
+    return (f->flags & LMS_TOP_P_WHOLE_ROW) ||
+           !(lms_has_top_k(f, vocab) || lms_min_p_counts(f));
 }
 /* Then the cut depends on the total mass at the filters' scale. */
-bool lms_needs_total(const lms_row_params *p, uint vocab)
+bool lms_needs_total(const lms_filters *f, uint vocab)
 {
-    return !lms_bad_field(*p) && !lms_is_greedy(p) && lms_has_top_p(p) &&
-           lms_base_is_whole(p, vocab);
+    return !lms_bad_filter(*f) && !lms_is_greedy(f) && lms_has_top_p(f) &&
+           lms_base_is_whole(f, vocab);
 }
-float lms_filter_scale(const lms_row_params *p)
+float lms_filter_scale(const lms_filters *f)
 {
-    return lms_scale(p->flags & LMS_TEMPERATURE_LAST ? 1.0f : p->temperature);
+    return lms_scale(f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature);
 }
 
 /* What a row's work-items know, the same in all of them but for `before` and `own`. */
 typedef struct lms_task {
     lms_step step;
-    lms_row_params p;
+    lms_filters filters;
     lms_source source;
     lms_scaled filter_scale;
     lms_scaled draw_scale;

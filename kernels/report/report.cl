@@ -152,6 +152,6 @@ void lms_report(__global const lms_element *logits, ulong offset, ulong stride, 
     const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
     const lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups,
                                    tile_keys, 0, 0, &shared);
-    lms_report_row(&to, r, outcome, row, params[params_offset + r].temperature);
+    lms_report_row(&to, r, outcome, row, params[params_offset + r].filters.temperature);
 }
 #endif

@@ -29,28 +29,28 @@ lms_tiles lms_tiles_at(__global int *groups, __global int *tile_keys, __global u
 
 /* Of a row that is sampled. */
 lms_tiles lms_tiles_of(__global int *groups, __global int *tile_keys, __global ulong *sums,
-                       ulong row, uint vocab, const lms_row_params *p)
+                       ulong row, uint vocab, const lms_filters *f)
 {
     lms_tiles t = lms_tiles_at(groups, tile_keys, sums, row, vocab);
-    t.with_sums = lms_needs_total(p, vocab);
-    if (t.with_sums) t.scale = lms_filter_scale(p);
+    t.with_sums = lms_needs_total(f, vocab);
+    if (t.with_sums) t.scale = lms_filter_scale(f);
     return t;
 }
 
 /* Of a row whose mass is wanted in any case: summed at the filters' scale where a cut depends
  * on that, else at the temperature's. */
-float lms_sums_scale(const lms_row_params *p, uint vocab)
+float lms_sums_scale(const lms_filters *f, uint vocab)
 {
-    return lms_needs_total(p, vocab) ? lms_filter_scale(p) : lms_scale(p->temperature);
+    return lms_needs_total(f, vocab) ? lms_filter_scale(f) : lms_scale(f->temperature);
 }
 
 lms_tiles lms_tiles_with_sums(__global int *groups, __global int *tile_keys,
                               __global ulong *sums, ulong row, uint vocab,
-                              const lms_row_params *p)
+                              const lms_filters *f)
 {
     lms_tiles t = lms_tiles_at(groups, tile_keys, sums, row, vocab);
     t.with_sums = true;
-    t.scale = lms_sums_scale(p, vocab);
+    t.scale = lms_sums_scale(f, vocab);
     return t;
 }
 

@@ -4,33 +4,16 @@
 #define LMS_PARAMS_H
 
 #include "lms_abi.h"
+#include "row/filters.h"
 
-#ifdef __OPENCL_VERSION__
-#define lms_bits_of(x) as_uint(x)
-#else
-static lms_u32 lms_bits_of(lms_f32 x)
-{
-    const union {
-        lms_f32 x;
-        lms_u32 bits;
-    } u = { x };
-    return u.bits;
-}
-#endif
-
-/* 0 or the LMS_FIELD_... of the first field out of range. By bit patterns: a device that
- * flushes subnormals would take the smallest temperatures for 0. */
+/* 0 or the LMS_FIELD_... of the first field out of range. */
 static lms_u32 lms_bad_field(const lms_row_params p)
 {
-    const lms_u32 t = lms_bits_of(p.temperature);
-    const lms_u32 min_p = lms_bits_of(p.min_p);
-    const lms_u32 magnitude = 0x7fffffffu, infinity = 0x7f800000u;
-    const int in_range = t >= 0x1f800000u && t <= 0x5f800000u; /* 2^-64, 2^64 */
-    if ((t & magnitude) != 0 && !in_range) return LMS_FIELD_TEMPERATURE;
-    if ((lms_bits_of(p.top_p) & magnitude) > infinity) return LMS_FIELD_TOP_P;
-    if ((min_p & magnitude) > infinity) return LMS_FIELD_MIN_P;
-    if (min_p <= magnitude && min_p > 0x3f800000u) return LMS_FIELD_MIN_P; /* above 1 */
-    if (p.flags & ~LMS_FILTER_FLAGS) return LMS_FIELD_FLAGS;
+    const lms_u32 field = lms_bad_filter(p.filters);
+    if (field) return field;
+    if (p.slot) return LMS_FIELD_SLOT;
+    if (p.edits) return LMS_FIELD_EDITS;
+    if (p.wants) return LMS_FIELD_WANTS;
     if (p.reserved[0] | p.reserved[1] | p.reserved[2]) return LMS_FIELD_RESERVED;
     return 0;
 }

@@ -27,6 +27,7 @@ typedef struct lms_outcome {
 
 /* X(record, its last field): what host and device must lay out alike; the probe asks. */
 #define LMS_SAMPLER_RECORDS(X)                                                                 \
+    X(lms_filters, rules)                                                                      \
     X(lms_row_params, reserved)                                                                \
     X(lms_outcome, filtered)
 

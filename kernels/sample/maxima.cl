@@ -118,9 +118,9 @@ void lms_tile_maxima(__global const lms_element *logits, ulong offset, ulong str
     const uint row = (uint)get_global_id(1);
     const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
     const long source = has_index ? (long)index[index_offset + row] : (long)row;
-    const lms_row_params p = params[params_offset + row];
+    const lms_filters filters = params[params_offset + row].filters;
     if (source < 0 || (ulong)source >= logits_rows) return;
-    const lms_tiles tiles = lms_tiles_of(groups, tile_keys, sums, row, vocab, &p);
+    const lms_tiles tiles = lms_tiles_of(groups, tile_keys, sums, row, vocab, &filters);
     lms_do_chunk(logits + offset + (ulong)source * stride, vocab, chunk, &tiles,
                  seen + (ulong)row * chunks + chunk, &shared);
 }

@@ -25,6 +25,7 @@
 #include "cut/next.cl"
 #include "cut/part.cl"
 #include "row/maxima.cl"
+#include "row/params.h"
 
 /* A row that can be sampled, from MAXIMUM to DONE. */
 void lms_sample_row(lms_row *row, lms_task *t)
@@ -77,14 +78,15 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint 
                        __local lms_shared *shared)
 {
     lms_task task;
-    task.p = c->params[r];
+    const lms_row_params p = c->params[r];
+    task.filters = p.filters;
     task.outcome.token = LMS_NO_TOKEN;
     task.outcome.filtered = 0;
     task.outcome.max_key = LMS_NEVER;
     task.cut = lms_cut_none();
     const long source = lms_source_of(c, r);
     task.outcome.source = source;
-    const uint field = lms_bad_field(task.p);
+    const uint field = lms_bad_field(p);
     if (source == LMS_SKIP_ROW) {
         task.outcome.status = LMS_ROW_SKIPPED;
     } else if (source < 0 || (ulong)source >= c->logits_rows) {
@@ -95,15 +97,15 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint 
         lms_row row = lms_row_at(c->logits + (ulong)source * c->stride, c->vocab, slot,
                                  c->groups, c->tile_keys, c->list, c->sums, shared);
         row.next = LMS_TEAM == 1 ? lms_after(c, r, rows) : 0;
-        task.source.seed = task.p.seed;
-        task.source.step = task.p.step;
+        task.source.seed = p.seed;
+        task.source.step = p.step;
         task.source.words = c->attempts ? c->words + r * c->attempts * 4 : 0;
         task.source.attempts = c->attempts ? min(c->attempts, LMS_ATTEMPTS) : LMS_ATTEMPTS;
         task.outcome.status = 0;
 #if LMS_TEAM == 1
         if (with_tiles) {
             const lms_tiles tiles =
-                lms_tiles_of(c->groups, c->tile_keys, c->sums, slot, c->vocab, &task.p);
+                lms_tiles_of(c->groups, c->tile_keys, c->sums, slot, c->vocab, &p.filters);
             task.outcome.status = lms_do_tiles(row.x, c->vocab, 0, row.tiles, &tiles);
         }
 #endif
@@ -172,7 +174,7 @@ void lms_sample(__global const lms_element *logits, ulong offset, ulong stride, 
             const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
             const lms_row row = lms_row_at(c.logits + source * stride, vocab, team, groups,
                                            tile_keys, 0, 0, &shared);
-            lms_report_row(&to, r, outcome, row, c.params[r].temperature);
+            lms_report_row(&to, r, outcome, row, c.params[r].filters.temperature);
         }
 #endif
     }

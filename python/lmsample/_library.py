@@ -19,7 +19,7 @@ DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
 TOKEN_DTYPES = {"int32": 1, "int64": 2}
 SKIP_ROW = -1
 
-#: lms_row_params
+#: lms_row_params, the fields of its filters among its own
 ROW_PARAMS = np.dtype(
     [
         ("seed", np.uint64),
@@ -29,6 +29,10 @@ ROW_PARAMS = np.dtype(
         ("min_p", np.float32),
         ("top_k", np.int32),
         ("flags", np.uint32),
+        ("rules", np.uint32),
+        ("slot", np.uint32),
+        ("edits", np.uint32),
+        ("wants", np.uint32),
         ("reserved", np.uint32, (3,)),
     ]
 )

@@ -43,7 +43,7 @@ static void fill_params(beam_rig *r)
 {
     lms_beam_params plain = LMS_BEAM_PARAMS_INIT(4), groups = LMS_BEAM_PARAMS_INIT(4);
     lms_beam_params drawn = LMS_BEAM_PARAMS_INIT(3);
-    plain.temperature = 0.75f;
+    plain.filters.temperature = 0.75f;
     plain.min_length = 2;
     plain.max_length = BEAM_STEPS;
     plain.results = 2;
@@ -52,12 +52,12 @@ static void fill_params(beam_rig *r)
     groups.diversity_penalty = 0.5f;
     groups.flags = LMS_BEAM_PRESET_TENSORRT_LLM | LMS_BEAM_RENORMALIZE;
     groups.length_penalty = 0.6f;
-    groups.top_k = 40;
+    groups.filters.top_k = 40;
     groups.max_length = BEAM_STEPS - 2;
     groups.results = 4;
     drawn.mode = LMS_BEAM_STOCHASTIC;
     drawn.seed = 99;
-    drawn.top_p = 0.95f;
+    drawn.filters.top_p = 0.95f;
     drawn.early_stopping = LMS_BEAM_EARLY_OFF;
     drawn.max_length = BEAM_STEPS - 1;
     drawn.results = 3;
@@ -73,7 +73,7 @@ void beam_other_params(beam_rig *r)
     lms_beam_params groups = LMS_BEAM_PARAMS_INIT(3);
     sampled.mode = LMS_BEAM_SAMPLE;
     sampled.seed = 5;
-    sampled.min_p = 0.01f;
+    sampled.filters.min_p = 0.01f;
     sampled.max_length = 5;
     sampled.results = 3;
     vllm.flags = LMS_BEAM_PRESET_VLLM;

@@ -52,12 +52,12 @@ static void fill_params(contrastive_api_rig *r)
     lms_contrastive_params late = LMS_CONTRASTIVE_PARAMS_INIT(0.75f, 3);
     lms_contrastive_params forked = LMS_CONTRASTIVE_PARAMS_INIT(0.5f, 2);
     window.context_window = 40;
-    window.temperature = 0.75f;
-    window.top_k = 40;
+    window.filters.temperature = 0.75f;
+    window.filters.top_k = 40;
     late.context_begin = 30; /* its prompt takes no part */
-    late.top_p = 0.9f;
-    forked.min_p = 0.01f;
-    forked.filter_flags = LMS_PRESET_HUGGING_FACE;
+    late.filters.top_p = 0.9f;
+    forked.filters.min_p = 0.01f;
+    forked.filters.flags = LMS_PRESET_HUGGING_FACE;
     r->params[0] = plain;
     r->params[1] = window;
     r->params[2] = late;
@@ -70,7 +70,7 @@ void contrastive_other_params(contrastive_api_rig *r)
         lms_contrastive_params p = LMS_CONTRASTIVE_PARAMS_INIT(0.25f, r->params[q].k);
         p.context_begin = 5 * q;
         p.context_window = q % 2 ? 0 : 7;
-        p.temperature = 1.5f;
+        p.filters.temperature = 1.5f;
         r->params[q] = p;
     }
 }

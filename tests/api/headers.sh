@@ -35,8 +35,10 @@ write_programs() {
     for header in lmsample lms_beam lms_contrastive lms_tuning; do
         write "alone_$header.h" "#include <$header.h>"
     done
-    # It has the records only.
-    printf '#include <lms_abi.h>\n' >"$scratch/alone_lms_abi.h"
+    # They have records only.
+    for header in lms_abi lms_filters; do
+        printf '#include <%s.h>\n' "$header" >"$scratch/alone_$header.h"
+    done
     # After lmsample.h alone, all of OpenCL is there.
     write unchosen.h '#include <lmsample.h>' '#define USE_OPENCL_1' '#define USE_OPENCL_3'
     for target in 120 300; do

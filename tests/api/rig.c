@@ -77,10 +77,10 @@ static void fill(rig *r)
         lms_row_params p = LMS_ROW_PARAMS_INIT;
         p.seed = 7;
         p.step = (uint64_t)row;
-        p.temperature = row == 0 ? 0.0f : 1.5f;
-        if (row == 2) p.top_k = 20;
-        if (row == 3) p.top_p = 0.7f;
-        if (row == 4) p.min_p = 0.1f;
+        p.filters.temperature = row == 0 ? 0.0f : 1.5f;
+        if (row == 2) p.filters.top_k = 20;
+        if (row == 3) p.filters.top_p = 0.7f;
+        if (row == 4) p.filters.min_p = 0.1f;
         r->records[row] = p;
         r->order[row] = (row * 5 + 1) % RIG_ROWS;
     }

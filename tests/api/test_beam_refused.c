@@ -25,10 +25,10 @@ static void refuse_open(const beam_rig *r, unsigned kind, uint32_t slot)
     const int32_t *ends = r->ends;
     cl_uint num_wait = 0;
     cl_event event = NULL;
-    if (kind == 0) p.temperature = 0.0f;
+    if (kind == 0) p.filters.temperature = 0.0f;
     if (kind == 1) p.width = BEAM_WIDTH + 1;
     if (kind == 2) p.max_length = 0;
-    if (kind == 3) p.reserved[3] = 1;
+    if (kind == 3) p.reserved[1] = 1;
     if (kind == 4) ends = bad_ends;
     if (kind == 5) ends = NULL;
     if (kind == 6) given = NULL;

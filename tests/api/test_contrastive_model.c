@@ -104,7 +104,7 @@ static void check_proposal(const world *w, uint32_t r)
     const float *const logits = w->row_logits[w->row_of[r]];
     double sum = 0.0, most = -INFINITY;
     for (int v = 0; v < VOCAB; ++v) most = fmax(most, (double)logits[v]);
-    const double t = (double)q->params.temperature;
+    const double t = (double)q->params.filters.temperature;
     for (int v = 0; v < VOCAB; ++v) sum += exp(((double)logits[v] - most) / t);
     for (uint32_t i = 0; i < q->params.k; ++i) {
         const int32_t token = w->proposed[r * K + i];
@@ -203,7 +203,7 @@ static void begin_request(world *w, uint32_t r)
     if (r == 2) {
         q->params.k = 4;
         q->params.alpha = 0.3f;
-        q->params.temperature = 1.5f;
+        q->params.filters.temperature = 1.5f;
         q->params.context_begin = 15;
     }
     for (uint32_t i = 0; i < 5 * (r + 1); ++i) {

@@ -21,7 +21,7 @@ static lms_contrastive_params others(uint32_t k)
     lms_contrastive_params p = LMS_CONTRASTIVE_PARAMS_INIT(0.0f, k);
     p.context_begin = 35;
     p.context_window = 2;
-    p.top_k = 1;
+    p.filters.top_k = 1;
     return p;
 }
 

@@ -310,7 +310,7 @@ static void test_arguments(void **state)
     const int32_t far[RIG_ROWS] = {0, 1, 2, 6, 4, 5}, low[RIG_ROWS] = {0, -2, 2, 3, 4, 5};
     lms_row_params bad[RIG_ROWS];
     memcpy(bad, r->records, sizeof bad);
-    bad[5].temperature = -2.0f;
+    bad[5].filters.temperature = -2.0f;
     RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(NULL, &good), "sampler: is NULL");
     RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(r->sampler, NULL), "batch: is NULL");
     REFUSES(LMS_E_ARGUMENT, logits = NULL, "logits: is NULL");
@@ -324,7 +324,7 @@ static void test_arguments(void **state)
     REFUSES(LMS_E_ARGUMENT, uniforms_per_row = 1, "uniforms_per_row: 1 is not 0 exactly when");
     REFUSES(LMS_E_ROW_INDEX, index = far, "index[3]: 6 is not LMS_SKIP_ROW or in 0..5");
     REFUSES(LMS_E_ROW_INDEX, index = low, "index[1]: -2 is not LMS_SKIP_ROW or in 0..5");
-    REFUSES(LMS_E_ROW_PARAMS, params = bad, "params[5].temperature: -2");
+    REFUSES(LMS_E_ROW_PARAMS, params = bad, "params[5].filters.temperature: -2");
     assert_all_poison(&o);
     outputs_free(&o);
 }

@@ -80,8 +80,8 @@ static int setup(void **state)
     for (uint32_t r = 0; r < ROWS; ++r) {
         lms_row_params p = LMS_ROW_PARAMS_INIT;
         p.seed = r;
-        p.top_k = r % 3 == 0 ? (int32_t)(1 + r % 50) : 0;
-        p.temperature = r % 5 == 0 ? 0.0f : 0.8f;
+        p.filters.top_k = r % 3 == 0 ? (int32_t)(1 + r % 50) : 0;
+        p.filters.temperature = r % 5 == 0 ? 0.0f : 0.8f;
         w->params[r] = p;
         /* Steps to and fro, and some rows that are skipped. */
         w->index[r] = r % 11 == 3 ? LMS_SKIP_ROW : (int32_t)((r * 37 + r * r % 97) % ROWS);
@@ -145,7 +145,7 @@ static void test_a_batch_of_131073_rows(void **state)
     };
     const world *const w = *state;
     const lms_sampler_desc desc = {.vocab = NARROW, .max_rows = 4096, .logits = LMS_FLOAT32};
-    const lms_row_params greedy = {.top_p = 1.0f};
+    const lms_row_params greedy = {.filters.top_p = 1.0f};
     lms_sampler *sampler = NULL;
     float *const logits = calloc((size_t)MANY * NARROW, sizeof *logits);
     lms_row_params *const params = calloc(MANY, sizeof *params);
@@ -329,9 +329,9 @@ static void test_refused_as_a_whole(void **state)
     RIG_FAILS(LMS_E_ROW_INDEX, lms_sample_host(sampler, &b), "index[699]: 700 is not",
               "0..699");
     w->index[ROWS - 1] = last;
-    w->params[650].min_p = 2.0f;
-    RIG_FAILS(LMS_E_ROW_PARAMS, lms_sample_host(sampler, &b), "params[650].min_p: 2");
-    w->params[650].min_p = 0.0f;
+    w->params[650].filters.min_p = 2.0f;
+    RIG_FAILS(LMS_E_ROW_PARAMS, lms_sample_host(sampler, &b), "params[650].filters.min_p: 2");
+    w->params[650].filters.min_p = 0.0f;
     b.index = NULL;
     b.logits_rows = ROWS - 1;
     RIG_FAILS(LMS_E_ARGUMENT, lms_sample_host(sampler, &b),

@@ -10,36 +10,50 @@ static const struct {
 } cases[] = {
     {LMS_ROW_PARAMS_INIT, 0},
     {{.seed = 0}, 0}, /* all zero: greedy */
-    {{.temperature = 0x1p-64f}, 0},
-    {{.temperature = 0x1p+64f}, 0},
-    {{.temperature = -0.0f}, 0},
-    {{.temperature = 0x1.fffffep-65f}, LMS_FIELD_TEMPERATURE},
-    {{.temperature = 0x1.000002p+64f}, LMS_FIELD_TEMPERATURE},
-    {{.temperature = 0x1p-149f}, LMS_FIELD_TEMPERATURE},
-    {{.temperature = -1.0f}, LMS_FIELD_TEMPERATURE},
-    {{.temperature = INFINITY}, LMS_FIELD_TEMPERATURE},
-    {{.temperature = NAN}, LMS_FIELD_TEMPERATURE},
-    {{.top_p = -INFINITY}, 0},
-    {{.top_p = INFINITY}, 0},
-    {{.top_p = NAN}, LMS_FIELD_TOP_P},
-    {{.min_p = -INFINITY}, 0},
-    {{.min_p = 1.0f}, 0},
-    {{.min_p = 0x1.000002p0f}, LMS_FIELD_MIN_P},
-    {{.min_p = INFINITY}, LMS_FIELD_MIN_P},
-    {{.min_p = NAN}, LMS_FIELD_MIN_P},
-    {{.top_k = INT32_MIN}, 0},
-    {{.top_k = INT32_MAX}, 0},
-    {{.flags = LMS_FILTER_FLAGS}, 0},
-    {{.flags = 16}, LMS_FIELD_FLAGS},
-    {{.flags = 0x80000000u}, LMS_FIELD_FLAGS},
+    {{.filters.temperature = 0x1p-64f}, 0},
+    {{.filters.temperature = 0x1p+64f}, 0},
+    {{.filters.temperature = -0.0f}, 0},
+    {{.filters.temperature = 0x1.fffffep-65f}, LMS_FIELD_TEMPERATURE},
+    {{.filters.temperature = 0x1.000002p+64f}, LMS_FIELD_TEMPERATURE},
+    {{.filters.temperature = 0x1p-149f}, LMS_FIELD_TEMPERATURE},
+    {{.filters.temperature = -1.0f}, LMS_FIELD_TEMPERATURE},
+    {{.filters.temperature = INFINITY}, LMS_FIELD_TEMPERATURE},
+    {{.filters.temperature = NAN}, LMS_FIELD_TEMPERATURE},
+    {{.filters.top_p = -INFINITY}, 0},
+    {{.filters.top_p = INFINITY}, 0},
+    {{.filters.top_p = NAN}, LMS_FIELD_TOP_P},
+    {{.filters.min_p = -INFINITY}, 0},
+    {{.filters.min_p = 1.0f}, 0},
+    {{.filters.min_p = 0x1.000002p0f}, LMS_FIELD_MIN_P},
+    {{.filters.min_p = INFINITY}, LMS_FIELD_MIN_P},
+    {{.filters.min_p = NAN}, LMS_FIELD_MIN_P},
+    {{.filters.top_k = INT32_MIN}, 0},
+    {{.filters.top_k = INT32_MAX}, 0},
+    {{.filters.flags = LMS_FILTER_FLAGS}, 0},
+    {{.filters.flags = 16}, LMS_FIELD_FLAGS},
+    {{.filters.flags = 0x80000000u}, LMS_FIELD_FLAGS},
     {{.reserved = {1, 0, 0}}, LMS_FIELD_RESERVED},
     {{.reserved = {0, 1, 0}}, LMS_FIELD_RESERVED},
     {{.reserved = {0, 0, 0x80000000u}}, LMS_FIELD_RESERVED},
+    {{.filters.rules = 1}, LMS_FIELD_RULES},
+    {{.filters.rules = 0x80000000u}, LMS_FIELD_RULES},
+    {{.slot = 1}, LMS_FIELD_SLOT},
+    {{.slot = 0x80000000u}, LMS_FIELD_SLOT},
+    {{.edits = 1}, LMS_FIELD_EDITS},
+    {{.edits = 0x80000000u}, LMS_FIELD_EDITS},
+    {{.wants = 1}, LMS_FIELD_WANTS},
+    {{.wants = 0x80000000u}, LMS_FIELD_WANTS},
     /* the first bad field is named */
-    {{.temperature = NAN, .top_p = NAN, .reserved = {1, 1, 1}}, LMS_FIELD_TEMPERATURE},
-    {{.top_p = NAN, .min_p = 2.0f, .flags = 99}, LMS_FIELD_TOP_P},
-    {{.min_p = 2.0f, .flags = 99}, LMS_FIELD_MIN_P},
-    {{.flags = 99, .reserved = {1, 1, 1}}, LMS_FIELD_FLAGS},
+    {{.filters.temperature = NAN, .filters.top_p = NAN, .reserved = {1, 1, 1}},
+     LMS_FIELD_TEMPERATURE},
+    {{.filters.top_p = NAN, .filters.min_p = 2.0f, .filters.flags = 99}, LMS_FIELD_TOP_P},
+    {{.filters.min_p = 2.0f, .filters.flags = 99}, LMS_FIELD_MIN_P},
+    {{.filters.flags = 99, .filters.rules = 1, .reserved = {1, 1, 1}}, LMS_FIELD_FLAGS},
+    {{.filters.rules = 1, .slot = 1, .edits = 1, .wants = 1, .reserved = {1, 1, 1}},
+     LMS_FIELD_RULES},
+    {{.slot = 1, .edits = 1, .wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_SLOT},
+    {{.edits = 1, .wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_EDITS},
+    {{.wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_WANTS},
 };
 enum {
     CASES = sizeof cases / sizeof cases[0]
@@ -96,11 +110,11 @@ static void test_presets(void **state)
     static const uint32_t presets[] = {LMS_PRESET_VLLM, LMS_PRESET_HUGGING_FACE,
                                        LMS_PRESET_LLAMA_CPP, LMS_PRESET_JOINT};
     (void)state;
-    assert_int_equal(sizeof(lms_row_params), 48);
+    assert_int_equal(sizeof(lms_row_params), 64);
     for (size_t i = 0; i < 4; ++i) {
         lms_row_params p = LMS_ROW_PARAMS_INIT;
-        assert_int_equal(p.flags, LMS_PRESET_VLLM);
-        p.flags = presets[i];
+        assert_int_equal(p.filters.flags, LMS_PRESET_VLLM);
+        p.filters.flags = presets[i];
         assert_int_equal(lms_row_params_check(&p), 0);
         for (size_t k = 0; k < i; ++k) assert_int_not_equal(presets[i], presets[k]);
     }

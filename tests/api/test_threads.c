@@ -32,9 +32,9 @@ static lms_row_params params_of(unsigned call, unsigned row)
     lms_row_params p = LMS_ROW_PARAMS_INIT;
     p.seed = call;
     p.step = row;
-    p.temperature = row == 1 ? 0.0f : 1.0f;
-    p.top_k = row == 2 ? 10 : 0;
-    p.top_p = row >= 3 ? 0.8f : 1.0f;
+    p.filters.temperature = row == 1 ? 0.0f : 1.0f;
+    p.filters.top_k = row == 2 ? 10 : 0;
+    p.filters.top_p = row >= 3 ? 0.8f : 1.0f;
     return p;
 }
 

@@ -35,8 +35,8 @@ static lms_beam_params search(int i)
     case 2: p.mode = LMS_BEAM_STOCHASTIC; break;
     case 3:
         p.mode = LMS_BEAM_SAMPLE;
-        p.temperature = 0.7f;
-        p.top_p = 0.9f;
+        p.filters.temperature = 0.7f;
+        p.filters.top_p = 0.9f;
         break;
     case 4:
         p.flags = LMS_BEAM_PRESET_VLLM;
@@ -46,19 +46,19 @@ static lms_beam_params search(int i)
         break;
     case 5:
         p.min_length = 2;
-        p.top_k = 1;
+        p.filters.top_k = 1;
         p.flags = LMS_BEAM_RENORMALIZE;
         break;
     case 6:
         p.width = 2;
         p.results = 1;
-        p.min_p = 0.2f;
+        p.filters.min_p = 0.2f;
         p.length_penalty = -0.3f;
         p.early_stopping = LMS_BEAM_EARLY_YES;
         break;
     default:
         p.flags = LMS_BEAM_PRESET_TENSORRT_LLM;
-        p.temperature = 0x1p+40f; /* all scores nearly equal: classes of ties */
+        p.filters.temperature = 0x1p+40f; /* all scores nearly equal: classes of ties */
         break;
     }
     return p;

@@ -38,7 +38,7 @@ static lms_contrastive_params params_of(uint32_t i)
     static const uint32_t k[REQUESTS] = {1, 5, 8, MOST};
     lms_contrastive_params p = LMS_CONTRASTIVE_PARAMS_INIT(0.25f * (float)i, k[i]);
     if (i == 1) p.context_begin = 7;
-    if (i == 2) p.top_p = 0.9f;
+    if (i == 2) p.filters.top_p = 0.9f;
     if (i == 3) p.context_window = 40;
     return p;
 }

@@ -37,7 +37,7 @@ typedef struct row_case {
 /* Temperature, top-p, min-p, top-k, flags. */
 #define P(t, p, m, k, flags)                                                                   \
     {                                                                                          \
-        0x1234567890abcdefu, 7, t, p, m, k, flags, { 0, 0, 0 }                                 \
+        0x1234567890abcdefu, 7, {t, p, m, k, flags, 0}, 0, 0, 0, { 0, 0, 0 }                   \
     }
 
 static const row_case cases[] = {
@@ -185,8 +185,8 @@ static void make_buffers(shapes *s, const row_case *rows, int way)
         }
     }
     if (way == DEVICE_RECORDS) { /* bad rows, good ones between them */
-        params[GAP].temperature = NAN;
-        params[GAP + 3].flags = 99;
+        params[GAP].filters.temperature = NAN;
+        params[GAP + 3].filters.flags = 99;
         index[GAP + 2] = 77;
     }
     for (size_t i = 0; i < COUNT(words); ++i) words[i] = next(&state) * 2u + (i & 1u);

@@ -47,9 +47,9 @@ static void load(const char *path)
     FUZZ_CHECK(fuzz_lines == (status == EXIT_DONE ? 0 : 1));
     for (uint64_t row = 0; status == EXIT_DONE && row < file.rows; row++) {
         FUZZ_CHECK(lms_row_params_check(&file.records[row].params) == 0);
-        FUZZ_CHECK(file.records[row].params.top_k >= 0);
+        FUZZ_CHECK(file.records[row].params.filters.top_k >= 0);
         const lms_row_params params = params_file_row(&file, row);
-        FUZZ_CHECK(params.temperature == file.records[row].params.temperature);
+        FUZZ_CHECK(params.filters.temperature == file.records[row].params.filters.temperature);
         if (file.records[row].has_seed && file.rows > 1) {
             FUZZ_CHECK(params.seed == file.records[row].params.seed);
         }

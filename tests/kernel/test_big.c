@@ -36,8 +36,8 @@ static void test_many_rows(void **unused)
     for (uint32_t r = 0; r < DIFFERENT; ++r) {
         gen_params(&few->params[r], r / LENGTH(kinds), VOCAB, &state);
         /* a cut below thousands of ties is exact and slow: not 17,000 times */
-        if (few->params[r].top_k > 2000) few->params[r].top_k = 100;
-        few->params[r].temperature = 0.8f;
+        if (few->params[r].filters.top_k > 2000) few->params[r].filters.top_k = 100;
+        few->params[r].filters.temperature = 0.8f;
     }
     batch_out *const expected = batch_expect(few);
     batch *const many = batch_new(VOCAB, ROWS, LENGTH(kinds), LMS_FLOAT32);

@@ -47,7 +47,7 @@ static batch *normal_rows(double sigma, uint64_t seed)
         rows_fill_normal(b->logits + (size_t)r * VOCAB, VOCAB, sigma, &seed);
         b->names[r] = "normal";
         b->params[r].seed = r;
-        b->params[r].temperature = (float)exp2(rows_between(&seed, -3.0, 3.0));
+        b->params[r].filters.temperature = (float)exp2(rows_between(&seed, -3.0, 3.0));
     }
     return b;
 }
@@ -59,11 +59,11 @@ static void test_only_one_kept(void **unused)
     batch *const b = normal_rows(3.0, 1);
     for (uint32_t r = 0; r < ROWS; ++r) {
         lms_row_params *const p = &b->params[r];
-        if (r % 4 == 0) p->top_k = 1;
-        if (r % 4 == 1) p->top_p = 1e-6f;
-        if (r % 4 == 2) p->min_p = 1.0f;
-        if (r % 4 == 3) p->temperature = 0.0f;
-        if (r % 8 >= 4) p->flags = LMS_TOP_P_WHOLE_ROW | LMS_MIN_P_LAST;
+        if (r % 4 == 0) p->filters.top_k = 1;
+        if (r % 4 == 1) p->filters.top_p = 1e-6f;
+        if (r % 4 == 2) p->filters.min_p = 1.0f;
+        if (r % 4 == 3) p->filters.temperature = 0.0f;
+        if (r % 8 >= 4) p->filters.flags = LMS_TOP_P_WHOLE_ROW | LMS_MIN_P_LAST;
     }
     batch_out *const out = run(b);
     for (uint32_t r = 0; r < ROWS; ++r) {
@@ -88,7 +88,7 @@ static void test_only_one_there_is(void **unused)
         float *const x = b->logits + (size_t)r * VOCAB;
         const uint32_t token = r % VOCAB;
         const float logit = x[token];
-        b->params[r].temperature = r % 2 ? 1.0f : 0.7f;
+        b->params[r].filters.temperature = r % 2 ? 1.0f : 0.7f;
         for (uint32_t i = 0; i < VOCAB; ++i) {
             x[i] = r % 3 == 0 ? -INFINITY : r % 3 == 1 ? NAN : x[i] - 150.0f;
         }
@@ -143,7 +143,7 @@ static void test_infinite(void **unused)
     for (uint32_t r = 0; r < ROWS; ++r) {
         float *const x = b->logits + (size_t)r * VOCAB;
         x[r % 300] = x[r % 300 + 1] = x[r % 300 + 400] = INFINITY;
-        if (r % 2) b->params[r].top_k = 2;
+        if (r % 2) b->params[r].filters.top_k = 2;
     }
     batch_out *const out = run(b);
     for (uint32_t r = 0; r < ROWS; ++r) {
@@ -177,7 +177,7 @@ static void test_smallest_min_p(void **unused)
     batch *const b = batch_new(VOCAB, count, 1, LMS_FLOAT32);
     for (uint32_t i = 0; i < VOCAB; ++i) b->logits[i] = 3.0f - 0.5f * (float)i;
     b->names[0] = "steps of 0.5";
-    for (uint32_t r = 0; r < count; ++r) b->params[r].min_p = cases[r].min_p;
+    for (uint32_t r = 0; r < count; ++r) b->params[r].filters.min_p = cases[r].min_p;
     batch_out *const out = run(b);
     for (uint32_t r = 0; r < count; ++r) assert_int_equal(out->kept[r], cases[r].kept);
     batch_out_free(out);

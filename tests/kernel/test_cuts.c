@@ -49,8 +49,8 @@ static void test_every_k(void **unused)
     (void)unused;
     batch *const b = with_kinds(300, 2 * 302 * LENGTH(tied), tied, LENGTH(tied), &state);
     for (uint32_t r = 0; r < b->rows; ++r) {
-        b->params[r].top_k = (int32_t)(r / LENGTH(tied) / 2);
-        b->params[r].flags = r / LENGTH(tied) % 2 ? LMS_TOP_K_TIES : 0;
+        b->params[r].filters.top_k = (int32_t)(r / LENGTH(tied) / 2);
+        b->params[r].filters.flags = r / LENGTH(tied) % 2 ? LMS_TOP_K_TIES : 0;
     }
     check(b);
     batch_free(b);
@@ -68,8 +68,8 @@ static void test_k_around_capacity(void **unused)
     for (uint32_t r = 0; r < b->rows; ++r) {
         const uint32_t turn = r / LENGTH(tied);
         gen_params(&b->params[r], (turn % 4 < 2 ? 1 : 7) | turn / 4 << 3, b->vocab, &state);
-        b->params[r].top_k = ks[turn / 4];
-        b->params[r].flags ^= turn % 2 ? LMS_TOP_K_TIES : 0;
+        b->params[r].filters.top_k = ks[turn / 4];
+        b->params[r].filters.flags ^= turn % 2 ? LMS_TOP_K_TIES : 0;
     }
     check(b);
     batch_free(b);
@@ -105,11 +105,12 @@ static void test_list_capacity(void **unused)
         lms_row_params *const p = &b->params[r];
         const uint32_t turn = r / kinds;
         p->seed = rows_random(&state);
-        p->flags = turn % 16;
-        p->temperature = (float)rows_between(&state, 0.5, 2.0);
-        if (turn / 16 % 2 == 0) p->min_p = 0.02f;
-        if (turn / 16 != 1) p->top_p = top_ps[gen_below(LENGTH(top_ps), &state)];
-        if (turn / 16 != 2) p->top_k = (int32_t)(sizes[r % heads] + gen_below(3, &state)) - 1;
+        p->filters.flags = turn % 16;
+        p->filters.temperature = (float)rows_between(&state, 0.5, 2.0);
+        if (turn / 16 % 2 == 0) p->filters.min_p = 0.02f;
+        if (turn / 16 != 1) p->filters.top_p = top_ps[gen_below(LENGTH(top_ps), &state)];
+        if (turn / 16 != 2)
+            p->filters.top_k = (int32_t)(sizes[r % heads] + gen_below(3, &state)) - 1;
     }
     check(b);
     batch_free(b);
@@ -126,11 +127,12 @@ static void test_exact_crossings(void **unused)
         batch *const b = with_kinds(sizes[i], 3 * 32, kinds, 3, &state);
         for (uint32_t r = 0; r < b->rows; ++r) {
             const uint32_t eighths = 1 + r / 3 % 7;
-            b->params[r].top_p = (float)eighths * 0.125f;
+            b->params[r].filters.top_p = (float)eighths * 0.125f;
             if (r % 2)
-                b->params[r].top_p = nextafterf(b->params[r].top_p, r % 4 < 2 ? 0.0f : 1.0f);
-            b->params[r].flags = gen_below(16, &state);
-            if (r / 3 >= 21) b->params[r].top_k = (int32_t)b->vocab / 2;
+                b->params[r].filters.top_p =
+                    nextafterf(b->params[r].filters.top_p, r % 4 < 2 ? 0.0f : 1.0f);
+            b->params[r].filters.flags = gen_below(16, &state);
+            if (r / 3 >= 21) b->params[r].filters.top_k = (int32_t)b->vocab / 2;
         }
         check(b);
         batch_free(b);
@@ -148,13 +150,13 @@ static void test_min_p_to_the_key(void **unused)
         lms_row_params *const p = &b->params[r];
         b->names[r] = "around min-p";
         p->seed = r;
-        p->temperature = (float)exp2(rows_between(&state, -3.0, 3.0));
-        p->min_p =
+        p->filters.temperature = (float)exp2(rows_between(&state, -3.0, 3.0));
+        p->filters.min_p =
             r % 4 ? (float)rows_uniform(&state) : (float)exp2(rows_between(&state, -140, 0));
-        p->flags = r / 4 % 2 ? LMS_TEMPERATURE_LAST : 0;
-        const double t = p->flags ? 1.0 : (double)p->temperature;
+        p->filters.flags = r / 4 % 2 ? LMS_TEMPERATURE_LAST : 0;
+        const double t = p->filters.flags ? 1.0 : (double)p->filters.temperature;
         const float top = (float)rows_between(&state, -20.0, 20.0);
-        const float bound = (float)((double)top + t * log((double)p->min_p));
+        const float bound = (float)((double)top + t * log((double)p->filters.min_p));
         for (uint32_t i = 1; i < b->vocab; ++i) x[i] = rows_neighbour(bound, (int32_t)i - 300);
         x[0] = top;
     }

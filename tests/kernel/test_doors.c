@@ -46,6 +46,7 @@ static void damage(batch *b, uint32_t r, uint64_t *state)
     const int32_t indices[] = {LMS_SKIP_ROW, far, far + 1, -2, INT32_MIN, INT32_MAX, -far};
     const uint32_t kind = gen_below(8, state);
     if (kind < 3) gen_hostile(&b->params[r], state);
+    if (kind == 5) gen_early(&b->params[r], state);
     if (kind == 3) { /* anything at all */
         uint32_t words[sizeof b->params[r] / 4];
         for (size_t i = 0; i < LENGTH(words); ++i) words[i] = (uint32_t)rows_random(state);
@@ -92,19 +93,22 @@ static void test_the_field(void **unused)
 {
     uint64_t state = 4;
     (void)unused;
-    batch *const b = batch_new(8, 5000, 1, LMS_FLOAT32);
-    for (uint32_t r = 0; r < b->rows; ++r) gen_hostile(&b->params[r], &state);
+    batch *const b = batch_new(8, 20000, 1, LMS_FLOAT32);
+    for (uint32_t r = 0; r < b->rows; ++r) {
+        if (r % 2 == 0) gen_hostile(&b->params[r], &state);
+        if (r % 4) gen_early(&b->params[r], &state);
+    }
     batch_out *const expected = batch_expect(b);
     const batch_way way = {.work_items = 1, .params_on_device = true};
     batch_check(ctx, b, &way, expected);
-    uint32_t fields[8] = {0};
+    uint32_t fields[LMS_FIELD_WANTS + 1] = {0};
     for (uint32_t r = 0; r < b->rows; ++r) {
         const uint32_t field = lms_row_params_check(&b->params[r]);
         assert_int_equal(expected->status[r], LMS_ROW_BAD_PARAMS | field << 8);
         ++fields[field];
     }
     assert_int_equal(fields[0], 0);
-    for (uint32_t f = LMS_FIELD_TEMPERATURE; f <= LMS_FIELD_RESERVED; ++f) {
+    for (uint32_t f = LMS_FIELD_TEMPERATURE; f <= LMS_FIELD_WANTS; ++f) {
         assert_true(fields[f] > 100);
     }
     batch_out_free(expected);

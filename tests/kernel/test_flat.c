@@ -97,13 +97,13 @@ static void set_filters(lms_row_params *p, uint32_t turn, uint32_t vocab, uint64
     static const float top_ps[] = {0.9f, 0.01f, 0.5f, 0.9999f, 0.1f, 0.99f, 0x1.fffffep-1f};
     static const float temperatures[] = {1.0f, 1.0f, 0.7f, 1.5f, 8.0f, 100.0f};
     p->seed = rows_random(state);
-    p->top_p = top_ps[turn % LENGTH(top_ps)];
-    p->temperature = temperatures[gen_below(LENGTH(temperatures), state)];
+    p->filters.top_p = top_ps[turn % LENGTH(top_ps)];
+    p->filters.temperature = temperatures[gen_below(LENGTH(temperatures), state)];
     if (turn % 2) return;
-    p->flags = gen_below(16, state);
-    if (turn % 4 == 0) p->top_k = (int32_t)(vocab / 64 + gen_below(vocab, state));
-    if (turn % 6 == 0) p->min_p = (float)exp2(rows_between(state, -24.0, -1.0));
-    if (turn % 8 == 4) p->top_p = 1.0f;
+    p->filters.flags = gen_below(16, state);
+    if (turn % 4 == 0) p->filters.top_k = (int32_t)(vocab / 64 + gen_below(vocab, state));
+    if (turn % 6 == 0) p->filters.min_p = (float)exp2(rows_between(state, -24.0, -1.0));
+    if (turn % 8 == 4) p->filters.top_p = 1.0f;
 }
 
 static void check_flat(uint32_t vocab, uint32_t turns)

@@ -124,10 +124,10 @@ static void check_ks(uint32_t vocab, const int32_t *ks, uint32_t count, const pa
         const uint32_t turn = r / pattern_count;
         lms_row_params *const p = &b->params[r];
         p->seed = rows_random(&state);
-        p->top_k = ks[turn % count];
-        if (turn / count > 0) p->top_p = (float)rows_between(&state, 0.2, 1.0);
-        if (turn / count > 1) p->flags = LMS_TOP_P_WHOLE_ROW;
-        if (gen_below(3, &state) == 0) p->flags |= LMS_TOP_K_TIES;
+        p->filters.top_k = ks[turn % count];
+        if (turn / count > 0) p->filters.top_p = (float)rows_between(&state, 0.2, 1.0);
+        if (turn / count > 1) p->filters.flags = LMS_TOP_P_WHOLE_ROW;
+        if (gen_below(3, &state) == 0) p->filters.flags |= LMS_TOP_K_TIES;
     }
     check(b);
     batch_free(b);
@@ -176,9 +176,9 @@ static void check_tails(uint32_t vocab, uint32_t rows, double from, double to, i
     for (uint32_t r = 0; r < b->rows; ++r) {
         lms_row_params *const p = &b->params[r];
         p->seed = rows_random(&state);
-        p->top_p = top_ps[r / rows];
-        p->top_k = top_k;
-        if (r % 3 == 0) p->min_p = 0x1p-80f;
+        p->filters.top_p = top_ps[r / rows];
+        p->filters.top_k = top_k;
+        if (r % 3 == 0) p->filters.min_p = 0x1p-80f;
     }
     check(b);
     batch_free(b);

@@ -81,7 +81,7 @@ static void measure(lms_dtype dtype, double seconds[2])
         new_buffer((size_t)ROWS * VOCAB * (dtype == LMS_FLOAT32 ? 4 : 2), b->stored);
     call.tokens.buffer = new_buffer(ROWS * sizeof(cl_int), NULL);
     for (int drawn = 0; drawn < 2; ++drawn) {
-        for (uint32_t r = 0; r < ROWS; ++r) b->params[r].temperature = (float)drawn;
+        for (uint32_t r = 0; r < ROWS; ++r) b->params[r].filters.temperature = (float)drawn;
         seconds[drawn] = best_time(sampler, &call);
     }
     clReleaseMemObject(call.logits.buffer);

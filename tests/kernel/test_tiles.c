@@ -51,9 +51,9 @@ static void check_one_nan(lms_dtype dtype)
         x[at < b->vocab ? at : b->vocab - 1] = r % 2 ? NAN : -NAN;
         batch_set_logits(b, r, x, "one NaN");
         b->params[r].seed = r;
-        if (r % 4 == 0) b->params[r].temperature = 0.0f;
-        if (r % 4 == 1) b->params[r].top_k = 5;
-        if (r % 4 == 2) b->params[r].top_p = 0.9f;
+        if (r % 4 == 0) b->params[r].filters.temperature = 0.0f;
+        if (r % 4 == 1) b->params[r].filters.top_k = 5;
+        if (r % 4 == 2) b->params[r].filters.top_p = 0.9f;
     }
     check(b);
     batch_free(b);
@@ -84,8 +84,8 @@ static void test_large_products(void **unused)
         }
         b->names[r] = "large";
         b->params[r].seed = r;
-        b->params[r].top_p = top_ps[r % LENGTH(top_ps)];
-        b->params[r].temperature = (float)rows_between(&state, 0.5, 2.0);
+        b->params[r].filters.top_p = top_ps[r % LENGTH(top_ps)];
+        b->params[r].filters.temperature = (float)rows_between(&state, 0.5, 2.0);
     }
     check(b);
     batch_free(b);

@@ -111,8 +111,8 @@ static void test_supplies_that_end(void **unused)
         memset(b->uniforms, 0xff, (size_t)b->rows * n * 4 * sizeof *b->uniforms);
         for (uint32_t r = 0; r < b->rows; ++r) {
             uint32_t *const words = b->uniforms + 4 * (size_t)n * r;
-            if (r % 3 == 1) b->params[r].top_k = 10;
-            if (r == 2) b->params[r].temperature = 0.0f;
+            if (r % 3 == 1) b->params[r].filters.top_k = 10;
+            if (r == 2) b->params[r].filters.temperature = 0.0f;
             if (r >= 6) memset(words + 4 * (n - 1), 0, 16); /* the last one: a group's first */
             if (r >= 9) memset(words + 4 * (n / 2), 0, 16);
         }

@@ -11,11 +11,15 @@ static void row_params(void)
     SIZE(lms_row_params);
     FIELD(lms_row_params, seed);
     FIELD(lms_row_params, step);
-    FIELD(lms_row_params, temperature);
-    FIELD(lms_row_params, top_p);
-    FIELD(lms_row_params, min_p);
-    FIELD(lms_row_params, top_k);
-    FIELD(lms_row_params, flags);
+    FIELD(lms_row_params, filters.temperature);
+    FIELD(lms_row_params, filters.top_p);
+    FIELD(lms_row_params, filters.min_p);
+    FIELD(lms_row_params, filters.top_k);
+    FIELD(lms_row_params, filters.flags);
+    FIELD(lms_row_params, filters.rules);
+    FIELD(lms_row_params, slot);
+    FIELD(lms_row_params, edits);
+    FIELD(lms_row_params, wants);
     FIELD(lms_row_params, reserved);
 }
 

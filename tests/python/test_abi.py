@@ -31,7 +31,10 @@ def test_structures(lines, name, record):
 
 
 def test_row_params(lines):
-    expected = [(field, int(at)) for kind, field, at in lines if kind == "lms_row_params"]
+    """The fields of the filters are fields of the row here."""
+    expected = [
+        (field.rpartition(".")[2], int(at)) for kind, field, at in lines if kind == "lms_row_params"
+    ]
     fields = _library.ROW_PARAMS.fields
     assert [(name, fields[name][1]) for name in _library.ROW_PARAMS.names] == expected
     assert ["sizeof", "lms_row_params", str(_library.ROW_PARAMS.itemsize)] in lines

@@ -272,7 +272,7 @@ def test_the_library_has_the_last_word():
     sampler = lmsample.Sampler(700)
     call = lmsample._sampler._call_of(X, None, None, None, (1.0, 0, 1.0, 0.0, 0, 0, 0))
     call.params["min_p"][4] = 2
-    with pytest.raises(lmsample.ArgumentError, match=r"params\[4\]\.min_p: 2 is not") as caught:
+    with pytest.raises(lmsample.ArgumentError, match=r"params\[4\]\.filters\.min_p: 2 is not") as caught:
         sampler._run(call)
     assert caught.value.status == 3
     assert isinstance(caught.value, ValueError) and isinstance(caught.value, lmsample.Error)

@@ -62,8 +62,9 @@ def filters(random, V):
 
 def hostile(random, record):
     """One field becomes what nobody would set it to."""
-    field = random.choice(["temperature", "top_p", "min_p", "top_k", "flags", "reserved"])
-    if field in ("top_k", "flags", "reserved"):
+    whole = ["top_k", "flags", "rules", "slot", "edits", "wants", "reserved"]
+    field = random.choice(["temperature", "top_p", "min_p"] + whole)
+    if field in whole:
         record[field] = random.choice([-1, -(2**31), 2**31 - 1]) if field == "top_k" else random.integers(2**32)
     else:
         record[field] = random.choice([np.nan, np.inf, -np.inf, -0.0, -1, 1.5, 2.0**-126, 2.0**65, 2.0**-149])

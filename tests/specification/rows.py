@@ -25,6 +25,10 @@ class Params:
     min_p: np.float32 = np.float32(0)
     top_k: int = 0
     flags: int = 0
+    rules: int = 0
+    slot: int = 0
+    edits: int = 0
+    wants: int = 0
     reserved: tuple = (0, 0, 0)
 
 
@@ -273,6 +277,14 @@ def bad_field(params):
         return 3
     if params.flags & ~15:
         return 4
+    if params.rules:
+        return 6
+    if params.slot:
+        return 7
+    if params.edits:
+        return 8
+    if params.wants:
+        return 9
     return 5 if any(params.reserved) else 0
 
 

@@ -215,10 +215,10 @@ static void test_small_vocabularies(void **unused)
         gen_row(s->kind, x, s->vocab, &state);
         p.seed = rows_random(&state);
         p.step = rows_random(&state) >> 20;
-        p.temperature = s->temperature;
-        p.top_p = s->top_p;
-        p.min_p = s->min_p;
-        p.top_k = s->top_k;
+        p.filters.temperature = s->temperature;
+        p.filters.top_p = s->top_p;
+        p.filters.min_p = s->min_p;
+        p.filters.top_k = s->top_k;
         const uint64_t draws = slow ? 4000000 : 150000;
         expect(s, x, probability);
         draw(x, s->vocab, p, i % 2, draws, s->work_items, count);

@@ -150,11 +150,11 @@ static void expect_untouched(const batch *b, uint32_t r, batch_out *out)
 static void expect_row(const batch *b, uint32_t r, batch_out *out)
 {
     const lms_row_params *const p = &b->params[r];
-    oracle_params q = {p->seed,  p->step,  p->temperature, p->top_p,
-                       p->min_p, p->top_k, p->flags,       {0, 0, 0}};
+    oracle_params q;
     oracle_result result = {-1, ORACLE_BAD_INDEX, 0, 0.0f, 0.0f, 0};
     oracle_row *row = NULL;
-    memcpy(q.reserved, p->reserved, sizeof q.reserved);
+    _Static_assert(sizeof q == sizeof *p, "the same fields");
+    memcpy(&q, p, sizeof q);
     result.logprob = result.logprob_raw = oracle_float(0x7fc00000u);
     if (b->index[r] >= 0 && (uint32_t)b->index[r] < b->logits_rows) {
         row = oracle_prepare(b->logits + (size_t)b->index[r] * b->vocab, b->vocab, &q);
@@ -220,10 +220,12 @@ static void tell(const batch *b, const batch_out *expected, const batch_out *act
     print_error("  row %u of %u: vocab %u, dtype %d, logits row %d (%s)\n", r, b->rows,
                 b->vocab, (int)b->dtype, (int)from,
                 good && b->names[from] ? b->names[from] : "-");
-    print_error("  {0x%llx, 0x%llx, %a, %a, %a, %d, %u, {%u, %u, %u}}\n",
+    print_error("  {0x%llx, 0x%llx, {%a, %a, %a, %d, %u, %u}, %u, %u, %u, {%u, %u, %u}}\n",
                 (unsigned long long)p->seed, (unsigned long long)p->step,
-                (double)p->temperature, (double)p->top_p, (double)p->min_p, (int)p->top_k,
-                (unsigned)p->flags, (unsigned)p->reserved[0], (unsigned)p->reserved[1],
+                (double)p->filters.temperature, (double)p->filters.top_p,
+                (double)p->filters.min_p, (int)p->filters.top_k, (unsigned)p->filters.flags,
+                (unsigned)p->filters.rules, (unsigned)p->slot, (unsigned)p->edits,
+                (unsigned)p->wants, (unsigned)p->reserved[0], (unsigned)p->reserved[1],
                 (unsigned)p->reserved[2]);
     tell_row("expected", expected, r);
     tell_row("actual", actual, r);

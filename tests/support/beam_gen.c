@@ -15,12 +15,9 @@ static void some_filters(lms_beam_params *p, uint32_t vocab, uint64_t *state)
     const uint32_t filters = gen_below(2, state) ? 0 : gen_below(8, state);
     do {
         gen_params(&row, filters | gen_below(16, state) << 3, vocab, state);
-    } while (!(row.temperature > 0.0f && row.top_p > 0.0f));
-    p->temperature = gen_below(2, state) ? 1.0f : row.temperature;
-    p->top_p = row.top_p;
-    p->min_p = row.min_p;
-    p->top_k = row.top_k;
-    p->filter_flags = row.flags;
+    } while (!(row.filters.temperature > 0.0f && row.filters.top_p > 0.0f));
+    p->filters = row.filters;
+    if (gen_below(2, state)) p->filters.temperature = 1.0f;
 }
 
 static uint32_t some_mode(uint32_t modes, uint64_t *state)
@@ -96,10 +93,10 @@ void beam_gen_tell(const lms_beam_params *p, const int32_t *ends)
             "  temperature %a, top_p %a, min_p %a, top_k %d, filter flags %u\n"
             "  length penalty %a, counts %u, prompt %u, early %u, length %u to %u, ends",
             modes[p->mode], (unsigned long long)p->seed, p->width, p->groups,
-            (double)p->diversity_penalty, p->flags, p->results, (double)p->temperature,
-            (double)p->top_p, (double)p->min_p, (int)p->top_k, p->filter_flags,
-            (double)p->length_penalty, p->length_counts, p->prompt_length, p->early_stopping,
-            p->min_length, p->max_length);
+            (double)p->diversity_penalty, p->flags, p->results, (double)p->filters.temperature,
+            (double)p->filters.top_p, (double)p->filters.min_p, (int)p->filters.top_k,
+            p->filters.flags, (double)p->length_penalty, p->length_counts, p->prompt_length,
+            p->early_stopping, p->min_length, p->max_length);
     for (uint32_t i = 0; i < p->end_tokens && i < 20; ++i) fprintf(stderr, " %d", (int)ends[i]);
     fprintf(stderr, "%s (%u)\n", p->end_tokens > 20 ? " ..." : "", p->end_tokens);
 }

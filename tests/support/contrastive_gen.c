@@ -113,14 +113,11 @@ void contrastive_gen(lms_contrastive_params *p, const contrastive_limits *limits
     const uint32_t filters = gen_below(2, state) ? 0 : gen_below(8, state);
     do {
         gen_params(&row, filters | gen_below(16, state) << 3, limits->vocab, state);
-    } while (!(row.temperature > 0.0f && row.top_p > 0.0f));
+    } while (!(row.filters.temperature > 0.0f && row.filters.top_p > 0.0f));
     *p = (lms_contrastive_params)LMS_CONTRASTIVE_PARAMS_INIT(some_alpha(state), limits->k);
     if (gen_below(3, state)) p->k = 1 + gen_below(limits->k, state);
-    p->temperature = gen_below(2, state) ? 1.0f : row.temperature;
-    p->top_p = row.top_p;
-    p->min_p = row.min_p;
-    p->top_k = row.top_k;
-    p->filter_flags = row.flags;
+    p->filters = row.filters;
+    if (gen_below(2, state)) p->filters.temperature = 1.0f;
     some_range(p, limits->length, state);
 }
 
@@ -129,6 +126,7 @@ void contrastive_gen_tell(const lms_contrastive_params *p)
     fprintf(stderr,
             "  alpha %a, k %u, begin %u, window %u, temperature %a, top_p %a, min_p %a, "
             "top_k %d, filter flags %u\n",
-            (double)p->alpha, p->k, p->context_begin, p->context_window, (double)p->temperature,
-            (double)p->top_p, (double)p->min_p, (int)p->top_k, p->filter_flags);
+            (double)p->alpha, p->k, p->context_begin, p->context_window,
+            (double)p->filters.temperature, (double)p->filters.top_p, (double)p->filters.min_p,
+            (int)p->filters.top_k, p->filters.flags);
 }

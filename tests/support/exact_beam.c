@@ -97,7 +97,7 @@ static bool is_suppressed(const search *s, uint32_t token)
 static void cut(const search *s, const float *x, double *logprobs)
 {
     const uint32_t vocab = s->model->vocab;
-    const int32_t k = s->p->top_k;
+    const int32_t k = s->p->filters.top_k;
     double kept = 0.0;
     for (uint32_t i = 0; i < vocab; i++) {
         int32_t before = 0;
@@ -122,7 +122,7 @@ static uint32_t offer(search *s, const group *g, candidate *out)
     uint32_t count = 0;
     for (uint32_t n = 0; n < g->live_count; n++) {
         beam_model_row(s->model, g->live[n].tokens, g->live[n].length, x);
-        exact_log_softmax(x, s->model->vocab, (double)s->p->temperature, logprobs);
+        exact_log_softmax(x, s->model->vocab, (double)s->p->filters.temperature, logprobs);
         cut(s, x, logprobs);
         for (uint32_t i = 0; i < s->model->vocab; i++) {
             const double penalty = (double)s->p->diversity_penalty * s->taken[i];

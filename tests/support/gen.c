@@ -230,13 +230,14 @@ void gen_params(lms_row_params *p, uint32_t turn, uint32_t vocab, uint64_t *stat
     *p = (lms_row_params)LMS_ROW_PARAMS_INIT;
     p->seed = rows_random(state) >> gen_below(64, state);
     p->step = rows_random(state) >> gen_below(64, state);
-    p->temperature = some_temperature(state);
-    if (turn & 1) p->top_k = some_top_k(vocab, state);
-    if (turn & 2) p->top_p = some_top_p(state);
-    if (turn & 4) p->min_p = some_min_p(state);
-    p->flags = turn >> 3 & LMS_FILTER_FLAGS;
-    if (!(turn & 2) && one_in(4, state)) p->top_p = one_in(2, state) ? INFINITY : 1.5f;
-    if (!(turn & 4) && one_in(4, state)) p->min_p = one_in(2, state) ? -INFINITY : -0.0f;
+    p->filters.temperature = some_temperature(state);
+    if (turn & 1) p->filters.top_k = some_top_k(vocab, state);
+    if (turn & 2) p->filters.top_p = some_top_p(state);
+    if (turn & 4) p->filters.min_p = some_min_p(state);
+    p->filters.flags = turn >> 3 & LMS_FILTER_FLAGS;
+    if (!(turn & 2) && one_in(4, state)) p->filters.top_p = one_in(2, state) ? INFINITY : 1.5f;
+    if (!(turn & 4) && one_in(4, state))
+        p->filters.min_p = one_in(2, state) ? -INFINITY : -0.0f;
 }
 
 void gen_hostile(lms_row_params *p, uint64_t *state)
@@ -246,9 +247,19 @@ void gen_hostile(lms_row_params *p, uint64_t *state)
     static const float min_ps[] = {NAN, 1.0000001f, 2.0f, INFINITY};
     gen_params(p, gen_below(128, state), 1000, state);
     const uint32_t bad = 1 + gen_below(31, state);
-    if (bad & 1) p->temperature = pick(temperatures, LENGTH(temperatures), state);
-    if (bad & 2) p->top_p = some_nan(state);
-    if (bad & 4) p->min_p = pick(min_ps, LENGTH(min_ps), state);
-    if (bad & 8) p->flags |= 0x10u << gen_below(28, state);
+    if (bad & 1) p->filters.temperature = pick(temperatures, LENGTH(temperatures), state);
+    if (bad & 2) p->filters.top_p = some_nan(state);
+    if (bad & 4) p->filters.min_p = pick(min_ps, LENGTH(min_ps), state);
+    if (bad & 8) p->filters.flags |= 0x10u << gen_below(28, state);
+    if (bad & 16) p->reserved[gen_below(3, state)] = 1u << gen_below(32, state);
+}
+
+void gen_early(lms_row_params *p, uint64_t *state)
+{
+    const uint32_t bad = (1 | gen_below(16, state)) << gen_below(4, state);
+    if (bad & 1) p->filters.rules = 1u << gen_below(32, state);
+    if (bad & 2) p->slot = 1u << gen_below(32, state);
+    if (bad & 4) p->edits = 1u << gen_below(32, state);
+    if (bad & 8) p->wants = 1u << gen_below(32, state);
     if (bad & 16) p->reserved[gen_below(3, state)] = 1u << gen_below(32, state);
 }

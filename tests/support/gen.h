@@ -58,4 +58,7 @@ void gen_params(lms_row_params *p, uint32_t turn, uint32_t vocab, uint64_t *stat
 /* Parameters with at least one bad field, and often more than one. */
 void gen_hostile(lms_row_params *p, uint64_t *state);
 
+/* One or more fields are not 0 that have to be, as in a record of a later version. */
+void gen_early(lms_row_params *p, uint64_t *state);
+
 #endif

@@ -37,16 +37,20 @@ enum {
     ORACLE_SAW_INF = 0x20000
 };
 
-/* A row's parameters, in the order in which section 10 numbers the fields it checks. */
+/* A row's parameters, in the order in which section 10 checks them. */
 typedef struct oracle_params {
-    uint64_t seed;        /* the Philox key; read by oracle_sample only */
-    uint64_t step;        /* counter words 2 and 3; read by oracle_sample only */
-    float temperature;    /* 0 is greedy; else in [2^-64, 2^64] */
-    float top_p;          /* <= 0 is greedy, >= 1 is off */
-    float min_p;          /* <= 0 is off, > 1 is bad */
-    int32_t top_k;        /* <= 0 and >= vocab are off */
-    uint32_t flags;       /* ORACLE_TEMPERATURE_LAST | ... */
-    uint32_t reserved[3]; /* must be 0 */
+    uint64_t seed;     /* the Philox key; read by oracle_sample only */
+    uint64_t step;     /* counter words 2 and 3; read by oracle_sample only */
+    float temperature; /* 0 is greedy; else in [2^-64, 2^64] */
+    float top_p;       /* <= 0 is greedy, >= 1 is off */
+    float min_p;       /* <= 0 is off, > 1 is bad */
+    int32_t top_k;     /* <= 0 and >= vocab are off */
+    uint32_t flags;    /* ORACLE_TEMPERATURE_LAST | ... */
+    uint32_t rules;    /* must be 0, and what follows too */
+    uint32_t slot;
+    uint32_t edits;
+    uint32_t wants;
+    uint32_t reserved[3];
 } oracle_params;
 
 typedef struct oracle_result {

@@ -211,6 +211,14 @@ uint32_t oracle_check_params(const oracle_params *p)
         field = 3;
     } else if (p->flags & ~15u) {
         field = 4;
+    } else if (p->rules) {
+        field = 6;
+    } else if (p->slot) {
+        field = 7;
+    } else if (p->edits) {
+        field = 8;
+    } else if (p->wants) {
+        field = 9;
     } else if (p->reserved[0] | p->reserved[1] | p->reserved[2]) {
         field = 5;
     }

@@ -16,11 +16,11 @@ static uint64_t high_product(uint64_t a, uint64_t b) { return (uint64_t)((u128)a
 static bool read_rows(oracle_offers *offers, const lms_beam_params *p, const int32_t *ends,
                       uint32_t t, const float *logits, uint32_t vocab)
 {
-    const oracle_params filters = {.temperature = p->temperature,
-                                   .top_p = p->top_p,
-                                   .min_p = p->min_p,
-                                   .top_k = p->top_k,
-                                   .flags = p->filter_flags};
+    const oracle_params filters = {.temperature = p->filters.temperature,
+                                   .top_p = p->filters.top_p,
+                                   .min_p = p->filters.min_p,
+                                   .top_k = p->filters.top_k,
+                                   .flags = p->filters.flags};
     oracle_row *const whole = oracle_prepare(logits, vocab, &filters);
     float *const rest = malloc(vocab * sizeof *rest);
     bool good = whole && rest;

@@ -21,11 +21,11 @@ void oracle_candidates_none(uint32_t status, oracle_candidates *out)
 bool oracle_candidates_of(const float *logits, uint32_t vocab, const lms_contrastive_params *p,
                           oracle_candidates *out)
 {
-    const oracle_params filters = {.temperature = p->temperature,
-                                   .top_p = p->top_p,
-                                   .min_p = p->min_p,
-                                   .top_k = p->top_k,
-                                   .flags = p->filter_flags};
+    const oracle_params filters = {.temperature = p->filters.temperature,
+                                   .top_p = p->filters.top_p,
+                                   .min_p = p->filters.min_p,
+                                   .top_k = p->filters.top_k,
+                                   .flags = p->filters.flags};
     oracle_row *const row = oracle_prepare(logits, vocab, &filters);
     float *const probs = malloc(vocab * sizeof *probs);
     const bool good = row && probs;

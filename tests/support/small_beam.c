@@ -12,8 +12,8 @@
 lms_beam_params small_params(uint32_t width, uint32_t max_length)
 {
     lms_beam_params p = {0};
-    p.temperature = 1.0f;
-    p.top_p = 1.0f;
+    p.filters.temperature = 1.0f;
+    p.filters.top_p = 1.0f;
     p.width = width;
     p.groups = 1;
     p.length_penalty = 1.0f;

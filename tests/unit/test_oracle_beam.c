@@ -24,8 +24,12 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 #define UNIT 0x1p-32L
 
-static const lms_beam_params plain = {
-    .temperature = 1.0f, .top_p = 1.0f, .width = 1, .groups = 1, .max_length = 1, .results = 1};
+static const lms_beam_params plain = {.filters.temperature = 1.0f,
+                                      .filters.top_p = 1.0f,
+                                      .width = 1,
+                                      .groups = 1,
+                                      .max_length = 1,
+                                      .results = 1};
 
 static long double larger(long double a, long double b) { return a > b ? a : b; }
 
@@ -35,7 +39,7 @@ static long double larger(long double a, long double b) { return a > b ? a : b; 
 static long double worst_logprob(const float *x, uint32_t vocab, float temperature)
 {
     lms_beam_params p = plain;
-    p.temperature = temperature;
+    p.filters.temperature = temperature;
     oracle_offers offers;
     assert_true(oracle_offers_make(&offers, &p, NULL, 0, x, vocab));
     exact_row *const exact = exact_prepare(x, vocab, temperature);
@@ -64,8 +68,8 @@ static long double worst_renormalized(const float *x, uint32_t vocab, float temp
     assert_non_null(exact);
     const int32_t ends[2] = {0, exact->live ? (int32_t)exact->order[0] : 0};
     exact_row_free(exact);
-    p.temperature = temperature;
-    p.top_k = (int32_t)vocab / 2;
+    p.filters.temperature = temperature;
+    p.filters.top_k = (int32_t)vocab / 2;
     p.flags = LMS_BEAM_RENORMALIZE;
     p.end_tokens = 2;
     p.min_length = 1;

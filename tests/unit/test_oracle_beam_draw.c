@@ -85,8 +85,8 @@ static uint32_t leaf_of(const tree *t, const oracle_beam_result *result)
 static lms_beam_params params_of(const tree *t, uint32_t mode, uint32_t width)
 {
     lms_beam_params p = {0};
-    p.temperature = (float)t->temperature;
-    p.top_p = 1.0f;
+    p.filters.temperature = (float)t->temperature;
+    p.filters.top_p = 1.0f;
     p.mode = mode;
     p.width = width;
     p.groups = 1;
@@ -292,8 +292,8 @@ static void test_sample_two_beams(void **state)
     double p[6];
     const double seeds = 60000.0;
     float rows[2][3] = {{0}};
-    lms_beam_params params = {.temperature = 1.0f,
-                              .top_p = 1.0f,
+    lms_beam_params params = {.filters.temperature = 1.0f,
+                              .filters.top_p = 1.0f,
                               .mode = LMS_BEAM_SAMPLE,
                               .width = 2,
                               .groups = 1,
@@ -334,9 +334,9 @@ static void test_eligible_only(void **state)
     const double p[4] = {0.0, 0.625, 0.375, 0.0};
     float row[4];
     const double weights[4] = {0.995, 0.0025, 0.0015, 0.001};
-    lms_beam_params params = {.temperature = 1.0f,
-                              .top_p = 1.0f,
-                              .top_k = 2,
+    lms_beam_params params = {.filters.temperature = 1.0f,
+                              .filters.top_p = 1.0f,
+                              .filters.top_k = 2,
                               .mode = LMS_BEAM_STOCHASTIC,
                               .width = 1,
                               .groups = 1,

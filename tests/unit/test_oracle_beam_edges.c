@@ -112,7 +112,7 @@ static void test_min_length(void **state)
     lms_beam_params p = small_params(1, 5);
     p.end_tokens = 1;
     p.min_length = 1;
-    p.top_k = 1;
+    p.filters.top_k = 1;
     p.early_stopping = LMS_BEAM_EARLY_OFF;
     small_rig r;
     small_begin(&r, &p, ends, 3);
@@ -137,7 +137,7 @@ static void test_min_length_and_certain_end(void **state)
         p.mode = mode;
         p.end_tokens = 1;
         p.min_length = 1;
-        p.min_p = 0.1f;
+        p.filters.min_p = 0.1f;
         p.flags = LMS_BEAM_RENORMALIZE;
         small_rig r;
         small_begin(&r, &p, ends, 4);
@@ -178,7 +178,7 @@ static void test_min_length_and_nothing_else(void **state)
         lms_beam_params p = small_params(2, 5);
         p.end_tokens = 2;
         p.min_length = 1;
-        p.top_k = k;
+        p.filters.top_k = k;
         small_rig r;
         small_begin(&r, &p, ends, 2);
         assert_int_equal(small_step(&r), LMS_BEAM_DONE | LMS_BEAM_EMPTY);
@@ -381,8 +381,8 @@ static void test_only_one_left(void **state)
     (void)state;
     for (uint32_t n = 0; n < 1000; n++) {
         lms_beam_params p = small_params(1, 5);
-        p.top_k = 1;
-        p.temperature = 0.5f + 0.003f * (float)n;
+        p.filters.top_k = 1;
+        p.filters.temperature = 0.5f + 0.003f * (float)n;
         p.flags = n % 2 ? LMS_BEAM_RENORMALIZE : 0;
         small_rig r;
         small_begin(&r, &p, NULL, 4);

@@ -147,7 +147,7 @@ static void test_filters(void **state)
     (void)state;
     for (uint32_t flags = 0; flags <= LMS_BEAM_RENORMALIZE; flags += LMS_BEAM_RENORMALIZE) {
         lms_beam_params p = small_params(3, 5);
-        p.top_k = 2;
+        p.filters.top_k = 2;
         p.flags = flags;
         small_rig r;
         small_begin(&r, &p, NULL, 3);

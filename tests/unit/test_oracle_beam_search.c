@@ -74,7 +74,8 @@ static void some_params(lms_beam_params *p, bool ties, uint64_t *random)
     p->results = 1 + gen_below(p->width, random);
     some_lengths(p, ties, random);
     if (!ties) {
-        p->temperature = gen_below(2, random) ? 1.0f : (float)rows_between(random, 0.3, 3.0);
+        p->filters.temperature =
+            gen_below(2, random) ? 1.0f : (float)rows_between(random, 0.3, 3.0);
     }
 }
 
@@ -101,9 +102,10 @@ static void tell_params(const lms_beam_params *p, uint32_t vocab, const int32_t 
 {
     print_error("  vocab %u, temperature %a, top_k %d, width %u, groups %u, diversity %a, "
                 "penalty %a of %u, early %u, flags %u, prompt %u, lengths %u to %u, ends",
-                vocab, (double)p->temperature, (int)p->top_k, p->width, p->groups,
-                (double)p->diversity_penalty, (double)p->length_penalty, p->length_counts,
-                p->early_stopping, p->flags, p->prompt_length, p->min_length, p->max_length);
+                vocab, (double)p->filters.temperature, (int)p->filters.top_k, p->width,
+                p->groups, (double)p->diversity_penalty, (double)p->length_penalty,
+                p->length_counts, p->early_stopping, p->flags, p->prompt_length, p->min_length,
+                p->max_length);
     for (uint32_t i = 0; i < p->end_tokens; i++) {
         print_error(" %d", (int)ends[i]);
     }
@@ -168,7 +170,7 @@ static bool check_case(uint64_t seed, bool ties)
         p.flags &= ~LMS_BEAM_RENORMALIZE;
     }
     if (gen_below(3, &random) == 0) {
-        p.top_k = 1 + (int32_t)gen_below(vocab, &random);
+        p.filters.top_k = 1 + (int32_t)gen_below(vocab, &random);
     }
     return check_search(seed, &m, &p, ends);
 }

@@ -172,11 +172,11 @@ static void check_probs(const float *x, uint32_t vocab, const lms_contrastive_pa
                         long double *worst)
 {
     oracle_candidates c;
-    exact_row *const exact = exact_prepare(x, vocab, p->temperature);
-    const bool cut = p->top_k > 0 && (uint32_t)p->top_k < vocab;
-    const uint32_t kept =
-        cut ? exact_top_k(exact, x, (uint32_t)p->top_k, (p->filter_flags & LMS_TOP_K_TIES) != 0)
-            : exact->live;
+    exact_row *const exact = exact_prepare(x, vocab, p->filters.temperature);
+    const bool cut = p->filters.top_k > 0 && (uint32_t)p->filters.top_k < vocab;
+    const uint32_t kept = cut ? exact_top_k(exact, x, (uint32_t)p->filters.top_k,
+                                            (p->filters.flags & LMS_TOP_K_TIES) != 0)
+                              : exact->live;
     assert_true(oracle_candidates_of(x, vocab, p, &c));
     assert_int_equal(c.status, LMS_ROW_OK);
     assert_int_equal(c.count, kept < p->k ? kept : p->k);
@@ -208,9 +208,9 @@ static void test_probabilities(void **unused)
         if (gen_below(3, &state) == 0) {
             rows_fill_neighbours(x, vocab, 1.0f, 1 + gen_below(vocab, &state));
         }
-        p.temperature = (float)rows_between(&state, 0.3, 2.0);
-        p.top_k = gen_below(2, &state) ? (int32_t)gen_below(vocab + 1, &state) : 0;
-        p.filter_flags = gen_below(2, &state) ? LMS_TOP_K_TIES : 0;
+        p.filters.temperature = (float)rows_between(&state, 0.3, 2.0);
+        p.filters.top_k = gen_below(2, &state) ? (int32_t)gen_below(vocab + 1, &state) : 0;
+        p.filters.flags = gen_below(2, &state) ? LMS_TOP_K_TIES : 0;
         check_probs(x, vocab, &p, &worst);
         free(x);
     }

@@ -413,7 +413,7 @@ static void test_candidates(void **unused)
     p.k = 64;
     assert_true(oracle_candidates_of(x, 6, &p, &c));
     assert_true(c.count == 4 && c.tokens[3] == 0 && c.tokens[4] == LMS_NO_TOKEN);
-    p.top_k = 1;
+    p.filters.top_k = 1;
     assert_true(oracle_candidates_of(x, 6, &p, &c));
     assert_true(c.count == 1 && c.probs[0] == 1.0f);
     assert_true(oracle_candidates_of(dead, 2, &p, &c));

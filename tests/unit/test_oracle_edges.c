@@ -370,6 +370,14 @@ static void test_bad_params(void **state)
     oracle_params p = plain;
     p.reserved[2] = 1;
     check_bad(p, 5);
+    p.wants = 1;
+    check_bad(p, 9);
+    p.edits = 1u << 31;
+    check_bad(p, 8);
+    p.slot = 1;
+    check_bad(p, 7);
+    p.rules = 1;
+    check_bad(p, 6);
     p.flags = 16;
     check_bad(p, 4);
     p.flags = 0x80000001u;

@@ -14,13 +14,13 @@ int main()
 
     const lms_row_params start = LMS_ROW_PARAMS_INIT;
     std::vector<lms_row_params> params(rows, start);
-    params[0].temperature = 0.0f;
+    params[0].filters.temperature = 0.0f;
     params[1].seed = 42;
     params[2].seed = 43;
-    params[2].temperature = 0.8f;
-    params[2].top_k = 5;
-    params[2].top_p = 0.9f;
-    params[2].min_p = 0.05f;
+    params[2].filters.temperature = 0.8f;
+    params[2].filters.top_k = 5;
+    params[2].filters.top_p = 0.9f;
+    params[2].filters.min_p = 0.05f;
 
     lms_context *context = nullptr;
     lms_status status = lms_context_open(nullptr, &context);
