@@ -60,7 +60,7 @@ typedef struct lms_filters {
 #define LMS_TOP_K_TIES 8u       /* top-k keeps all tokens tied with the k-th (HF)          */
 #define LMS_FILTER_FLAGS 15u    /* all of them                                             */
 
-/* What `flags` is for the results of another stack. docs/use/python.md says where they still
+/* What `flags` is for the results of another stack. docs/use/coming-from.md says where they
  * differ from what they are named after. */
 #define LMS_PRESET_VLLM 0u
 #define LMS_PRESET_HUGGING_FACE (LMS_TOP_K_TIES | LMS_MIN_P_LAST)

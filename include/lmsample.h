@@ -19,9 +19,11 @@
  *               no object and can be repeated. If it fails with OpenCL's code, some of its
  *               commands may be enqueued: they read its inputs and may leave values of no use
  *               in its outputs until clFinish of the queue, or until a later call on the
- *               object is over, which waits for them. A call enqueues at most 4 kernels,
- *               whatever the batch holds; of lms_contrastive, where contexts lie in B buffers,
- *               at most 2 + 2 * B.
+ *               object is over, which waits for them.
+ * Kernels       A call enqueues, whatever it holds: lms_sampler_run at most 3, lms_beam_step at
+ *               most 3, lms_beam_results 1, lms_contrastive_propose at most 2,
+ *               lms_contrastive_select 2 and up to one scan and one append for each buffer of
+ *               pages.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that
