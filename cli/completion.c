@@ -1,4 +1,4 @@
-/* completion.c - `lmsample completion`: prints a script by which a shell completes its words. */
+/* completion.c - `lmsample completion`: prints a script by which a shell completes words. */
 #include "completion.h"
 
 #include "command.h"

@@ -1,3 +1,4 @@
+/* cache.c - the cache folder: who may have written to it, and the built programs in it. */
 #include "base/cache.h"
 
 #include "base/runtime.h"

@@ -1,3 +1,4 @@
+/* context.c - a caller's context and device, with a queue, and what is built for them. */
 #include "base/context.h"
 
 #include "base/cache.h"

@@ -11,34 +11,26 @@
 
 #define LMSI_NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR of cl_ext.h */
 
-static lms_status query_text(cl_device_id id, cl_device_info what, char *text, size_t size)
+/* A text of a device, or of a platform where there is no device. */
+static cl_int get_info(cl_platform_id platform, cl_device_id device, cl_uint what, size_t size,
+                       char *text, size_t *needed)
 {
-    lms_status status = LMS_OK;
-    size_t needed = 0;
-    char *all = NULL;
-    LMSI_CL(clGetDeviceInfo(id, what, 0, NULL, &needed));
-    all = malloc(needed + 1);
-    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of device text",
-                 needed);
-    LMSI_CL(clGetDeviceInfo(id, what, needed, all, NULL));
-    all[needed] = '\0';
-    snprintf(text, size, "%s", all);
-fail:
-    free(all);
-    return status;
+    return device != NULL ? clGetDeviceInfo(device, what, size, text, needed)
+                          : clGetPlatformInfo(platform, what, size, text, needed);
 }
 
-/* By way of memory of the name's own size: a longer one would be an error. */
-static lms_status query_platform(cl_platform_id id, char *text, size_t size)
+/* By way of memory of the text's own size: a longer one would be an error. */
+static lms_status query_text(cl_platform_id platform, cl_device_id device, cl_uint what,
+                             char *text, size_t size)
 {
     lms_status status = LMS_OK;
     size_t needed = 0;
     char *all = NULL;
-    LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, 0, NULL, &needed));
+    const char *const call = device != NULL ? "clGetDeviceInfo" : "clGetPlatformInfo";
+    LMSI_CL_NAMED(get_info(platform, device, what, 0, NULL, &needed), call);
     all = malloc(needed + 1);
-    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of platform name",
-                 needed);
-    LMSI_CL(clGetPlatformInfo(id, CL_PLATFORM_NAME, needed, all, NULL));
+    LMSI_FAIL_IF(all == NULL, LMS_E_MEMORY, "out of memory for %zu bytes of a name", needed);
+    LMSI_CL_NAMED(get_info(platform, device, what, needed, all, NULL), call);
     all[needed] = '\0';
     snprintf(text, size, "%s", all);
 fail:
@@ -68,10 +60,10 @@ lms_status lmsi_device_query(cl_device_id id, lmsi_device *out)
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof out->unified,
                             &out->unified, NULL));
     LMSI_CL(clGetDeviceInfo(id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
-    LMSI_TRY(query_platform(platform, out->platform, sizeof out->platform));
-    LMSI_TRY(query_text(id, CL_DEVICE_NAME, out->name, sizeof out->name));
-    LMSI_TRY(query_text(id, CL_DRIVER_VERSION, out->driver, sizeof out->driver));
-    LMSI_TRY(query_text(id, CL_DEVICE_VERSION, out->version, sizeof out->version));
+    LMSI_TRY(query_text(platform, NULL, CL_PLATFORM_NAME, out->platform, sizeof out->platform));
+    LMSI_TRY(query_text(NULL, id, CL_DEVICE_NAME, out->name, sizeof out->name));
+    LMSI_TRY(query_text(NULL, id, CL_DRIVER_VERSION, out->driver, sizeof out->driver));
+    LMSI_TRY(query_text(NULL, id, CL_DEVICE_VERSION, out->version, sizeof out->version));
 fail:
     return status;
 }

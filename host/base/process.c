@@ -1,3 +1,4 @@
+/* process.c - the lock around a first use of OpenCL, and what children of fork() are told. */
 #include "base/process.h"
 
 #include "base/status.h"

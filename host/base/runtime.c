@@ -1,3 +1,5 @@
+/* runtime.c - what is known of some runtimes: where pocl keeps its kernels, and what to say
+ * where it cannot. */
 #include "base/runtime.h"
 
 #include "base/cache.h"

@@ -1,3 +1,4 @@
+/* status.c - the calling thread's message and build log. */
 #include "base/status.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* tuning.c - tuning files: what one has to hold for a device, and whether one does. */
 #include "op/tuning.h"
 
 #include "base/cache.h"

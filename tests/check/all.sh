@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # all.sh - runs the checks of this folder, all or the named ones. `./run check` calls it.
-# Each is a script <name>.sh that is run in the repository root and fails by its exit status.
+# Each is a script <name>.sh or <name>.py that is run in the repository root and fails by its exit status.
 # LMS_CHECK_DIR is a folder for what they build.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -15,6 +15,7 @@ tidy: clang-tidy over the C sources
 cppcheck: cppcheck over the C sources
 shell: shellcheck over the scripts
 sizes: lengths of lines, functions and files
+layers: who includes whom, first lines of sources, nothing six lines long twice
 kernels: clang's OpenCL front end over every variant of the kernels
 sanitize: the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 fuzz: what reads files, fuzzed with both sanitizers for three minutes
@@ -41,7 +42,11 @@ for name in "${names[@]}"; do
     log=$LMS_CHECK_DIR/$name.log
     printf 'Checking: %s\n' "$(grep "^$name: " <<<"$checks")"
     start=$SECONDS
-    if bash "$here/$name.sh" >"$log" 2>&1 </dev/null; then
+    script=("$here/$name".[ps]*)
+    with=bash
+    [[ ${script[0]} != *.py ]] || with="python3 -B"
+    # shellcheck disable=SC2086 # a command and its option
+    if $with "${script[0]}" >"$log" 2>&1 </dev/null; then
         verdict=PASS
         grep '^SKIP: ' -- "$log"
     else

@@ -1,4 +1,4 @@
-/* How many places of the workspace a shape needs: what no test of the calls would see is one too
+/* How many places of the workspace a shape needs: no test of the calls would see one too
  * many, and one too few only on a device of many cores. */
 #include "rig.h"
 
