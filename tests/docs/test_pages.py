@@ -41,6 +41,23 @@ def test_files_that_pages_name_exist():
     assert missing == []
 
 
+def test_names_that_pages_use_exist():
+    """Each name of C, of the environment or of CMake in a page is somewhere in the sources."""
+    sources = [ROOT / "CMakeLists.txt", ROOT / "CHANGELOG.md", *(ROOT / "tests/docs").glob("*.h")]
+    for folder in ("include", "host", "kernels", "cli", "cmake", "python", "tests/support", "tests/without_avx512"):
+        sources += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".c", ".h", ".cl", ".py", ".cmake")]
+    name = re.compile(r"\b(?:lms|LMS)_\w+")
+    known = {word for file in sources for word in name.findall(file.read_text(encoding="utf-8"))}
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "kernels/README.md"]
+    missing = set()
+    for page in pages:
+        for word in name.findall(page.read_text(encoding="utf-8")):
+            # What ends in _ stands for a family, NAME for any name.
+            if word not in known and "NAME" not in word and not (word[-1] == "_" and any(other.startswith(word) for other in known)):
+                missing.add(f"{page.relative_to(ROOT)}: {word}")
+    assert sorted(missing) == []
+
+
 def test_the_lists_of_files_are_whole():
     kernels = ROOT / "kernels"
     page = (kernels / "README.md").read_text(encoding="utf-8")
