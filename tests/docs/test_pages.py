@@ -53,7 +53,8 @@ def test_names_that_pages_use_exist():
     for page in pages:
         for word in name.findall(page.read_text(encoding="utf-8")):
             # What ends in _ stands for a family, NAME for any name.
-            if word not in known and "NAME" not in word and not (word[-1] == "_" and any(other.startswith(word) for other in known)):
+            family = word[-1] == "_" and any(other.startswith(word) for other in known)
+            if word not in known and "NAME" not in word and not family:
                 missing.add(f"{page.relative_to(ROOT)}: {word}")
     assert sorted(missing) == []
 
