@@ -1,6 +1,7 @@
 /* The calls of lms_tuning.h: what is refused; what is stored by their text is what is in
  * use, for samplers too. */
 #include "cache_rig.h"
+#include "hooks.h"
 #include "rig.h"
 
 #include <lms_tuning.h>
@@ -133,6 +134,97 @@ static void test_folders(void **state)
     setenv("LMS_CACHE_DIR", f->path, 1);
 }
 
+/* --- Where the file is ------------------------------------------------------------------- */
+
+static void set_variable(const char *name, const char *value)
+{
+    if (value == NULL) {
+        unsetenv(name);
+    } else {
+        setenv(name, value, 1);
+    }
+}
+
+static void assert_folder(const char *cache, const char *xdg, const char *home,
+                          const char *expected)
+{
+    char path[LMS_TUNING_PATH_BYTES], now[LMS_SHAPE_BYTES];
+    set_variable("LMS_CACHE_DIR", cache);
+    set_variable("XDG_CACHE_HOME", xdg);
+    set_variable("HOME", home);
+    RIG_OK(lms_shape_in_use(ctx, LMS_FLOAT32, LONG, now, NULL));
+    if (expected == NULL) {
+        RIG_FAILS(LMS_E_ARGUMENT, lms_tuning_path(ctx, path), "there is no folder");
+        return;
+    }
+    RIG_OK(lms_tuning_path(ctx, path));
+    assert_int_equal(strncmp(path, expected, strlen(expected)), 0);
+    assert_int_equal(strncmp(path + strlen(expected), "/tuning-", 8), 0);
+}
+
+static void test_places_of_folders(void **state)
+{
+    static char longest[LMS_TUNING_PATH_BYTES];
+    (void)state;
+    assert_folder("/a", "/b", "/c", "/a");
+    assert_folder(NULL, "/b", "/c", "/b/lmsample");
+    assert_folder(NULL, "b", "/c", "/c/.cache/lmsample");
+    assert_folder(NULL, NULL, "/c", "/c/.cache/lmsample");
+    assert_folder("", "/b", "/c", NULL);
+    assert_folder(NULL, NULL, "c", NULL);
+    assert_folder(NULL, NULL, NULL, NULL);
+    memset(longest, 'l', sizeof longest - 1);
+    longest[0] = '/';
+    assert_folder(longest, NULL, NULL, NULL);
+}
+
+/* --- The sampler ------------------------------------------------------------------------- */
+
+static unsigned programs_of(const char *shape)
+{
+    const lms_sampler_desc desc = rig_desc();
+    lms_sampler *sampler = NULL;
+    setenv("LMS_SHAPE", shape, 1);
+    hook_reset();
+    RIG_OK(lms_sampler_create(ctx, &desc, &sampler));
+    const unsigned count = hook_count("clCreateProgramWithSource");
+    lms_sampler_destroy(sampler);
+    return count;
+}
+
+/* A field of which a program depends makes one of its own. (Shapes that other tests build too:
+ * a runtime that keeps its kernels compiles them once for all.) */
+static void test_programs_are_of_a_shape(void **state)
+{
+    (void)state;
+    setenv("LMS_CACHE_DIR", "", 1);
+    assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=1"), 1);
+    assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=2"), 0);
+    assert_int_equal(programs_of("team=1,lanes=8,chunk=32,fuse_from=1"), 1);
+    assert_int_equal(programs_of("team=1,lanes=16,chunk=32,fuse_from=1"), 1);
+    assert_int_equal(programs_of("team=2,lanes=8,chunk=32,fuse_from=1"), 1);
+    assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=1"), 0);
+}
+
+/* A tuned shape that the kernels cannot have is made smaller, as the library's own is. */
+static void test_a_tuned_team_that_is_too_large(void **state)
+{
+    char path[LMS_TUNING_PATH_BYTES], text[LMS_TUNING_BYTES];
+    const char *const large = "team=64,lanes=8,chunk=32,fuse_from=1";
+    const lms_sampler_desc desc = rig_desc();
+    lms_sampler *sampler = NULL;
+    (void)state;
+    hook_reset();
+    RIG_OK(lms_tuning_path(ctx, path));
+    RIG_OK(lms_tuning_text(ctx, large, large, text));
+    cache_write_file(path, text, strlen(text));
+    assert_in_use(LMS_FLOAT32, RIG_VOCAB, large, "tuning file");
+    hook_small_gpu(16);
+    RIG_OK(lms_sampler_create(ctx, &desc, &sampler));
+    hook_reset();
+    lms_sampler_destroy(sampler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +232,9 @@ int main(void)
         CACHE_ENTRY(test_wrong_shapes),
         CACHE_ENTRY(test_wrong_arguments),
         CACHE_ENTRY(test_folders),
+        CACHE_ENTRY(test_programs_are_of_a_shape),
+        CACHE_ENTRY(test_a_tuned_team_that_is_too_large),
+        CACHE_ENTRY(test_places_of_folders), /* the last one: it takes HOME away */
     };
     return cmocka_run_group_tests_name("tuning_calls", tests, open_context, close_context);
 }

@@ -20,15 +20,6 @@ enum {
     LONG = 65537 /* a row that fuse_from is about */
 };
 
-static void set_variable(const char *name, const char *value)
-{
-    if (value == NULL) {
-        unsetenv(name);
-    } else {
-        setenv(name, value, 1);
-    }
-}
-
 /* A device that only a test has: nothing here looks at more than its facts. */
 static lms_context cpu(void)
 {
@@ -381,91 +372,6 @@ static void test_long_texts(void **state)
     assert_shape(&ctx, LMS_FLOAT32, 0, "file", good.float32);
 }
 
-/* --- Folders ----------------------------------------------------------------------------- */
-
-static void assert_folder(const char *cache, const char *xdg, const char *home,
-                          const char *expected)
-{
-    const lms_context ctx = cpu();
-    char path[LMSI_TUNING_PATH];
-    set_variable("LMS_CACHE_DIR", cache);
-    set_variable("XDG_CACHE_HOME", xdg);
-    set_variable("HOME", home);
-    assert_int_equal(lmsi_tuning_path(&ctx, path), expected != NULL);
-    if (expected == NULL) {
-        assert_false(loads(&ctx));
-        assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(1, 16, 32, 24));
-        return;
-    }
-    assert_int_equal(strncmp(path, expected, strlen(expected)), 0);
-    assert_int_equal(strncmp(path + strlen(expected), "/tuning-", 8), 0);
-}
-
-static void test_folders(void **state)
-{
-    static char longest[LMSI_TUNING_PATH];
-    (void)state;
-    assert_folder("/a", "/b", "/c", "/a");
-    assert_folder(NULL, "/b", "/c", "/b/lmsample");
-    assert_folder(NULL, "b", "/c", "/c/.cache/lmsample");
-    assert_folder(NULL, NULL, "/c", "/c/.cache/lmsample");
-    assert_folder("", "/b", "/c", NULL);
-    assert_folder(NULL, NULL, "c", NULL);
-    assert_folder(NULL, NULL, NULL, NULL);
-    memset(longest, 'l', sizeof longest - 1);
-    longest[0] = '/';
-    assert_folder(longest, NULL, NULL, NULL);
-}
-
-/* --- The sampler ------------------------------------------------------------------------- */
-
-static unsigned programs_of(lms_context *ctx, const char *shape)
-{
-    const lms_sampler_desc desc = rig_desc();
-    lms_sampler *sampler = NULL;
-    setenv("LMS_SHAPE", shape, 1);
-    hook_reset();
-    RIG_OK(lms_sampler_create(ctx, &desc, &sampler));
-    const unsigned count = hook_count("clCreateProgramWithSource");
-    lms_sampler_destroy(sampler);
-    return count;
-}
-
-/* A field of which a program depends makes one of its own. (Shapes that other tests build too:
- * a runtime that keeps its kernels compiles them once for all.) */
-static void test_programs_are_of_a_shape(void **state)
-{
-    lms_context *ctx = NULL;
-    (void)state;
-    setenv("LMS_CACHE_DIR", "", 1);
-    RIG_OK(lms_context_open(NULL, &ctx));
-    assert_int_equal(programs_of(ctx, "team=1,lanes=8,chunk=8,fuse_from=1"), 1);
-    assert_int_equal(programs_of(ctx, "team=1,lanes=8,chunk=8,fuse_from=2"), 0);
-    assert_int_equal(programs_of(ctx, "team=1,lanes=8,chunk=32,fuse_from=1"), 1);
-    assert_int_equal(programs_of(ctx, "team=1,lanes=16,chunk=32,fuse_from=1"), 1);
-    assert_int_equal(programs_of(ctx, "team=2,lanes=8,chunk=32,fuse_from=1"), 1);
-    assert_int_equal(programs_of(ctx, "team=1,lanes=8,chunk=8,fuse_from=1"), 0);
-    lms_context_destroy(ctx);
-}
-
-/* A tuned shape that the kernels cannot have is made smaller, as the library's own is. */
-static void test_a_tuned_team_that_is_too_large(void **state)
-{
-    char path[LMSI_TUNING_PATH], text[LMSI_TUNING_BYTES];
-    const lms_sampler_desc desc = rig_desc();
-    lms_context *ctx = NULL;
-    lms_sampler *sampler = NULL;
-    (void)state;
-    hook_reset();
-    RIG_OK(lms_context_open(NULL, &ctx));
-    store(ctx, (lmsi_tuning){{64, 8, 32, 1}, {64, 8, 32, 1}}, path, text);
-    hook_small_gpu(16);
-    RIG_OK(lms_sampler_create(ctx, &desc, &sampler));
-    hook_reset();
-    lms_sampler_destroy(sampler);
-    lms_context_destroy(ctx);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,9 +388,6 @@ int main(void)
         CACHE_ENTRY(test_out_of_range),
         CACHE_ENTRY(test_what_is_no_file),
         CACHE_ENTRY(test_long_texts),
-        CACHE_ENTRY(test_programs_are_of_a_shape),
-        CACHE_ENTRY(test_a_tuned_team_that_is_too_large),
-        CACHE_ENTRY(test_folders), /* the last one: it takes HOME away */
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
 }
