@@ -196,7 +196,7 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn, LMS_
     req.choices = choices + slot * max_choices;
     req.finished = finished + slot * 2 * max_choices;
     req.merged = merged + slot * max_width;
-    lms_clear_own_bins(&shared);
+    lms_begin_meetings(&shared);
     req.phase = lms_to_group(&req, 0);
     while (req.phase != LMS_ADVANCE_DONE) {
         const ulong target =

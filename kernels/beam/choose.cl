@@ -11,19 +11,19 @@ void lms_bin_values(const lms_request *req, __local lms_shared *shared)
         const long value = lms_value_of(&s, s.i);
         if (value <= req->low || value > req->high) continue;
         const ulong bin = (ulong)(req->high - value) >> req->bin_shift;
-        lms_bin_add(shared, (uint)min(bin, (ulong)LMS_BINS - 1), 1);
+        lms_bin_add(&shared->bins, (uint)min(bin, (ulong)LMS_BINS - 1), 1);
     }
 }
 
 /* False where the interval is narrow enough: one value, or all of it is wanted. */
 bool lms_narrow_values(lms_request *req, const lms_meeting *m)
 {
-    if (m->bin == LMS_BINS) return false;
-    req->above_high += m->bin_before;
-    req->high -= (long)((ulong)m->bin << req->bin_shift);
-    if (m->bin < LMS_BINS - 1) req->low = max(req->low, req->high - (1l << req->bin_shift));
+    if (m->crossing.bin == LMS_BINS) return false;
+    req->above_high += m->crossing.before;
+    req->high -= (long)((ulong)m->crossing.bin << req->bin_shift);
+    if (m->crossing.bin < LMS_BINS - 1) req->low = max(req->low, req->high - (1l << req->bin_shift));
     const ulong width = (ulong)(req->high - req->low);
-    if (req->above_high + m->bin_measure == req->max_chosen || width == 1) return false;
+    if (req->above_high + m->crossing.measure == req->max_chosen || width == 1) return false;
     req->bin_shift = (uint)max(54 - (int)clz(width - 1), 0); /* width fits the bins */
     return true;
 }

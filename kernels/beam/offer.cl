@@ -1,57 +1,50 @@
-/* beam/offer.cl - what a live beam offers (specification, section 13): steps of its row beyond those
- * of task.cl, which find the filters' cut, and the key that is worth listing.
- *
- *   [WHOLE -> TOTAL ->] MAXIMUM -> [filters] -> MASS -> [top-k] -> TALLY -> LIST    search
- *                                                    -> DRAW, DRAW ..               drawn
- *
- * WHOLE and TOTAL are for rows of which end tokens are suppressed: log-probabilities may be
- * relative to the row as it is. Then those tokens are dead: lms_logits() reads them as -inf,
- * and what the tile pass has found out about their tiles is made anew.
+/* beam/offer.cl - what a live beam offers (specification, section 13): the eligible tokens' masses
+ * and scores, and the list of the best. beam/offer_steps.cl has the order of the steps.
  *
  * Listed are the first `want` kept tokens by falling score, then id: as many as their group can
  * need. Scores are monotone in the logit, but different logits can have one score: those of the
  * last score are the class of ties, of which the lowest ids are taken. */
 #pragma once
 #include "beam/records.h"
-#include "cut/task.cl"
-#include "numeric/fixed.cl"
-#include "row/masses.cl"
+#include "draw/without_replacement.cl"
+#include "row/maxima.cl"
 
-#define LMS_DRAW_BLOCKS 64u
+typedef enum lms_offer_step {
+    LMS_OFFER_WHOLE, /* the maximum, ... */
+    LMS_OFFER_TOTAL, /* ... and the mass of the row before tokens are suppressed   */
+    LMS_OFFER_CUT,   /* the row's cut, or the last token worth listing: cut/       */
+    LMS_OFFER_MASS,  /* the mass that log-probabilities are relative to            */
+    LMS_OFFER_TALLY, /* how many tokens are worth listing                          */
+    LMS_OFFER_LIST,  /* ... and which                                              */
+    LMS_OFFER_DRAW,  /* one more drawn without replacement                         */
+    LMS_OFFER_DONE
+} lms_offer_step;
 
-/* What a row's work-items know of their beam, beside the task. */
+/* What a row's work-items know of their beam: alike in all of them but for items_before and what
+ * the clocks have of the own tiles. */
 typedef struct lms_offer {
+    lms_offer_step step;
     uint mode;
-    bool of_eligible; /* log-probabilities are relative to the eligible tokens, else to all */
-    bool sums_fit;    /* the tile pass has summed at the temperature's scale */
-    float sums_scale; /* ... or at this one */
+    bool is_of_eligible; /* log-probabilities are relative to the eligible tokens, else to all */
+    float scale;         /* log2(e) / temperature */
+    float sums_scale;    /* ... at which the tile pass has summed */
     __global const int *ends;
-    uint end_count;   /* ends that are suppressed */
-    __global int *groups; /* the row's, to be made anew where those are */
-    __global int *tile_keys;
+    uint end_count;      /* ends that are suppressed */
     uint want;
-    ulong seed;
-    uint beam;
-    uint turn;        /* the request's step */
-    long score;       /* the beam's */
+    long score;          /* the beam's */
     long value;
-    bool searching;   /* for the key that is worth listing */
-    lms_cut kept;     /* by the filters */
-    int low, high;    /* the class of ties: low <= key <= high */
-    ulong quota;      /* of it */
+    bool is_listing;     /* the cut that is looked for is that of what is worth listing */
+    bool is_filtered;    /* the row's rules may cut off some tokens, ... */
+    lms_cut kept;        /* ... and keep these */
+    lms_scaled scaled;   /* the row at the temperature's scale */
+    int low, high;       /* the class of ties: low <= key <= high */
+    ulong quota;         /* tokens of the class that are listed */
     lms_inverse inverse; /* 1 / temperature */
-    int top_key;      /* what log-probabilities are relative to: a key, ... */
-    long norm;        /* ... and the mass */
-    /* The draw that is next. */
-    ulong left;       /* mass */
-    ulong first_left; /* ... before the first one */
-    float time;
+    int top_key;         /* what log-probabilities are relative to: a key, ... */
+    long norm;           /* ... and the mass */
+    ulong items_before;  /* sums of lower items, from the last meeting */
+    lms_clocks clocks;
     long last_value;
-    int last_token;
-    uint drawn;
-#if LMS_TEAM == 1
-    ulong blocks[LMS_DRAW_BLOCKS]; /* masses of runs of tiles, to find a tile by */
-#endif
     __global lms_candidate *out;
     uint count;
 } lms_offer;
@@ -74,7 +67,7 @@ long lms_score_of(const lms_offer *o, int key)
 lms_candidate lms_candidate_of(const lms_offer *o, const lms_row *row, uint id)
 {
     lms_candidate c;
-    const int key = lms_key(lms_element_at(row->x, id));
+    const int key = lms_key(lms_read_one(&row->logits, id));
     c.score = lms_score_of(o, key);
     c.value = c.score;
     c.token = (int)id;
@@ -84,40 +77,25 @@ lms_candidate lms_candidate_of(const lms_offer *o, const lms_row *row, uint id)
 
 /* --- Masses ------------------------------------------------------------------------------- */
 
-/* Suppressed tokens are dead from here on. In the own tiles that have any, the maxima and the
- * sum of weights are made anew. */
+/* Has the tile pass summed at the temperature's scale? */
+bool lms_sums_fit(const lms_offer *o) { return o->sums_scale == o->scale; }
+
+/* Suppressed tokens are read as -inf from here on. In the own tiles that have any, the maxima and
+ * the sum of weights are made anew. */
 void lms_suppress_own(lms_row *row, const lms_offer *o)
 {
-    row->dead = o->ends;
-    row->dead_count = o->end_count;
+    lms_tiles tiles;
+    tiles.groups = row->groups;
+    tiles.keys = row->tile_keys;
+    tiles.sums = row->sums;
+    tiles.scale = o->sums_scale;
+    row->logits.suppressed = o->ends;
+    row->logits.suppressed_count = o->end_count;
     for (uint i = 0; i < o->end_count; ++i) {
         const uint tile = (uint)o->ends[i] / LMS_TILE;
         if (tile < row->first || tile >= row->last) continue;
-        int tile_key = LMS_NEVER;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            const uint group = tile * LMS_TILE_GROUPS + g;
-            lms_ints best = (lms_ints)(LMS_NEVER);
-            for (uint at = 0; at < LMS_GROUP; at += LMS_LANES) {
-                best = max(best, lms_keys(lms_logits(row, group * LMS_GROUP + at)));
-            }
-            o->groups[group] = lms_max(best);
-            tile_key = max(tile_key, lms_max(best));
-        }
-        o->tile_keys[tile] = tile_key;
-        const lms_unit unit = lms_unit_alone(o->sums_scale, tile_key);
-        row->sums[tile] = lms_tile_sum_of(row, tile, unit);
-    }
-}
-
-/* Weights of a tile's eligible tokens. */
-void lms_eligible_weights(const lms_row *row, const lms_offer *o, lms_unit unit, uint tile,
-                          uint *w)
-{
-    const uint begin = tile * LMS_TILE;
-    for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
-        const lms_floats x = lms_logits(row, begin + i);
-        const lms_ints kept = lms_kept(o->kept, lms_keys(x), begin + i);
-        LMS_V(vstore)(LMS_V(as_uint)(lms_weights(unit, x) & kept), 0, w + i);
+        lms_do_tile(&row->logits, tile, &tiles);
+        lms_sum_tile(&row->logits, tile, &tiles);
     }
 }
 
@@ -129,18 +107,18 @@ ulong lms_sum_weights(const uint *w)
 }
 
 /* The own tiles' masses of eligible tokens, into row->sums. */
-ulong lms_eligible_own(const lms_row *row, const lms_task *t, const lms_offer *o)
+ulong lms_eligible_own(const lms_row *row, const lms_offer *o)
 {
-    const bool filtered = (t->outcome.filtered & LMS_FILTERED) != 0;
+    const bool is_summed = !o->is_filtered && lms_sums_fit(o);
     ulong mass = 0;
     uint w[LMS_TILE];
     for (uint tile = row->first; tile < row->last; ++tile) {
-        const lms_unit unit = lms_unit_of(&t->draw_scale, row->tile_keys[tile]);
+        const lms_unit unit = lms_unit_of(&o->scaled, row->tile_keys[tile]);
         ulong sum = row->sums[tile];
         if (row->tile_keys[tile] < o->kept.key) {
             sum = 0;
-        } else if (filtered || !o->sums_fit) {
-            lms_eligible_weights(row, o, unit, tile, w);
+        } else if (!is_summed) {
+            lms_kept_weights(row, o->kept, unit, tile, w);
             sum = lms_sum_weights(w);
         }
         row->sums[tile] = lms_mass_of_sum(unit.shift, sum);
@@ -149,10 +127,9 @@ ulong lms_eligible_own(const lms_row *row, const lms_task *t, const lms_offer *o
     return mass;
 }
 
-ulong lms_total_of(const lms_row *row, const lms_task *t, const lms_offer *o)
+ulong lms_offer_total(const lms_row *row, const lms_offer *o)
 {
-    return o->sums_fit ? lms_summed_own(row, &t->draw_scale)
-                       : lms_total_own(row, &t->draw_scale);
+    return lms_sums_fit(o) ? lms_summed_own(row, &o->scaled) : lms_total_own(row, &o->scaled);
 }
 
 /* --- The list ----------------------------------------------------------------------------- */
@@ -165,7 +142,7 @@ typedef struct lms_hits {
 
 lms_hits lms_hits_of(const lms_row *row, const lms_offer *o, uint at)
 {
-    const lms_ints keys = lms_keys(lms_logits(row, at));
+    const lms_ints keys = lms_keys(lms_read(&row->logits, at));
     const lms_ints kept = lms_kept(o->kept, keys, at);
     lms_hits h;
     h.above = lms_mask(kept & (keys > o->high));
@@ -195,11 +172,12 @@ void lms_list_hits(const lms_row *row, const lms_offer *o, uint at, lms_hits h, 
 ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, bool write)
 {
     const int least = o->high == LMS_NEVER ? o->kept.key : max(o->kept.key, o->low);
+    const uint ahead = write ? row->tiles : 0;
     lms_hits count;
     count.above = (uint)at;
     count.tied = (uint)(at >> 32);
     for (uint tile = row->first; tile < row->last; ++tile) {
-        lms_prefetch_next(row, (write ? row->tiles + tile : tile) * LMS_NEXT, LMS_NEXT);
+        lms_prefetch_next(row, (ahead + tile) * LMS_NEXT, LMS_NEXT);
         if (row->tile_keys[tile] < least) continue;
         for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
             const uint group = tile * LMS_TILE_GROUPS + i / LMS_GROUP;

@@ -1,124 +1,203 @@
-/* beam/offer_steps.cl - which step of an offer follows which: alike in all work-items of a team. */
+/* beam/offer_steps.cl - the steps of a beam's row:
+ *
+ *   [WHOLE -> TOTAL ->] CUT -> MASS -> [CUT] -> TALLY -> LIST    the best ones
+ *                                   -> DRAW, DRAW ..             drawn ones
+ *
+ * WHOLE and TOTAL are for rows of which end tokens are suppressed, as log-probabilities may be
+ * relative to the row as it is. Then those tokens are read as -inf, and what the tile pass has
+ * found out about their tiles is made anew. The first CUT is that of the row's rules, the second
+ * one says what is worth listing; each is a sequence of steps of its own. */
 #pragma once
 #include "beam/offer.cl"
-#include "cut/begin.cl"
-#include "cut/part.cl"
-#include "draw/without_replacement.cl"
+#include "cut/next.cl"
+#include "cut/own.cl"
 
-/* How a row begins. */
-void lms_to_offer(lms_task *t, const lms_offer *o)
+void lms_begin_offer(lms_offer *o)
 {
-    t->step = LMS_STEP_MAXIMUM;
-    if (o->end_count > 0) t->step = LMS_STEP_OFFER_WHOLE;
+    o->step = o->end_count > 0 ? LMS_OFFER_WHOLE : LMS_OFFER_CUT;
+    o->items_before = 0;
 }
 
-void lms_after_whole(lms_task *t, lms_offer *o, int max_key)
+void lms_after_whole(lms_offer *o, lms_cutting *c, int max_key)
 {
-    t->step = max_key == LMS_NEVER ? LMS_STEP_DONE : LMS_STEP_OFFER_TOTAL;
-    if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
+    o->step = LMS_OFFER_DONE;
     o->top_key = max_key;
-    if (max_key != LMS_NEVER) {
-        t->draw_scale = lms_at_scale(lms_scale(t->filters.temperature), max_key);
-    }
+    if (max_key == LMS_KEY_INF) c->seen |= LMS_ROW_INF_SEEN;
+    if (max_key == LMS_NEVER) return;
+    o->scaled = lms_at_scale(o->scale, max_key);
+    o->step = LMS_OFFER_TOTAL;
 }
 
-void lms_after_total(lms_task *t, lms_offer *o, lms_row *row, ulong total)
+void lms_after_offer_total(lms_offer *o, lms_row *row, ulong total)
 {
-    o->norm = lms_norm(&t->draw_scale, total);
+    o->norm = lms_norm(&o->scaled, total);
     lms_suppress_own(row, o);
-    t->step = LMS_STEP_MAXIMUM;
+    o->step = LMS_OFFER_CUT;
+}
+
+/* The tokens that the rules keep are known. */
+void lms_after_rules(lms_offer *o, const lms_cutting *c, const lms_row *row)
+{
+    o->is_filtered = lms_has_rules(&c->rules);
+    o->kept = c->cut;
+    o->scaled = lms_at_scale(o->scale, row->max_key);
+    o->step = LMS_OFFER_MASS;
 }
 
 /* Looks for the key that is worth listing: that of the want-th token. */
-void lms_to_listing(lms_task *t, lms_offer *o, const lms_row *row)
+void lms_to_listing(lms_offer *o, lms_cutting *c, const lms_row *row)
 {
     o->low = INT_MAX; /* no class */
     o->high = LMS_NEVER;
     o->quota = 0;
-    if (o->want >= row->vocab) {
-        t->step = LMS_STEP_OFFER_TALLY;
+    if (o->want >= row->logits.vocab) {
+        o->step = LMS_OFFER_TALLY;
         return;
     }
-    o->searching = true;
-    t->filters.top_k = (int)o->want;
-    t->filters.top_p = 1.0f;
-    t->filters.min_p = 0.0f;
-    t->filters.flags = 0;
-    t->cut = lms_cut_none();
-    lms_to_filters(t, row);
+    o->is_listing = true;
+    o->step = LMS_OFFER_CUT;
+    lms_to_first_k(c, row, o->want, o->scale);
 }
 
-/* A search for a cut is over. */
-void lms_after_cut(lms_task *t, lms_offer *o, const lms_row *row)
+/* The want-th token is known. Where the rules, or the row, have no more than are wanted, there is
+ * no class of ties. */
+void lms_after_listing(lms_offer *o, const lms_cutting *c, const lms_row *row)
 {
-    if (!o->searching) {
-        o->kept = t->cut;
-        t->step = LMS_STEP_OFFER_MASS;
-        return;
-    }
-    t->step = LMS_STEP_OFFER_TALLY;
-    /* Otherwise the filters, or the row, have no more than are wanted. */
-    if (t->cut.key > LMS_NEVER + 1 && lms_keeps(o->kept, t->cut.key, t->cut.id)) {
-        lms_class_of(o, row, t->cut.key);
+    o->step = LMS_OFFER_TALLY;
+    if (c->cut.key > LMS_NEVER + 1 && lms_keeps(o->kept, c->cut.key, c->cut.id)) {
+        lms_class_of(o, row, c->cut.key);
     }
 }
 
-void lms_after_mass(lms_task *t, lms_offer *o, const lms_row *row, ulong mass)
+/* The steps of a cut are over. */
+void lms_after_offer_cut(lms_offer *o, const lms_cutting *c, const lms_row *row)
 {
-    if (o->of_eligible || o->end_count == 0) {
-        o->top_key = row->max_key;
-        o->norm = lms_norm(&t->draw_scale, mass);
-    }
-    o->left = mass;
-    if (o->mode == LMS_BEAM_SEARCH) {
-        lms_to_listing(t, o, row);
+    if (c->step == LMS_CUT_EMPTY) {
+        o->step = LMS_OFFER_DONE;
+    } else if (o->is_listing) {
+        lms_after_listing(o, c, row);
     } else {
-        lms_to_draws(t, o, row);
+        lms_after_rules(o, c, row);
     }
 }
 
-void lms_after_offer_tally(lms_task *t, lms_offer *o, ulong counts)
+/* In stochastic search a beam has a value from its first step on, and its best offer has that. */
+bool lms_is_fresh(const lms_offer *o)
+{
+    return o->mode == LMS_BEAM_SAMPLE || o->clocks.turn == 0;
+}
+
+void lms_to_draws(lms_offer *o, const lms_row *row, ulong mass)
+{
+    lms_clocks *const clocks = &o->clocks;
+    o->step = mass > 0 ? LMS_OFFER_DRAW : LMS_OFFER_DONE;
+    clocks->cut = o->kept;
+    clocks->scaled = o->scaled;
+    clocks->items_before = o->items_before;
+    lms_wind_clocks(clocks, row, mass);
+    clocks->time = lms_is_fresh(o) ? lms_clock(clocks, 0) : lms_exp(o->score - o->value);
+}
+
+void lms_after_mass(lms_offer *o, lms_cutting *c, const lms_row *row, ulong mass)
+{
+    if (o->is_of_eligible || o->end_count == 0) {
+        o->top_key = row->max_key;
+        o->norm = lms_norm(&o->scaled, mass);
+    }
+    if (o->mode == LMS_BEAM_SEARCH) {
+        lms_to_listing(o, c, row);
+    } else {
+        lms_to_draws(o, row, mass);
+    }
+}
+
+void lms_after_offer_tally(lms_offer *o, ulong counts)
 {
     const uint above = (uint)counts, tied = (uint)(counts >> 32);
     o->quota = o->want > above ? min(o->want - above, tied) : 0;
     o->count = min(above + (uint)o->quota, o->want);
-    t->step = LMS_STEP_OFFER_LIST;
+    o->step = LMS_OFFER_LIST;
 }
 
-void lms_next_offer(lms_task *t, lms_offer *o, lms_row *row, const lms_meeting *m)
+/* The perturbed score of the latest draw. */
+long lms_draw_value(const lms_offer *o)
 {
-    t->before = m->before;
-    switch (t->step) {
-    case LMS_STEP_OFFER_WHOLE: lms_after_whole(t, o, (int)m->best); break;
-    case LMS_STEP_OFFER_TOTAL: lms_after_total(t, o, row, m->total); break;
-    case LMS_STEP_OFFER_MASS: lms_after_mass(t, o, row, m->total); break;
-    case LMS_STEP_OFFER_TALLY: lms_after_offer_tally(t, o, m->total); break;
-    case LMS_STEP_OFFER_LIST: t->step = LMS_STEP_DONE; break;
-    case LMS_STEP_OFFER_DRAW: lms_after_draw(t, o, row, m); break;
-    default: break;
+    const bool is_first = o->clocks.drawn == 1;
+    if (is_first && !lms_is_fresh(o)) return o->value;
+    const long value = max(o->score - lms_ln(o->clocks.time), LMS_SCORE_FLOOR);
+    return is_first ? value : min(value, o->last_value);
+}
+
+void lms_after_offer_draw(lms_offer *o, const lms_row *row, const lms_meeting *m)
+{
+    if (m->best < 0) {
+        o->step = LMS_OFFER_DONE;
+        return;
     }
+    lms_after_ring(&o->clocks, row, m);
+    o->last_value = lms_draw_value(o);
+    if (lms_item() == 0) {
+        lms_candidate c = lms_candidate_of(o, row, (uint)o->clocks.last_token);
+        c.value = o->last_value;
+        o->out[o->count] = c;
+    }
+    ++o->count;
+    if (o->clocks.left == 0 || o->count == o->want) o->step = LMS_OFFER_DONE;
 }
 
-lms_part lms_offer_part(const lms_row *row, lms_task *t, lms_offer *o)
+/* The mass that log-probabilities are relative to, if it is not known yet. */
+ulong lms_mass_own(const lms_row *row, const lms_offer *o)
 {
-    lms_part part;
-    part.sum = 0;
-    part.best = LONG_MIN;
-    switch (t->step) {
-    case LMS_STEP_OFFER_WHOLE: part.best = lms_largest_own(row); break;
-    case LMS_STEP_OFFER_TOTAL: part.sum = lms_total_of(row, t, o); break;
-    case LMS_STEP_OFFER_MASS:
-        if (o->of_eligible) {
-            part.sum = lms_eligible_own(row, t, o);
-        } else if (o->end_count == 0) {
-            part.sum = lms_total_of(row, t, o);
-        }
+    if (o->is_of_eligible) return lms_eligible_own(row, o);
+    return o->end_count == 0 ? lms_offer_total(row, o) : 0;
+}
+
+/* A work-item's part of a step. No barriers here. */
+lms_part lms_offer_part(const lms_row *row, lms_cutting *c, lms_offer *o)
+{
+    lms_part part = lms_part_make(0, LONG_MIN);
+    switch (o->step) {
+    case LMS_OFFER_WHOLE: part.best = lms_largest_own(row); break;
+    case LMS_OFFER_TOTAL: part.sum = lms_offer_total(row, o); break;
+    case LMS_OFFER_CUT: part = lms_cut_part(row, c); break;
+    case LMS_OFFER_MASS:
+        part.sum = lms_mass_own(row, o);
+        o->clocks.own_sum = part.sum;
         break;
-    case LMS_STEP_OFFER_TALLY: part.sum = lms_offer_own(row, o, 0, false); break;
-    case LMS_STEP_OFFER_LIST: lms_offer_own(row, o, t->before, true); break;
-    case LMS_STEP_OFFER_DRAW: part = lms_draw_part(row, t, o); break;
-    default: break;
+    case LMS_OFFER_TALLY: part.sum = lms_offer_own(row, o, 0, false); break;
+    case LMS_OFFER_LIST: lms_offer_own(row, o, o->items_before, true); break;
+    case LMS_OFFER_DRAW: part = lms_ring_own(row, &o->clocks); break;
+    case LMS_OFFER_DONE: break;
     }
-    t->own = part.sum;
     return part;
+}
+
+void lms_next_offer(lms_offer *o, lms_cutting *c, lms_row *row, const lms_meeting *m)
+{
+    o->items_before = m->before;
+    switch (o->step) {
+    case LMS_OFFER_WHOLE: lms_after_whole(o, c, (int)m->best); break;
+    case LMS_OFFER_TOTAL: lms_after_offer_total(o, row, m->total); break;
+    case LMS_OFFER_CUT:
+        lms_next_cut(c, row, m);
+        if (lms_is_cut(c)) lms_after_offer_cut(o, c, row);
+        break;
+    case LMS_OFFER_MASS: lms_after_mass(o, c, row, m->total); break;
+    case LMS_OFFER_TALLY: lms_after_offer_tally(o, m->total); break;
+    case LMS_OFFER_LIST: o->step = LMS_OFFER_DONE; break;
+    case LMS_OFFER_DRAW: lms_after_offer_draw(o, row, m); break;
+    case LMS_OFFER_DONE: break;
+    }
+}
+
+/* A live beam's row. */
+void lms_offer_row(lms_row *row, lms_cutting *c, lms_offer *o)
+{
+    lms_begin_offer(o);
+    while (o->step != LMS_OFFER_DONE) {
+        const lms_part part = lms_offer_part(row, c, o);
+        const ulong target = o->step == LMS_OFFER_CUT ? lms_cut_target(c) : 0;
+        const lms_meeting m = lms_meet(row->shared, part, target);
+        lms_next_offer(o, c, row, &m);
+    }
 }

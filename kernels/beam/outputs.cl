@@ -1,7 +1,7 @@
 /* beam/outputs.cl - what a step tells its caller of each beam and each request. */
 #pragma once
 #include "beam/candidates.cl"
-#include "numeric/stored.cl"
+#include "numeric/types.cl"
 
 /* Where the outputs go. */
 typedef struct lms_beam_outputs {

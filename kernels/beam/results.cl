@@ -11,7 +11,7 @@
 #pragma once
 #include "beam/rating.cl"
 #include "beam/slots.cl"
-#include "numeric/stored.cl"
+#include "numeric/types.cl"
 #include "team/meeting.cl"
 
 /* A request and where its results go. */
@@ -164,7 +164,7 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     g.logprobs = logprobs + logprobs_offset + r * max_results;
     g.token_logprobs = token_logprobs + token_logprobs_offset + r * max_results * stride;
     g.beams = beams + beams_offset + r * max_results * stride;
-    lms_clear_own_bins(&shared);
+    lms_begin_meetings(&shared);
     lms_part part;
     part.sum = 0;
     part.best = 0;

@@ -2,7 +2,7 @@
  * one vector, else as two; one lane in others. Vectors of 16 do not go by value where no
  * register holds one: that is a call by memory, of which compilers warn. */
 #pragma once
-#include "numeric/stored.cl"
+#include "numeric/types.cl"
 
 #define LMS_HALVES (LMS_TEAM == 1 && LMS_LANES == 8)
 #define LMS_CHAINS 16u

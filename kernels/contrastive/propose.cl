@@ -1,111 +1,152 @@
-/* contrastive/propose.cl - a request's candidates (specification, section 19): steps of a row beyond those
- * of task.cl, which find the filters' cut, and then that of the first k.
+/* contrastive/propose.cl - a request's candidates (specification, section 19), the first k of the
+ * tokens that its rules keep:
  *
- *   MAXIMUM -> [filters] -> MASS -> [top-k] -> TALLY -> LIST
- */
+ *   CUT -> MASS -> [CUT] -> TALLY -> LIST
+ *
+ * The first CUT is that of the row's rules, the second one that of the first k; each is a sequence
+ * of steps of its own. */
 #pragma once
 #include "contrastive/records.h"
-#include "cut/begin.cl"
-#include "select/list.cl"
-#include "row/masses.cl"
+#include "cut/next.cl"
+#include "cut/own.cl"
 
-/* What a row's work-items know beside the task. */
+typedef enum lms_propose_step {
+    LMS_PROPOSE_CUT,   /* the row's cut, or the k-th token: cut/          */
+    LMS_PROPOSE_MASS,  /* the mass that probabilities are relative to     */
+    LMS_PROPOSE_TALLY, /* how many candidates there are                   */
+    LMS_PROPOSE_LIST,  /* ... and which                                   */
+    LMS_PROPOSE_DONE
+} lms_propose_step;
+
+/* What a row's work-items know, alike in all of them but for items_before. */
 typedef struct lms_proposal {
+    lms_propose_step step;
     uint k;
-    bool searching;            /* for the k-th */
-    lms_cut kept;              /* by the filters; then, of those, the first k */
-    ulong mass;                /* of all that the filters keep */
+    float scale;               /* log2(e) / temperature */
+    bool is_for_k;             /* the cut that is looked for is that of the first k */
+    bool is_filtered;          /* the row's rules may cut off some tokens */
+    lms_cut kept;              /* by the rules; then, of those, the first k */
+    lms_scaled scaled;         /* the row at the temperature's scale */
+    ulong mass;                /* of all that the rules keep */
+    ulong items_before;        /* sums of lower items, from the last meeting */
     uint count;                /* candidates */
     __global lms_pick *picks;  /* [LMS_MAX_CONTRASTIVE_K], in no order */
     __global lms_pick *ranked; /* [LMS_MAX_CONTRASTIVE_K] */
 } lms_proposal;
 
+lms_proposal lms_proposal_of(uint k, float temperature, __global lms_pick *picks)
+{
+    lms_proposal o;
+    o.step = LMS_PROPOSE_CUT;
+    o.k = k;
+    o.scale = lms_scale(temperature);
+    o.is_for_k = false;
+    o.mass = 1;
+    o.items_before = 0;
+    o.count = 0;
+    o.picks = picks;
+    o.ranked = picks + LMS_MAX_CONTRASTIVE_K;
+    return o;
+}
+
 /* The own kept tokens: how many; with `write`, lists them, from place `at` on. */
 ulong lms_picks_own(const lms_row *row, const lms_proposal *o, ulong at, bool write)
 {
-    const ulong before = at;
+    const ulong first = at;
+    const uint ahead = write ? row->tiles : 0;
     for (uint tile = row->first; tile < row->last; ++tile) {
-        lms_prefetch_next(row, (write ? row->tiles + tile : tile) * LMS_NEXT, LMS_NEXT);
+        lms_prefetch_next(row, (ahead + tile) * LMS_NEXT, LMS_NEXT);
         if (row->tile_keys[tile] < o->kept.key) continue;
         for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
             const uint begin = tile * LMS_TILE + i;
             if (row->groups[begin / LMS_GROUP] < o->kept.key) continue;
-            const lms_ints keys = lms_keys(lms_logits(row, begin));
+            const lms_ints keys = lms_keys(lms_read(&row->logits, begin));
             uint hits = lms_mask(lms_kept(o->kept, keys, begin));
-            if (!write) at += popcount(hits);
-            for (; write && hits; hits &= hits - 1) {
+            if (!write) {
+                at += popcount(hits);
+                continue;
+            }
+            for (; hits; hits &= hits - 1) {
                 const uint id = begin + 31 - clz(hits & -hits);
                 if (at >= o->k) break; /* somebody writes to the logits */
-                o->picks[at].key = lms_key(lms_element_at(row->x, id));
+                o->picks[at].key = lms_key(lms_read_one(&row->logits, id));
                 o->picks[at++].token = (int)id;
             }
         }
     }
-    return at - before;
+    return at - first;
 }
 
-ulong lms_proposal_mass_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
+/* Without rules, the tile pass has summed at the temperature's scale. */
+ulong lms_proposal_mass_own(const lms_row *row, const lms_proposal *o)
 {
-    /* Without filters, the tile pass has summed at the temperature's scale. */
-    if (!(t->outcome.filtered & LMS_FILTERED)) return lms_summed_own(row, &t->draw_scale);
-    return lms_kept_own(row, &t->draw_scale, o->kept).mass;
+    return o->is_filtered ? lms_kept_own(row, &o->scaled, o->kept).mass
+                          : lms_summed_own(row, &o->scaled);
 }
 
-lms_part lms_proposal_part(const lms_row *row, lms_task *t, const lms_proposal *o)
+/* A work-item's part of a step. No barriers here. */
+lms_part lms_proposal_part(const lms_row *row, lms_cutting *c, const lms_proposal *o)
 {
-    lms_part part;
-    part.sum = 0;
-    part.best = LONG_MIN;
-    switch (t->step) {
-    case LMS_STEP_PROPOSE_MASS: part.sum = lms_proposal_mass_own(row, t, o); break;
-    case LMS_STEP_PROPOSE_TALLY: part.sum = lms_picks_own(row, o, 0, false); break;
-    case LMS_STEP_PROPOSE_LIST: lms_picks_own(row, o, t->before, true); break;
-    default: break;
+    lms_part part = lms_part_make(0, LONG_MIN);
+    switch (o->step) {
+    case LMS_PROPOSE_CUT: part = lms_cut_part(row, c); break;
+    case LMS_PROPOSE_MASS: part.sum = lms_proposal_mass_own(row, o); break;
+    case LMS_PROPOSE_TALLY: part.sum = lms_picks_own(row, o, 0, false); break;
+    case LMS_PROPOSE_LIST: lms_picks_own(row, o, o->items_before, true); break;
+    case LMS_PROPOSE_DONE: break;
     }
     return part;
 }
 
-/* Looks for the k-th token of the row; the filters' cut counts too. */
-void lms_to_kth(lms_task *t, lms_proposal *o, const lms_row *row)
+/* The steps of a cut are over. */
+void lms_after_proposal_cut(lms_proposal *o, const lms_cutting *c, const lms_row *row)
 {
-    if (o->k >= row->vocab) {
-        t->step = LMS_STEP_PROPOSE_TALLY;
-        return;
+    if (c->step == LMS_CUT_EMPTY) {
+        o->step = LMS_PROPOSE_DONE;
+    } else if (o->is_for_k) {
+        o->kept = lms_tighter(o->kept, c->cut);
+        o->step = LMS_PROPOSE_TALLY;
+    } else {
+        o->is_filtered = lms_has_rules(&c->rules);
+        o->kept = c->cut;
+        o->scaled = lms_at_scale(o->scale, row->max_key);
+        o->step = LMS_PROPOSE_MASS;
     }
-    o->searching = true;
-    t->filters.top_k = (int)o->k;
-    t->filters.top_p = 1.0f;
-    t->filters.min_p = 0.0f;
-    t->filters.flags = 0;
-    t->cut = lms_cut_none();
-    lms_to_filters(t, row);
 }
 
-/* A search for a cut is over. */
-void lms_after_proposal_cut(lms_task *t, lms_proposal *o)
+/* Looks for the k-th token of the row; what the rules keep counts too. */
+void lms_to_kth(lms_proposal *o, lms_cutting *c, const lms_row *row)
 {
-    o->kept = o->searching ? lms_tighter(o->kept, t->cut) : t->cut;
-    t->step = o->searching ? LMS_STEP_PROPOSE_TALLY : LMS_STEP_PROPOSE_MASS;
+    o->step = LMS_PROPOSE_TALLY;
+    if (o->k >= row->logits.vocab) return;
+    o->is_for_k = true;
+    o->step = LMS_PROPOSE_CUT;
+    lms_to_first_k(c, row, o->k, o->scale);
 }
 
-void lms_next_proposal(lms_task *t, lms_proposal *o, const lms_row *row, const lms_meeting *m)
+void lms_next_proposal(lms_proposal *o, lms_cutting *c, lms_row *row, const lms_meeting *m)
 {
-    t->before = m->before;
-    switch (t->step) {
-    case LMS_STEP_PROPOSE_MASS:
+    o->items_before = m->before;
+    switch (o->step) {
+    case LMS_PROPOSE_CUT:
+        lms_next_cut(c, row, m);
+        if (lms_is_cut(c)) lms_after_proposal_cut(o, c, row);
+        break;
+    case LMS_PROPOSE_MASS:
         o->mass = m->total;
-        lms_to_kth(t, o, row);
+        lms_to_kth(o, c, row);
         break;
-    case LMS_STEP_PROPOSE_TALLY:
+    case LMS_PROPOSE_TALLY:
         o->count = (uint)min(m->total, (ulong)o->k);
-        t->step = LMS_STEP_PROPOSE_LIST;
+        o->step = LMS_PROPOSE_LIST;
         break;
-    default: t->step = LMS_STEP_DONE; break;
+    case LMS_PROPOSE_LIST: o->step = LMS_PROPOSE_DONE; break;
+    case LMS_PROPOSE_DONE: break;
     }
 }
 
 /* The own picks, by rank, with their probabilities. */
-void lms_rank_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
+void lms_rank_own(const lms_row *row, const lms_proposal *o)
 {
     const float all = (float)o->mass, factor = lms_reciprocal(all);
     for (uint i = lms_item(); i < o->count; i += LMS_TEAM) {
@@ -115,8 +156,21 @@ void lms_rank_own(const lms_row *row, const lms_task *t, const lms_proposal *o)
             const lms_pick p = o->picks[j];
             rank += p.key > own.key || (p.key == own.key && p.token < own.token);
         }
-        const ulong mass = lms_mass_of(row, &t->draw_scale, (uint)own.token, own.key);
+        const ulong mass = lms_mass_of(row, &o->scaled, (uint)own.token, own.key);
         o->ranked[rank].token = own.token;
         o->ranked[rank].prob = lms_share((float)mass, all, factor);
     }
+}
+
+/* A row that can be read. */
+void lms_propose_row(lms_row *row, lms_cutting *c, lms_proposal *o)
+{
+    while (o->step != LMS_PROPOSE_DONE) {
+        const lms_part part = lms_proposal_part(row, c, o);
+        const ulong target = o->step == LMS_PROPOSE_CUT ? lms_cut_target(c) : 0;
+        const lms_meeting m = lms_meet(row->shared, part, target);
+        lms_next_proposal(o, c, row, &m);
+    }
+    lms_rank_own(row, o);
+    lms_sync();
 }

@@ -12,78 +12,37 @@
  */
 #pragma once
 #include "contrastive/propose.cl"
-#include "cut/next.cl"
-#include "cut/part.cl"
-#include "sample/maxima.cl"
+#include "row/maxima.cl"
 
-long lms_proposal_source(const lms_proposal_entry *e, __global const int *index, uint has_index,
-                         ulong r)
+/* The logits row that an entry reads, if it is one: LMS_SKIP_ROW and whatever else an index may
+ * hold are not. */
+long lms_proposal_row(const lms_proposal_entry *e, __global const int *index, uint has_index,
+                      ulong r)
 {
     return has_index ? (long)index[r] : (long)e->index;
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_contrastive_tiles(__global const lms_element *logits, ulong offset, ulong stride,
-                           ulong logits_rows, uint vocab,
+void lms_contrastive_tiles(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                            __global const lms_proposal_entry *entries,
                            __global const int *index, ulong index_offset, uint has_index,
-                           __global int *groups, __global int *tile_keys, __global ulong *sums,
-                           __global uint *seen)
+                           LMS_TILE_PASS_ARGUMENTS)
 {
     __local lms_tile_shared shared;
-    const uint row = (uint)get_global_id(1);
-    const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
+    const ulong row = get_global_id(1);
     const lms_proposal_entry e = entries[row];
-    const long source = lms_proposal_source(&e, index + index_offset, has_index, row);
-    if (source < 0 || (ulong)source >= logits_rows) return;
-    const lms_tiles tiles = lms_tiles_with_sums(groups, tile_keys, sums, row, vocab,
-                                                &e.filters);
-    lms_do_chunk(logits + offset + (ulong)source * stride, vocab, chunk, &tiles,
-                 seen + (ulong)row * chunks + chunk, &shared);
-}
-
-/* The row of an entry, if it will be read: it may as well come while another is worked on. */
-__global const lms_element *lms_next_proposed(__global const lms_proposal_entry *entries,
-                                            uint rows, ulong r,
-                                            __global const lms_element *logits, ulong stride,
-                                            ulong logits_rows, __global const int *index,
-                                            uint has_index)
-{
-    if (r >= rows) return 0;
-    const lms_proposal_entry e = entries[r];
-    const long source = lms_proposal_source(&e, index, has_index, r);
-    return source < 0 || (ulong)source >= logits_rows ? 0 : logits + (ulong)source * stride;
-}
-
-/* A row that can be read, to DONE. */
-void lms_propose_row(lms_row *row, lms_task *t, lms_proposal *o)
-{
-    t->step = LMS_STEP_MAXIMUM;
-    t->before = 0;
-    while (t->step != LMS_STEP_DONE) {
-        const bool own_step = t->step > LMS_STEP_DONE;
-        const lms_part part = own_step ? lms_proposal_part(row, t, o) : lms_part_of(row, t);
-        const lms_meeting m =
-            lms_meet(row->shared, part, own_step ? 0 : lms_target_of_step(t));
-        if (own_step) {
-            lms_next_proposal(t, o, row, &m);
-        } else {
-            lms_next(t, row, &m);
-        }
-        if (t->step == LMS_STEP_ENVELOPE) lms_after_proposal_cut(t, o); /* in place of a draw */
-    }
-    lms_rank_own(row, t, o);
-    lms_sync();
+    const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, row);
+    if (logits_row < 0 || (ulong)logits_row >= logits_rows) return;
+    const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
+    const lms_logits x = LMS_LOGITS_ROW(logits_row);
+    lms_do_chunk(&x, &workspace, row, lms_sums_scale(&e.filters, vocab), &shared);
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_contrastive_rows(__global const lms_element *logits, ulong offset, ulong stride,
-                          ulong logits_rows, uint vocab,
+void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                           __global const lms_proposal_entry *entries, uint rows,
                           __global const int *index, ulong index_offset, uint has_index,
-                          __global int *groups, __global int *tile_keys,
-                          __global const uint *seen, uint chunks, uint with_tiles,
-                          __global ulong *list, __global ulong *sums, __global lms_pick *picks,
+                          LMS_ROW_PASS_ARGUMENTS, __global lms_pick *picks,
                           __global lms_token *tokens, ulong tokens_offset,
                           __global float *probs, ulong probs_offset,
                           __global uint *status, ulong status_offset, uint has_status,
@@ -91,59 +50,42 @@ void lms_contrastive_rows(__global const lms_element *logits, ulong offset, ulon
 {
     __local lms_shared shared;
     const ulong team = get_group_id(0), teams = get_num_groups(0);
-    lms_clear_own_bins(&shared);
-    /* A team has one row, unless it is a work-item: no barrier is in a loop over rows. */
-    const ulong rounds = LMS_TEAM == 1 ? (rows + teams - 1) / teams : 1;
+    const ulong rounds = lms_rounds(rows, teams);
+    const lms_workspace workspace = LMS_ROW_PASS_WORKSPACE;
+    lms_begin_meetings(&shared);
     for (ulong round = 0; round < rounds; ++round) {
-        const ulong r = round * teams + team;
+        const ulong r = round * teams + team, next = r + teams;
         if (r >= rows) continue;
         const lms_proposal_entry e = entries[r];
-        const long source = lms_proposal_source(&e, index + index_offset, has_index, r);
-        lms_proposal o;
-        o.k = e.k;
-        o.searching = false;
-        o.kept = lms_cut_none();
-        o.mass = 1;
-        o.count = 0;
-        o.picks = picks + team * 2 * LMS_MAX_CONTRASTIVE_K;
-        o.ranked = o.picks + LMS_MAX_CONTRASTIVE_K;
-        lms_task task;
-        task.filters = e.filters;
-        task.cut = lms_cut_none();
-        task.outcome.filtered = 0;
-        task.outcome.status = 0;
-        task.attempt = 0;
-        if (source == LMS_SKIP_ROW) {
-            task.outcome.status = LMS_ROW_SKIPPED;
-        } else if (source < 0 || (ulong)source >= logits_rows) {
-            task.outcome.status = LMS_ROW_BAD_INDEX;
-        } else {
-            lms_row row = lms_row_at(logits + offset + (ulong)source * stride, vocab, team,
-                                     groups, tile_keys, list, sums, &shared);
-#if LMS_TEAM == 1
-            row.next = lms_next_proposed(entries, rows, r + teams, logits + offset, stride,
-                                         logits_rows, index + index_offset, has_index);
-            if (with_tiles) {
-                const lms_tiles tiles = lms_tiles_with_sums(groups, tile_keys, sums, team,
-                                                            vocab, &e.filters);
-                task.outcome.status = lms_do_tiles(row.x, vocab, 0, row.tiles, &tiles);
+        const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, r);
+        lms_cutting cutting = lms_cutting_of(lms_rules_of(&e.filters, vocab));
+        lms_proposal o = lms_proposal_of(e.k, e.filters.temperature,
+                                         picks + team * 2 * LMS_MAX_CONTRASTIVE_K);
+        uint seen = LMS_ROW_SKIPPED;
+        if (logits_row != LMS_SKIP_ROW) seen = LMS_ROW_BAD_INDEX;
+        if (logits_row >= 0 && (ulong)logits_row < logits_rows) {
+            lms_row row = lms_row_at(LMS_LOGITS_ROW(logits_row), &workspace, team, &shared);
+            if (LMS_TEAM == 1 && next < rows) {
+                const lms_proposal_entry after = entries[next];
+                const long i = lms_proposal_row(&after, index + index_offset, has_index, next);
+                const bool is_there = i >= 0 && (ulong)i < logits_rows;
+                row.next = is_there ? LMS_LOGITS_ROW(i).stored : 0;
             }
-#endif
-            for (uint i = 0; i < chunks && !with_tiles; ++i) {
-                task.outcome.status |= seen[r * chunks + i];
-            }
-            lms_propose_row(&row, &task, &o);
+            const float sums_scale = lms_sums_scale(&e.filters, vocab);
+            cutting.seen = lms_seen_in_row(&row, &workspace, r, team, sums_scale);
+            lms_propose_row(&row, &cutting, &o);
+            seen = cutting.seen;
         }
         if (lms_item() != 0) continue;
         float prob = 1.0f;
         for (uint i = 0; i < e.k; ++i) {
             const ulong at = (ulong)e.first_row + i;
-            if (i < o.count) prob = fmin(prob, o.ranked[i].prob);
-            tokens[tokens_offset + at] =
-                i < o.count ? (lms_token)o.ranked[i].token : (lms_token)LMS_NO_TOKEN;
-            probs[probs_offset + at] = i < o.count ? prob : 0.0f;
+            const bool is_there = i < o.count;
+            if (is_there) prob = fmin(prob, o.ranked[i].prob);
+            tokens[tokens_offset + at] = (lms_token)(is_there ? o.ranked[i].token : LMS_NO_TOKEN);
+            probs[probs_offset + at] = is_there ? prob : 0.0f;
         }
-        if (has_status) status[status_offset + r] = task.outcome.status;
+        if (has_status) status[status_offset + r] = seen;
         proposals[e.slot] = e.proposal;
     }
 }

@@ -1,212 +1,202 @@
-/* cut/next.cl - which step follows which: the same decision in all work-items of a team. */
+/* cut/next.cl - which step follows which on the way to a cut: the same decision in all work-items
+ * of a team. */
 #pragma once
 #include "cut/begin.cl"
 
-void lms_after_maximum(lms_task *t, lms_row *row, int max_key)
+void lms_after_maximum(lms_cutting *c, lms_row *row, int max_key)
 {
     row->max_key = max_key;
-    t->outcome.max_key = max_key;
-    t->step = LMS_STEP_DONE;
+    if (max_key == LMS_KEY_INF) c->seen |= LMS_ROW_INF_SEEN;
     if (max_key == LMS_NEVER) {
-        t->outcome.status |= LMS_ROW_EMPTY;
-        return;
-    }
-    if (max_key == LMS_KEY_INF) t->outcome.status |= LMS_ROW_INF_SEEN;
-    if (lms_is_greedy(&t->filters)) {
-        t->outcome.filtered = LMS_GREEDY;
-        t->step = LMS_STEP_FIRST;
+        c->seen |= LMS_ROW_EMPTY;
+        c->step = LMS_CUT_EMPTY;
     } else {
-        lms_to_filters(t, row);
+        lms_to_rules(c, row);
     }
 }
 
-void lms_after_head(lms_task *t, const lms_meeting *m)
+void lms_after_head(lms_cutting *c, const lms_meeting *m)
 {
     if (LMS_TEAM == 1) {
-        t->f.low = t->head.low; /* found at once: alone.cl */
+        c->search.low = c->head.low; /* found at once: select/counting.cl */
         /* Above head.high are fewer than k tokens, most probably: they are just counted. */
-        if (t->for_k && !t->weigh && t->head.high > t->f.low) t->f.high = t->head.high;
-        lms_to_list(t);
+        if (c->is_for_k && !c->wants_masses && c->head.high > c->search.low) {
+            c->search.high = c->head.high;
+        }
+        lms_to_list(c);
         return;
     }
-    if (m->bin == LMS_BINS) {
-        lms_to_list(t); /* fewer than k are live */
+    if (m->crossing.bin == LMS_BINS) {
+        lms_to_list(c); /* fewer than k are live */
         return;
     }
-    lms_narrow(&t->head, *m);
+    lms_narrow(&c->head, m->crossing);
     /* A few too many cost less than another round. */
-    if (lms_single_key(&t->head) || m->bin_measure <= 8 + t->head.target / 8) {
-        t->f.low = t->head.low;
-        lms_to_list(t);
+    if (lms_single_key(&c->head) || m->crossing.measure <= 8 + c->head.target / 8) {
+        c->search.low = c->head.low;
+        lms_to_list(c);
     } else {
-        lms_fit_bins(&t->head);
+        lms_fit_bins(&c->head);
     }
 }
 
-void lms_to_list_bins(lms_task *t)
+void lms_after_total(lms_cutting *c, const lms_row *row, ulong mass)
+{
+    c->base_mass = mass;
+    c->search.target = lms_share_of(mass, c->rules.top_p);
+    if (c->search.target > LMS_LIST_MASS) {
+        lms_to_row_bins(c);
+    } else {
+        lms_to_head(c, row, min(LMS_HEAD_GROUPS, row->tiles * LMS_TILE_GROUPS / 2));
+    }
+}
+
+void lms_after_base(lms_cutting *c, ulong mass)
+{
+    c->base_mass = mass;
+    c->search.target = lms_share_of(mass, c->rules.top_p);
+    lms_to_row_bins(c);
+}
+
+void lms_after_pivots(lms_cutting *c, bool is_narrowed)
+{
+    c->is_narrowed = is_narrowed;
+    if (is_narrowed) {
+        c->step = LMS_CUT_COUNT;
+    } else {
+        lms_to_row_bins(c);
+    }
+}
+
+/* Teams of one count, with the `listed` tokens of an interval in which the cut was thought to be,
+ * those above it. If the cut is there, the interval is the part above: true, and COUNT is done
+ * again. */
+bool lms_moves_above(lms_cutting *c, const lms_row *row, ulong listed, ulong above)
+{
+    if (LMS_TEAM > 1 || c->is_narrowed || c->search.high == row->max_key) return false;
+    if (listed > LMS_LIST) { /* and not all of those above are counted */
+        c->search.high = row->max_key;
+        return false;
+    }
+    if (above < c->search.target) {
+        c->search.above = above;
+        return false;
+    }
+    c->search.low = c->search.high;
+    c->search.high = row->max_key;
+    return true;
+}
+
+void lms_after_count(lms_cutting *c, const lms_row *row, ulong listed, ulong above)
+{
+    if (lms_moves_above(c, row, listed, above)) return;
+    c->listed = (uint)min(listed, (ulong)LMS_LIST + 1);
+    if (c->listed > LMS_LIST) {
+        lms_overflow(c);
+    } else {
+        c->step = LMS_CUT_LIST;
+    }
+}
+
+void lms_to_list_bins(lms_cutting *c)
 {
     if (LMS_TEAM == 1) {
-        t->step = LMS_STEP_LIST_WALK; /* does it all: alone.cl */
+        c->step = LMS_CUT_LIST_WALK; /* does it all: select/counting.cl */
         return;
     }
-    lms_fit_bins(&t->f);
-    t->step = lms_single_key(&t->f) ? LMS_STEP_LIST_TIES : LMS_STEP_LIST_BINS;
+    lms_fit_bins(&c->search);
+    c->step = lms_single_key(&c->search) ? LMS_CUT_LIST_TIES : LMS_CUT_LIST_BINS;
 }
 
-void lms_after_list(lms_task *t)
+void lms_after_list(lms_cutting *c)
 {
-    t->has_list = t->for_k && t->weigh && !t->narrowed;
-    if (t->narrowed || t->for_k) {
-        lms_to_list_bins(t);
+    c->has_base = c->is_for_k && c->wants_masses && !c->is_narrowed;
+    if (c->is_narrowed || c->is_for_k) {
+        lms_to_list_bins(c);
     } else {
-        t->step = LMS_STEP_LIST_MASS;
+        c->step = LMS_CUT_LIST_MASS;
     }
 }
 
 /* Top-p's candidates are listed. Either the cut is among them, or the search goes on below. */
-void lms_after_list_mass(lms_task *t, ulong mass)
+void lms_after_list_mass(lms_cutting *c, ulong mass)
 {
-    if (!t->whole) {
-        t->measure = mass;
-        t->f.target = lms_share_of(mass, t->filters.top_p);
+    if (!c->rules.is_base_whole) {
+        c->base_mass = mass;
+        c->search.target = lms_share_of(mass, c->rules.top_p);
     }
-    if (mass >= t->f.target) {
-        lms_to_list_bins(t);
+    if (mass >= c->search.target) {
+        lms_to_list_bins(c);
     } else {
-        t->f.before = mass;
-        t->f.high = t->f.low;
-        t->f.low = LMS_NEVER;
-        lms_to_row_bins(t);
+        c->search.above = mass;
+        c->search.high = c->search.low;
+        c->search.low = LMS_NEVER;
+        lms_to_row_bins(c);
     }
 }
 
 /* The list reaches the target, unless somebody writes to the logits meanwhile; then, too, the
  * search has to end. */
-void lms_after_list_bins(lms_task *t, const lms_row *row, const lms_meeting *m)
+void lms_after_list_bins(lms_cutting *c, const lms_row *row, const lms_meeting *m)
 {
-    if (m->bin == LMS_BINS) {
-        lms_found_cut(t, row, lms_cut_none());
-        return;
-    }
-    lms_narrow(&t->f, *m);
-    lms_to_list_bins(t);
-}
-
-void lms_after_row_bins(lms_task *t, const lms_row *row, const lms_meeting *m)
-{
-    if (m->bin == LMS_BINS) {
-        lms_found_cut(t, row, lms_cut_none()); /* all of them do not reach the target */
-        return;
-    }
-    lms_narrow(&t->f, *m);
-    t->narrowed = true;
-    t->step = LMS_STEP_COUNT;
-}
-
-void lms_after_attempts(lms_task *t, long best)
-{
-    t->step = LMS_STEP_DONE;
-    if (best != LMS_NOT_DRAWN) {
-        t->outcome.token = (int)(best & 0xffffffffl);
-        return;
-    }
-    t->attempt += LMS_TEAM * LMS_TRIES;
-    if (t->attempt < t->source.attempts) {
-        t->step = LMS_STEP_ATTEMPTS;
-    } else if (t->source.attempts < LMS_ATTEMPTS) {
-        t->outcome.status |= LMS_ROW_UNIFORMS_SPENT;
+    if (m->crossing.bin == LMS_BINS) {
+        lms_after_search(c, row, lms_cut_none());
     } else {
-        t->step = LMS_STEP_FIRST;
+        lms_narrow(&c->search, m->crossing);
+        lms_to_list_bins(c);
     }
 }
 
-/* So many tokens are above an interval in which the cut was thought to be. If it is above,
- * looks there: the same step again. */
-bool lms_is_above(lms_task *t, const lms_row *row, ulong sum, long above)
+void lms_after_row_bins(lms_cutting *c, const lms_row *row, const lms_meeting *m)
 {
-    if (t->narrowed || t->f.high == row->max_key) return false;
-    if (sum > LMS_LIST) { /* and not all of them are counted */
-        t->f.high = row->max_key;
-        return false;
-    }
-    if ((ulong)above < t->f.target) {
-        t->f.before = (ulong)above;
-        return false;
-    }
-    t->f.low = t->f.high;
-    t->f.high = row->max_key;
-    return true;
-}
-
-void lms_next(lms_task *t, lms_row *row, const lms_meeting *m)
-{
-    t->before = m->before;
-    switch (t->step) {
-    case LMS_STEP_MAXIMUM: lms_after_maximum(t, row, (int)m->best); break;
-    case LMS_STEP_FIRST:
-        t->outcome.token = (int)-m->best;
-        t->step = LMS_STEP_DONE;
-        break;
-    case LMS_STEP_HEAD: lms_after_head(t, m); break;
-    case LMS_STEP_TOTAL:
-        t->measure = m->total;
-        t->f.target = lms_share_of(m->total, t->filters.top_p);
-        if (t->f.target > LMS_LIST_MASS) {
-            lms_to_row_bins(t);
-        } else {
-            lms_to_head(t, row, min(LMS_HEAD_GROUPS, row->tiles * LMS_TILE_GROUPS / 2));
-        }
-        break;
-    case LMS_STEP_BASE:
-        t->measure = m->total;
-        t->f.target = lms_share_of(m->total, t->filters.top_p);
-        lms_to_row_bins(t);
-        break;
-    case LMS_STEP_PIVOTS:
-        t->narrowed = m->best != 0;
-        if (t->narrowed) {
-            t->step = LMS_STEP_COUNT;
-        } else {
-            lms_to_row_bins(t);
-        }
-        break;
-    case LMS_STEP_COUNT:
-        if (LMS_TEAM == 1 && lms_is_above(t, row, m->total, m->best)) break;
-        t->listed = (uint)min(m->total, (ulong)LMS_LIST + 1);
-        if (t->listed > LMS_LIST) {
-            lms_overflow(t);
-        } else {
-            t->step = LMS_STEP_LIST;
-        }
-        break;
-    case LMS_STEP_LIST: lms_after_list(t); break;
-    case LMS_STEP_LIST_MASS: lms_after_list_mass(t, m->total); break;
-    case LMS_STEP_LIST_BINS: lms_after_list_bins(t, row, m); break;
-    case LMS_STEP_LIST_TIES: t->step = LMS_STEP_LIST_WALK; break;
-    case LMS_STEP_ROW_BINS: lms_after_row_bins(t, row, m); break;
-    case LMS_STEP_ROW_TIES: t->step = LMS_STEP_ROW_WALK; break;
-    case LMS_STEP_LIST_WALK:
-    case LMS_STEP_ROW_WALK:
-        lms_found_cut(t, row, m->best < 0 ? lms_cut_none()
-                                          : lms_cut_at(t->f.high, (uint)m->best));
-        break;
-    case LMS_STEP_ENVELOPE:
-        t->envelope = m->total;
-        t->step = LMS_TEAM > 1 ? LMS_STEP_PREFIX : LMS_STEP_ATTEMPTS;
-        break;
-    case LMS_STEP_PREFIX: t->step = LMS_STEP_ATTEMPTS; break;
-    case LMS_STEP_ATTEMPTS: lms_after_attempts(t, m->best); break;
-    default: break;
+    if (m->crossing.bin == LMS_BINS) { /* all of them do not reach the target */
+        lms_after_search(c, row, lms_cut_none());
+    } else {
+        lms_narrow(&c->search, m->crossing);
+        c->is_narrowed = true;
+        c->step = LMS_CUT_COUNT;
     }
 }
 
-/* What the bins are to reach; 0 in a step that does not use them. */
-ulong lms_target_of_step(const lms_task *t)
+/* The last kept token is found, or there is none below which something is cut off. */
+void lms_after_walk(lms_cutting *c, const lms_row *row, long id)
 {
-    switch (t->step) {
-    case LMS_STEP_HEAD: return LMS_TEAM == 1 ? 0 : t->head.target - t->head.before;
-    case LMS_STEP_LIST_BINS:
-    case LMS_STEP_ROW_BINS: return t->f.target - t->f.before;
-    default: return 0;
+    lms_after_search(c, row,
+                     id < 0 ? lms_cut_none() : lms_cut_at(c->search.high, (uint)id));
+}
+
+/* No default: a compiler tells which step is forgotten. */
+void lms_next_cut(lms_cutting *c, lms_row *row, const lms_meeting *m)
+{
+    c->items_before = m->before;
+    switch (c->step) {
+    case LMS_CUT_MAXIMUM: lms_after_maximum(c, row, (int)m->best); break;
+    case LMS_CUT_HEAD: lms_after_head(c, m); break;
+    case LMS_CUT_TOTAL: lms_after_total(c, row, m->total); break;
+    case LMS_CUT_BASE: lms_after_base(c, m->total); break;
+    case LMS_CUT_PIVOTS: lms_after_pivots(c, m->best != 0); break;
+    case LMS_CUT_COUNT: lms_after_count(c, row, m->total, (ulong)m->best); break;
+    case LMS_CUT_LIST: lms_after_list(c); break;
+    case LMS_CUT_LIST_MASS: lms_after_list_mass(c, m->total); break;
+    case LMS_CUT_LIST_BINS: lms_after_list_bins(c, row, m); break;
+    case LMS_CUT_LIST_TIES: c->step = LMS_CUT_LIST_WALK; break;
+    case LMS_CUT_ROW_BINS: lms_after_row_bins(c, row, m); break;
+    case LMS_CUT_ROW_TIES: c->step = LMS_CUT_ROW_WALK; break;
+    case LMS_CUT_LIST_WALK:
+    case LMS_CUT_ROW_WALK: lms_after_walk(c, row, m->best); break;
+    case LMS_CUT_FOUND:
+    case LMS_CUT_EMPTY: break;
     }
+}
+
+/* What the bins are to reach in this step; 0 where it does not use them. */
+ulong lms_cut_target(const lms_cutting *c)
+{
+#if LMS_TEAM > 1
+    if (c->step == LMS_CUT_HEAD) return c->head.target - c->head.above;
+#endif
+    if (c->step == LMS_CUT_LIST_BINS || c->step == LMS_CUT_ROW_BINS) {
+        return c->search.target - c->search.above;
+    }
+    return 0;
 }

@@ -1,20 +1,12 @@
-/* draw/envelope.cl - the envelope and the draw (specification, sections 5 and 7).
+/* draw/envelope.cl - the envelope of a draw (specification, section 5).
  *
  * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give
- * an envelope of the kept tokens; a draw from it is accepted with at least one slot in 33, and
- * an accepted draw is exact. No pass over the logits, no sum of weights. */
+ * an envelope of the kept tokens, without a pass over the logits. That holds for what a cut keeps,
+ * a top segment: rules that keep something else need a bound of their own here. */
 #pragma once
-#include "numeric/philox.cl"
 #include "numeric/weights.cl"
+#include "row/cut.cl"
 #include "row/row.cl"
-
-#define LMS_ATTEMPTS 4096u
-
-/* A kept token's place in the envelope. */
-typedef struct lms_drawn {
-    bool found;
-    uint id;
-} lms_drawn;
 
 /* Bounds of groups in the envelope, from the weights and keys of their maxima and their first
  * tokens; 0 for others. */
@@ -40,7 +32,7 @@ lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut cut, uint t
 /* Slots of the tile's envelope: E_t. */
 ulong lms_tile_slots(const lms_row *row, lms_uints bounds, uint tile)
 {
-    if ((tile + 1) * LMS_TILE <= row->vocab) {
+    if ((tile + 1) * LMS_TILE <= row->logits.vocab) {
         return lms_sum_pairs(lms_widen(bounds)) * LMS_GROUP;
     }
     uint b[LMS_LANES];
@@ -117,105 +109,11 @@ ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut
     uint tile = row->first;
     ulong own = 0;
 #if LMS_TEAM == 1
-    const uint whole = scaled->huge ? 0 : row->vocab / LMS_TILE;
+    const uint whole = scaled->huge ? 0 : row->logits.vocab / LMS_TILE;
     for (; tile + LMS_LANES <= whole; tile += LMS_LANES) {
         lms_prefetch_next(row, tile * LMS_NEXT, LMS_LANES * LMS_NEXT);
         own = lms_envelope_block(row, scaled, cut, tile, own);
     }
 #endif
     return lms_envelope_of(row, scaled, cut, tile, row->last, own);
-}
-
-/* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
- * share has the sum of the next. No branch depends on the data here and in lms_slot_at(), so
- * that a CPU works on several attempts at once; compilers make a branch of a comparison. */
-uint lms_tile_at(const lms_row *row, ulong place)
-{
-    uint tile = 0;
-    for (uint n = row->tiles; n > 1;) {
-        const uint half_n = n / 2;
-        const long left = (long)(place - row->sums[tile + half_n]) >> 63; /* both < 2^63 */
-        tile += half_n & ~(uint)left;
-        n -= half_n;
-    }
-    return tile;
-}
-
-/* A place in a tile's envelope. */
-typedef struct lms_slot {
-    uint token; /* of the tile's tokens */
-    uint bound; /* of its group */
-    uint height;
-} lms_slot;
-
-/* Every group counts as whole: one that the vocabulary cuts short is the last that has slots,
- * and `place` is below its end. */
-lms_slot lms_slot_at(const uint *bounds, ulong place)
-{
-    uint group = 0;
-    ulong begin = 0, end = 0;
-    for (uint g = 0; g < LMS_TILE_GROUPS - 1; ++g) {
-        end += (ulong)bounds[g] * LMS_GROUP;
-        group += place >= end;
-        begin = place >= end ? end : begin;
-    }
-    lms_slot s;
-    ulong rest = place - begin;
-    s.bound = bounds[group];
-    s.token = group * LMS_GROUP;
-    for (uint step = LMS_GROUP / 2; step > 0; step /= 2) {
-        const ulong steps = (ulong)s.bound * step;
-        s.token += rest >= steps ? step : 0;
-        rest -= rest >= steps ? steps : 0;
-    }
-    s.height = (uint)rest;
-    return s;
-}
-
-/* One attempt: the token it hits, and whether it is accepted. */
-lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-                      uint4 q)
-{
-    const uint tile = lms_tile_at(row, mul_hi((ulong)q.y << 32 | q.x, envelope));
-    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-    const lms_uints bounds = lms_tile_bounds(row, unit, cut, tile);
-    const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
-    uint b[LMS_LANES];
-    LMS_V(vstore)(bounds, 0, b);
-    const lms_slot slot = lms_slot_at(b, place);
-    lms_drawn drawn;
-    drawn.id = tile * LMS_TILE + slot.token;
-    const float x = lms_element_at(row->x, drawn.id);
-    drawn.found =
-        lms_keeps(cut, lms_key(x), drawn.id) && slot.height < (uint)lms_weight(unit, x);
-    return drawn;
-}
-
-/* Where a row's random words come from. */
-typedef struct lms_source {
-    ulong seed;
-    ulong step;
-    __global const uint *words; /* the caller's, or NULL */
-    uint attempts;
-} lms_source;
-
-uint4 lms_words_of(const lms_source *source, uint attempt)
-{
-    return source->words ? vload4(attempt, source->words)
-                         : lms_attempt_words(source->seed, source->step, attempt);
-}
-
-/* Of several accepted attempts the earliest is the largest value; LMS_NOT_DRAWN is none. The
- * low 32 bits are the token. */
-#define LMS_NOT_DRAWN (-1l)
-long lms_accepted(uint attempt, uint token) { return (long)(INT_MAX - attempt) << 32 | token; }
-
-long lms_try_one(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-                 const lms_source *source, uint attempt)
-{
-    /* No envelope: only if somebody writes to the logits meanwhile. */
-    if (attempt >= source->attempts || envelope == 0) return LMS_NOT_DRAWN;
-    const uint4 q = lms_words_of(source, attempt);
-    const lms_drawn drawn = lms_attempt(row, scaled, cut, envelope, q);
-    return drawn.found ? lms_accepted(attempt, drawn.id) : LMS_NOT_DRAWN;
 }

@@ -1,7 +1,7 @@
 /* numeric/fixed.cl - scores in 64-bit fixed point, in units of 2^-32 nat: sections 12, 15 and 16 of the
  * specification. Integers but for one float subtraction, so sums are exact and ranks total. */
 #pragma once
-#include "numeric/weights.cl"
+#include "numeric/logarithm.cl"
 
 #define LMS_SCORE_FLOOR (-(1l << 62))
 #define LMS_NO_SCORE LONG_MIN

@@ -1,64 +1,7 @@
-/* numeric/weights.cl - the arithmetic of the specification: sections 2, 3 and 8.
- *
- * Only operations that OpenCL rounds correctly (+ - * fma and conversions) and integers. A
- * device's division, exp2 or log2 would differ from another's. */
+/* numeric/weights.cl - what tokens weigh: integers that do not depend on what shares the row with
+ * them (specification, sections 3 and 4). Only operations as in numeric/scale.cl. */
 #pragma once
-#include "numeric/vectors.cl"
-#include "numeric/order.cl"
-
-#pragma OPENCL FP_CONTRACT OFF
-
-/* numerator * 2^-63 / x for a positive normal x, rounded to 24 bits, ties up. */
-LMS_APART
-float lms_quotient(ulong numerator, float x)
-{
-    const uint bits = as_uint(x);
-    const int b = (int)(bits >> 23) - 150; /* x = a * 2^b, a of 24 bits */
-    const ulong q = numerator / ((bits & 0x7fffffu) | 0x800000u);
-    const int h = 40 - (int)clz(q);
-    ulong c = (q + (1ul << (h - 1))) >> h;
-    int exponent = h - 63 - b;
-    if (c >> 24) {
-        c >>= 1;
-        ++exponent;
-    }
-    return as_float((uint)((exponent + 150) << 23) | ((uint)c & 0x7fffffu));
-}
-
-/* log2(e) / temperature; log2(e) = L * 2^-63. */
-float lms_scale(float temperature) { return lms_quotient(0xB8AA3B295C17F0BCul, temperature); }
-float lms_reciprocal(float x) { return lms_quotient(1ul << 63, x); }
-
-/* log2(n) * 2^32 by repeated squaring of the mantissa; n >= 1. */
-LMS_APART
-long lms_lg(ulong n)
-{
-    const int e = 63 - (int)clz(n);
-    ulong m = n << (63 - e);
-    ulong fraction = 0;
-    for (uint i = 0; i < 32; ++i) {
-        m = mul_hi(m, m);
-        const ulong bit = m >> 63;
-        m <<= 1 - bit;
-        fraction = fraction << 1 | bit;
-    }
-    return (long)((ulong)e << 32 | fraction);
-}
-
-/* Nearest integer, ties to even. Adding and subtracting 2^23 rounds below 2^23; from there on
- * every float is an integer. (The builtin is many instructions on some CPUs.) */
-float lms_rint(float x)
-{
-    const float magnitude = fabs(x);
-    const float rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
-    return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
-}
-lms_floats lms_rints(lms_floats x)
-{
-    const lms_floats magnitude = LMS_V(as_float)(lms_magnitudes(x));
-    const lms_floats rounded = (magnitude + 0x1p+23f) - 0x1p+23f;
-    return magnitude < 0x1p+23f ? (x < 0.0f ? -rounded : rounded) : x;
-}
+#include "numeric/scale.cl"
 
 #define LMS_HUGE 0x1p+40f
 #define LMS_WEIGHT_BITS 29
@@ -221,29 +164,4 @@ ulong lms_mass_of_rounded(lms_unit t, ulong sum) { return sum << lms_rounded_shi
 ulong lms_mass_of_sum(uint shift, ulong sum)
 {
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;
-}
-
-/* logmass of section 9: log2, times 2^32, of `mass` relative to that of the row's maximum,
- * which is a part of it: never below 0, and 0 where it is all of it. */
-long lms_lg_mass(const lms_scaled *r, ulong mass)
-{
-    const int top = lms_weight(lms_unit_of(r, r->max_key), lms_logit_of(r->max_key));
-    return lms_lg(mass) - lms_lg((ulong)top << LMS_GUARD_BITS);
-}
-
-/* K of section 9: the natural one. */
-float lms_log_mass(const lms_scaled *r, ulong mass)
-{
-    return (float)lms_lg_mass(r, mass) * 0x1.62e430p-33f;
-}
-
-/* A processed probability, `factor` being the reciprocal of `all`: all of it is 1, however
- * that is rounded. */
-float lms_share(float mass, float all, float factor)
-{
-    return mass == all ? 1.0f : mass * factor;
-}
-lms_floats lms_shares(lms_floats mass, float all, float factor)
-{
-    return mass == all ? (lms_floats)(1.0f) : mass * factor;
 }

@@ -10,6 +10,7 @@
  *   mem  sizeof(lms_shared) local
  */
 #pragma once
+#include "numeric/logarithm.cl"
 #include "row/masses.cl"
 
 #if LMS_TEAM == 1
@@ -18,7 +19,7 @@
 
 float lms_logit_gap(const lms_row *row, uint token)
 {
-    const float x = lms_element_at(row->x, token);
+    const float x = lms_read_one(&row->logits, token);
     /* Equal infinities have no difference. */
     return lms_key(x) == row->max_key ? 0.0f : x - lms_logit_of(row->max_key);
 }
@@ -39,21 +40,21 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
         lms_unit unit;
         unit.shift = LMS_NO_SHARE;
         if (mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        const uint end = min((tile + 1) * LMS_TILE, row->vocab);
+        const uint end = min((tile + 1) * LMS_TILE, row->logits.vocab);
         for (uint at = tile * LMS_TILE; at < end; at += LMS_LANES) {
             lms_floats p = (lms_floats)(0.0f);
             if (unit.shift < LMS_NO_SHARE) {
-                const lms_floats x = lms_logits(row, at);
+                const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
                 p = lms_mass_floats(unit, lms_weights(unit, x) & kept);
                 p = lms_shares(p, all, factor);
             }
-            if (at + LMS_LANES <= row->vocab) {
+            if (at + LMS_LANES <= row->logits.vocab) {
                 LMS_V(vstore)(p, 0, probs + at);
             } else {
                 float last[LMS_LANES];
                 LMS_V(vstore)(p, 0, last);
-                for (uint i = 0; at + i < row->vocab; ++i) probs[at + i] = last[i];
+                for (uint i = 0; at + i < row->logits.vocab; ++i) probs[at + i] = last[i];
             }
         }
     }
@@ -61,10 +62,7 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
 
 ulong lms_sum_of_all(__local lms_shared *shared, ulong own)
 {
-    lms_part part;
-    part.sum = own;
-    part.best = 0;
-    return lms_meet(shared, part, 0).total;
+    return lms_meet(shared, lms_part_make(own, 0), 0).total;
 }
 
 /* Where the outputs go. */
@@ -99,7 +97,7 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
     const bool filtered = outcome.filtered & LMS_FILTERED;
     const lms_cut cut = lms_cut_at(outcome.cut_key, outcome.cut_id);
     lms_scaled raw, scaled;
-    lms_measure own;
+    lms_kept_part own;
     ulong raw_own = 0;
     own.mass = 0;
     own.count = 0;
@@ -114,7 +112,7 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
     if (needs_mass && !filtered) {
         own.mass = lms_total_own(&row, &scaled);
     }
-    lms_clear_own_bins(row.shared);
+    lms_begin_meetings(row.shared);
     const ulong raw_mass = lms_sum_of_all(row.shared, raw_own);
     const ulong mass = lms_sum_of_all(row.shared, own.mass);
     const ulong count = lms_sum_of_all(row.shared, own.count);
@@ -140,18 +138,17 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
 
 #if LMS_TEAM > 1
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_report(__global const lms_element *logits, ulong offset, ulong stride, uint vocab,
-                __global const lms_row_params *params, ulong params_offset,
-                __global const int *groups, __global const int *tile_keys,
+void lms_report(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_row_params *params,
+                ulong params_offset, __global int *groups, __global int *tile_keys,
                 __global const lms_outcome *outcomes, LMS_REPORT_ARGUMENTS)
 {
     __local lms_shared shared;
     const lms_report_to to = LMS_REPORT_TO;
     const ulong r = get_group_id(0);
     const lms_outcome outcome = outcomes[r];
-    const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
-    const lms_row row = lms_row_at(logits + offset + source * stride, vocab, r, groups,
-                                   tile_keys, 0, 0, &shared);
+    const ulong at = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.logits_row : 0;
+    const lms_workspace workspace = lms_workspace_of(groups, tile_keys, 0, 0, 0, false, 0);
+    const lms_row row = lms_row_at(LMS_LOGITS_ROW(at), &workspace, r, &shared);
     lms_report_row(&to, r, outcome, row, params[params_offset + r].filters.temperature);
 }
 #endif

@@ -1,16 +1,18 @@
-/* row/masses.cl - masses and counts of a tile and of the own tiles. */
+/* row/masses.cl - masses and counts of a tile, and of the own tiles (specification, section 4). */
 #pragma once
 #include "numeric/weights.cl"
+#include "row/cut.cl"
 #include "row/row.cl"
 
-typedef struct lms_measure {
+/* What a cut keeps. */
+typedef struct lms_kept_part {
     ulong mass;
     ulong count;
-} lms_measure;
+} lms_kept_part;
 
-/* Sum of the weights of a whole tile that is not huge, and whose C is 0. Four weights below
- * 2^30 fit 32 bits. */
-LMS_INLINE ulong lms_plain_sum(__global const lms_element *x, float s, float h)
+/* Sum of the weights of a tile that is whole, not edited and not huge, and whose C is 0. Four
+ * weights below 2^30 fit 32 bits. */
+LMS_INLINE ulong lms_plain_sum(const lms_logits *x, uint begin, float s, float h)
 {
     lms_pairs sum = (lms_pairs)(0);
 #pragma unroll
@@ -18,40 +20,30 @@ LMS_INLINE ulong lms_plain_sum(__global const lms_element *x, float s, float h)
         lms_uints four = (lms_uints)(0);
 #pragma unroll
         for (uint j = i; j < i + 4 * LMS_LANES; j += LMS_LANES) {
-            four += LMS_V(as_uint)(lms_weights_plain(s, h, lms_elements_at(x, j)));
+            four += LMS_V(as_uint)(lms_weights_plain(s, h, lms_read_plain(x, begin + j)));
         }
         sum += lms_widen(four);
     }
     return lms_sum_pairs(sum);
 }
 
-/* Of any tile. */
+/* Sum of the weights of any tile. */
 LMS_APART
-ulong lms_tile_sum_until(__global const lms_element *x, uint tile, uint vocab, lms_unit unit)
+ulong lms_tile_sum(const lms_logits *x, uint tile, lms_unit unit)
 {
-    const uint begin = tile * LMS_TILE;
+    const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
+    const bool is_plain = end <= x->vocab && !unit.huge && unit.c == 0.0f;
     lms_pairs sum = (lms_pairs)(0);
-    if (begin + LMS_TILE <= vocab && !unit.huge && unit.c == 0.0f) {
-        return lms_plain_sum(x + begin, unit.s, unit.h);
+    if (is_plain && !lms_is_edited(x, begin, end)) {
+        return lms_plain_sum(x, begin, unit.s, unit.h);
     }
-    for (uint at = begin; at < min(begin + LMS_TILE, vocab); at += LMS_LANES) {
-        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_elements_until(x, at, vocab))));
+    for (uint at = begin; at < min(end, x->vocab); at += LMS_LANES) {
+        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_read(x, at))));
     }
     return lms_sum_pairs(sum);
 }
 
-ulong lms_tile_sum_of(const lms_row *row, uint tile, lms_unit unit)
-{
-    const uint begin = tile * LMS_TILE;
-    lms_pairs sum = (lms_pairs)(0);
-    if (row->dead_count == 0) return lms_tile_sum_until(row->x, tile, row->vocab, unit);
-    for (uint at = begin; at < min(begin + LMS_TILE, row->vocab); at += LMS_LANES) {
-        sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_logits(row, at))));
-    }
-    return lms_sum_pairs(sum);
-}
-
-/* `total` of section 4, of the own tiles, whose sums the tile pass has written. */
+/* Mass of the own tiles, whose sums the tile pass has written: a part of `total`. */
 ulong lms_summed_own(const lms_row *row, const lms_scaled *scaled)
 {
     ulong mass = 0;
@@ -62,21 +54,22 @@ ulong lms_summed_own(const lms_row *row, const lms_scaled *scaled)
     return mass;
 }
 
-/* The same from the logits. */
+/* Mass of the own tiles, from the logits. */
 ulong lms_total_own(const lms_row *row, const lms_scaled *scaled)
 {
     ulong mass = 0;
     for (uint tile = row->first; tile < row->last; ++tile) {
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         if (unit.shift >= LMS_NO_SHARE) continue;
-        mass += lms_mass_of_sum(unit.shift, lms_tile_sum_of(row, tile, unit));
+        mass += lms_mass_of_sum(unit.shift, lms_tile_sum(&row->logits, tile, unit));
     }
     return mass;
 }
 
-lms_measure lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
+/* Mass and number of the own tokens that a cut keeps. */
+lms_kept_part lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
 {
-    lms_measure sum;
+    lms_kept_part sum;
     sum.mass = 0;
     sum.count = 0;
     for (uint tile = row->first; tile < row->last; ++tile) {
@@ -88,7 +81,7 @@ lms_measure lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut c
             if (row->groups[tile * LMS_TILE_GROUPS + g] < cut.key) continue;
             const uint begin = tile * LMS_TILE + g * LMS_GROUP;
             for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
-                const lms_floats x = lms_logits(row, at);
+                const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
                 rounded += lms_widen(lms_rounded(unit, lms_weights(unit, x) & kept));
                 count -= kept;
@@ -98,4 +91,23 @@ lms_measure lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut c
         sum.count += (ulong)lms_sum(count);
     }
     return sum;
+}
+
+/* Mass of one token of a row. */
+ulong lms_mass_of(const lms_row *row, const lms_scaled *scaled, uint id, int key)
+{
+    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[id / LMS_TILE]);
+    const int w = lms_weight(unit, lms_logit_of(key));
+    return lms_mass_of_rounded(unit, lms_rounded(unit, (lms_ints)(w)).s0);
+}
+
+/* Weights of a tile's tokens, 0 of those that a cut does not keep. */
+void lms_kept_weights(const lms_row *row, lms_cut cut, lms_unit unit, uint tile, uint *w)
+{
+    const uint begin = tile * LMS_TILE;
+    for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
+        const lms_floats x = lms_read(&row->logits, begin + i);
+        const lms_ints kept = lms_kept(cut, lms_keys(x), begin + i);
+        LMS_V(vstore)(LMS_V(as_uint)(lms_weights(unit, x) & kept), 0, w + i);
+    }
 }

@@ -5,10 +5,10 @@
  *   run  one work-item
  */
 #pragma once
+#include "numeric/logarithm.cl"
 #include "numeric/philox.cl"
-#include "numeric/weights.cl"
 #include "row/records.h"
-#include "rules/rules.cl"
+#include "rules/top_p.cl"
 
 /* A record's size, and where its last field is. */
 #define LMS_SAMPLER_TELL(type, field)                                                          \

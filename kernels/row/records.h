@@ -14,7 +14,7 @@
 
 /* What lms_sample found out about a row, for lms_report. */
 typedef struct lms_outcome {
-    lms_i64 source; /* the logits row */
+    lms_i64 logits_row;
     lms_i32 token;
     lms_u32 status;
     lms_i32 max_key;

@@ -1,8 +1,7 @@
-/* row/whole_tile.cl - keys of the groups of a whole tile: the largest of each, with no end of the row to
- * look for. */
+/* row/whole_tile.cl - keys of the groups of a tile that is whole and has no edits: the largest of
+ * each, in teams below 32. */
 #pragma once
-#include "numeric/stored.cl"
-#include "row/records.h"
+#include "row/read.cl"
 
 #if LMS_TEAM < 32
 
@@ -43,19 +42,19 @@ LMS_INLINE float8 lms_fold_groups(lms_floats v[LMS_TILE_GROUPS])
 /* Keys of a whole tile's groups by comparing floats, which is a third of the work. Not to be
  * trusted where *odd gets a lane: there is a NaN, or a maximum is 0 or subnormal, and the
  * device may take subnormals for 0. */
-LMS_INLINE int8 lms_whole_tile(__global const lms_element *x, int8 *odd)
+LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, int8 *odd)
 {
     lms_floats best[LMS_TILE_GROUPS];
     lms_ints nan = (lms_ints)(0);
 #pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-        const lms_floats a = lms_elements_at(x, g * LMS_GROUP);
-        const lms_floats b = lms_elements_at(x, g * LMS_GROUP + LMS_LANES);
+        const lms_floats a = lms_read_plain(x, begin + g * LMS_GROUP);
+        const lms_floats b = lms_read_plain(x, begin + g * LMS_GROUP + LMS_LANES);
         best[g] = lms_larger(a, b);
         nan |= (a != a) | (b != b);
 #if LMS_LANES == 8
-        const lms_floats c = lms_elements_at(x, g * LMS_GROUP + 16);
-        const lms_floats d = lms_elements_at(x, g * LMS_GROUP + 24);
+        const lms_floats c = lms_read_plain(x, begin + g * LMS_GROUP + 16);
+        const lms_floats d = lms_read_plain(x, begin + g * LMS_GROUP + 24);
         best[g] = lms_larger(best[g], lms_larger(c, d));
         nan |= (c != c) | (d != d);
 #endif
@@ -92,15 +91,14 @@ LMS_INLINE short8 lms_fold_groups(short16 v[LMS_TILE_GROUPS])
  * to convert. (Floats from halves are no way: compilers make the comparison of two such one of
  * two halves, and for a CPU without those, lane by lane.) *odd gets a lane where there is a
  * NaN. */
-LMS_INLINE int8 lms_whole_tile(__global const lms_element *x, int8 *odd)
+LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, int8 *odd)
 {
-    __global const short *const bits = (__global const short *)x;
     short16 best[LMS_TILE_GROUPS];
     short16 least = (short16)(0);
 #pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-        const short16 a = lms_keys16(vload16(0, bits + g * LMS_GROUP));
-        const short16 b = lms_keys16(vload16(0, bits + g * LMS_GROUP + 16));
+        const short16 a = lms_read_keys16(x, begin + g * LMS_GROUP);
+        const short16 b = lms_read_keys16(x, begin + g * LMS_GROUP + 16);
         best[g] = max(a, b);
         least = min(least, min(a, b));
     }

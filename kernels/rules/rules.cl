@@ -1,52 +1,86 @@
-/* rules/rules.cl - min-p's cut, and top-p's target (specification, section 6). All filters keep a
- * top segment of the same order, so what several keep is the tightest of their cuts. */
+/* rules/rules.cl - the rules that say which tokens of a row are kept, as its filters ask for them.
+ * A rule is a file of this folder, a member of lms_rules with its line in lms_rules_none() and
+ * lms_rules_of(), and its place in cut/begin.cl.
+ *
+ * All of them keep a top segment of the same order, so what several keep is the tightest of their
+ * cuts. */
 #pragma once
-#include "numeric/weights.cl"
+#include "rules/min_p.cl"
+#include "rules/top_k.cl"
+#include "rules/top_p.cl"
 
-/* The smallest key whose logit passes. The test is monotone in the logit, because every
- * rounding in it is; so is bisection over keys exact. */
-lms_cut lms_min_p(const lms_scaled *scaled, float min_p)
+typedef struct lms_rules {
+    uint k;                  /* top-k's, or 0 */
+    bool keeps_ties;         /* with the k-th */
+    float min_p;             /* or 0 */
+    bool is_min_p_in_base;   /* min-p counts for top-p's base */
+    float top_p;             /* or 1 */
+    bool is_base_whole;      /* top-p's base is the whole row */
+    float scale;             /* log2(e) / temperature, as the rules see it */
+} lms_rules;
+
+/* No rule at all: every token is kept. */
+lms_rules lms_rules_none(void)
 {
-    if (scaled->huge || min_p == 1.0f) return lms_cut_at(scaled->max_key, UINT_MAX);
-    /* min_p = a * 2^b; a subnormal one has fewer bits in a, and the same b as the smallest
-     * normal. */
-    const uint bits = as_uint(min_p);
-    const uint exponent = max(bits >> 23, 1u);
-    const ulong a = bits >> 23 ? (bits & 0x7fffffu) | 0x800000u : bits;
-    const long log2_min_p = lms_lg(a) + (((long)exponent - 150) << 32);
-    const float lambda = (float)log2_min_p * 0x1p-32f;
-    const float z_max = fma(lms_logit_of(scaled->max_key), scaled->s, -scaled->h) - scaled->c;
-    long above = scaled->max_key, below = LMS_NEVER; /* passes(above) and not passes(below) */
-    while (above - below > 1) {
-        const long middle = below + ((above - below) >> 1);
-        const float x = lms_logit_of((int)middle);
-        const float z = fma(x, scaled->s, -scaled->h) - scaled->c;
-        if (z - z_max >= lambda) {
-            above = middle;
-        } else {
-            below = middle;
-        }
-    }
-    return lms_cut_at((int)above, UINT_MAX);
+    lms_rules r;
+    r.k = 0;
+    r.keeps_ties = false;
+    r.min_p = 0.0f;
+    r.is_min_p_in_base = false;
+    r.top_p = 1.0f;
+    r.is_base_whole = true;
+    r.scale = 0.0f;
+    return r;
 }
 
-/* ceil(p * n) for 0 < p < 1, exactly: a 24-bit times a 64-bit integer, shifted. */
-ulong lms_share_of(ulong n, float p)
+/* The first k tokens of a row, whatever its filters are. */
+lms_rules lms_rules_top_k(uint k, float scale)
 {
-    const uint bits = as_uint(p);
-    const ulong a = bits >> 23 ? (bits & 0x7fffffu) | 0x800000u : bits;
-    const uint down = 150 - max(bits >> 23, 1u); /* 24 .. 149 */
-    const ulong low = a * n, high = mul_hi(a, n);
-    ulong whole, rest;
-    if (down < 64) {
-        whole = high << (64 - down) | low >> down;
-        rest = low << (64 - down);
-    } else if (down < 128) {
-        whole = down == 64 ? high : high >> (down - 64);
-        rest = low | (down == 64 ? 0 : high << (128 - down));
-    } else {
-        whole = 0;
-        rest = low | high;
-    }
-    return whole + (rest != 0);
+    lms_rules r = lms_rules_none();
+    r.k = k;
+    r.scale = scale;
+    return r;
+}
+
+lms_rules lms_rules_of(const lms_filters *f, uint vocab)
+{
+    lms_rules r = lms_rules_none();
+    if (lms_has_top_k(f, vocab)) r.k = (uint)f->top_k;
+    if (lms_has_min_p(f)) r.min_p = f->min_p;
+    if (lms_has_top_p(f)) r.top_p = f->top_p;
+    r.keeps_ties = f->flags & LMS_TOP_K_TIES;
+    r.is_min_p_in_base = lms_has_min_p(f) && !(f->flags & LMS_MIN_P_LAST);
+    r.is_base_whole = (f->flags & LMS_TOP_P_WHOLE_ROW) || !(r.k > 0 || r.is_min_p_in_base);
+    r.scale = lms_scale(f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature);
+    return r;
+}
+
+bool lms_has_rules(const lms_rules *r)
+{
+    return r->k > 0 || as_int(r->min_p) > 0 || r->top_p < 1.0f;
+}
+
+/* Does a cut depend on the mass of the whole row? Then the tile pass sums weights. */
+bool lms_needs_total(const lms_rules *r) { return r->top_p < 1.0f && r->is_base_whole; }
+
+/* By bits, subnormals included. */
+bool lms_is_greedy(const lms_filters *f)
+{
+    return (as_uint(f->temperature) & 0x7fffffffu) == 0 || as_int(f->top_p) <= 0;
+}
+
+/* At which scale the tile pass sums the weights of a row of the sampler; 0: it does not. */
+float lms_sums_if_needed(const lms_filters *f, uint vocab)
+{
+    if (lms_is_greedy(f)) return 0.0f;
+    const lms_rules rules = lms_rules_of(f, vocab);
+    return lms_needs_total(&rules) ? rules.scale : 0.0f;
+}
+
+/* At which scale it sums those of a row whose mass is wanted in any case: that of the rules where
+ * a cut depends on it, else the temperature's. */
+float lms_sums_scale(const lms_filters *f, uint vocab)
+{
+    const lms_rules rules = lms_rules_of(f, vocab);
+    return lms_needs_total(&rules) ? rules.scale : lms_scale(f->temperature);
 }

@@ -3,40 +3,51 @@
  *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only):
  *        then the row's tiles are done here, while the row is in the cache; params
  *        lms_row_params[rows]; words uint[rows][attempts][4] or none
- *   out  tokens int or long[rows]; status uint[rows]; outcome lms_outcome[rows] for lms_report;
- *        in teams of one, what report.cl writes
+ *   out  tokens int or long[rows]; status uint[rows]; outcomes lms_outcome[rows] for lms_report;
+ *        in teams of one, what report/report.cl writes
  *   run  work-groups of LMS_TEAM: one a row, or, in teams of one, any number, which share the
  *        rows out in runs
  *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums for each
  *        team, global
  *
- * A row is a sequence of supersteps: lms_part_of() does a work-item's part of one, lms_meet()
- * combines the parts, lms_next() decides on the next step, alike in all work-items.
- *
- *   MAXIMUM -> FIRST                                                                greedy
- *   MAXIMUM -> [top-k] -> [top-p] -> ENVELOPE -> PREFIX -> ATTEMPTS                 all others
- *
- *   top-k:   HEAD .. -> COUNT -> LIST -> LIST_BINS .. -> LIST_TIES -> LIST_WALK
- *   top-p:   TOTAL -> HEAD .. -> COUNT -> LIST -> LIST_BINS .. -> LIST_TIES -> LIST_WALK
- *   too many candidates for the list, or too little mass among them:
- *            [BASE ->] ROW_BINS .. -> COUNT -> LIST -> LIST_BINS ..   or   ROW_TIES -> ROW_WALK
- */
+ * A row is a sequence of supersteps: first those of its cut (cut/), then those of a draw below the
+ * cut (draw/). A work-item does its part of one, lms_meet() combines the parts, and the next one
+ * is decided on, alike in all work-items. */
 #pragma once
 #include "cut/next.cl"
-#include "cut/part.cl"
-#include "row/maxima.cl"
+#include "cut/own.cl"
+#include "draw/drawing.cl"
 #include "row/params.h"
+#include "row/maxima.cl"
 
-/* A row that can be sampled, from MAXIMUM to DONE. */
-void lms_sample_row(lms_row *row, lms_task *t)
+/* From a row's cut to its token. Returns whether there is anything to draw. */
+bool lms_after_cut(const lms_cutting *c, const lms_row *row, const lms_filters *filters,
+                   lms_drawing *d)
 {
-    t->step = LMS_STEP_MAXIMUM;
-    t->attempt = 0;
-    t->before = 0;
-    while (t->step != LMS_STEP_DONE) {
-        const lms_part part = lms_part_of(row, t);
-        const lms_meeting m = lms_meet(row->shared, part, lms_target_of_step(t));
-        lms_next(t, row, &m);
+    if (c->step == LMS_CUT_EMPTY) return false;
+    if (lms_is_greedy(filters)) {
+        lms_to_first(d);
+    } else {
+        lms_to_draw(d, c->cut, filters->temperature, row->max_key);
+    }
+    return true;
+}
+
+/* A row that can be sampled. The one loop has the one meeting: see team/meeting.cl. */
+void lms_sample_row(lms_row *row, const lms_filters *filters, lms_cutting *c, lms_drawing *d)
+{
+    bool is_cutting = true, goes_on = true;
+    while (goes_on) {
+        const lms_part part = is_cutting ? lms_cut_part(row, c) : lms_draw_part(row, d);
+        const lms_meeting m = lms_meet(row->shared, part, is_cutting ? lms_cut_target(c) : 0);
+        if (!is_cutting) {
+            lms_next_draw(d, &m);
+            goes_on = d->step != LMS_DRAW_DONE;
+            continue;
+        }
+        lms_next_cut(c, row, &m);
+        is_cutting = !lms_is_cut(c);
+        if (!is_cutting) goes_on = lms_after_cut(c, row, filters, d);
     }
 }
 
@@ -46,77 +57,84 @@ typedef struct lms_call {
     ulong stride;
     ulong logits_rows;
     uint vocab;
+    uint rows;
     __global const int *index; /* or 0 */
     __global const lms_row_params *params;
     __global const uint *words; /* or 0 */
     uint attempts;
-    __global int *groups;
-    __global int *tile_keys;
-    __global const uint *seen;
-    uint chunks;
-    __global ulong *list;
-    __global ulong *sums;
+    lms_workspace workspace;
 } lms_call;
 
-long lms_source_of(const lms_call *c, ulong r)
+/* The logits row that row r reads, if it is one: LMS_SKIP_ROW and whatever else an index may
+ * hold are not. */
+long lms_logits_row_of(const lms_call *c, ulong r)
 {
     return c->index ? (long)c->index[r] : (long)r;
 }
 
-/* The row that is next in memory for this work-item: it may as well come while this one is
+/* The logits that this work-item reads after row r, or 0: they may as well come while that one is
  * computed with. */
-__global const lms_element *lms_after(const lms_call *c, ulong r, ulong rows)
+__global const lms_element *lms_after(const lms_call *c, ulong r)
 {
-    const long source = r + 1 < rows ? lms_source_of(c, r + 1) : LMS_SKIP_ROW;
-    if (source < 0 || (ulong)source >= c->logits_rows) return 0;
-    return c->logits + (ulong)source * c->stride;
+    const long next = r + 1 < c->rows ? lms_logits_row_of(c, r + 1) : LMS_SKIP_ROW;
+    if (next < 0 || (ulong)next >= c->logits_rows) return 0;
+    return c->logits + (ulong)next * c->stride;
 }
 
-/* Row r of the batch; `slot` is its place in the workspace. */
-LMS_APART
-lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint with_tiles,
-                       __local lms_shared *shared)
+lms_words lms_words_of(const lms_call *c, ulong r, const lms_row_params *p)
 {
-    lms_task task;
+    lms_words words;
+    words.seed = p->seed;
+    words.step = p->step;
+    words.given = c->attempts ? c->words + r * c->attempts * 4 : 0;
+    words.attempts = c->attempts ? min(c->attempts, LMS_ATTEMPTS) : LMS_ATTEMPTS;
+    return words;
+}
+
+/* Why row r cannot be sampled, or LMS_ROW_OK. */
+uint lms_refusal(const lms_call *c, long logits_row, const lms_row_params *p)
+{
+    const uint field = lms_bad_field(*p);
+    if (logits_row == LMS_SKIP_ROW) return LMS_ROW_SKIPPED;
+    if (logits_row < 0 || (ulong)logits_row >= c->logits_rows) return LMS_ROW_BAD_INDEX;
+    return field ? LMS_ROW_BAD_PARAMS | field << 8 : LMS_ROW_OK;
+}
+
+/* Row r of the batch, in a place of the workspace. */
+LMS_APART
+lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shared *shared)
+{
     const lms_row_params p = c->params[r];
-    task.filters = p.filters;
-    task.outcome.token = LMS_NO_TOKEN;
-    task.outcome.filtered = 0;
-    task.outcome.max_key = LMS_NEVER;
-    task.cut = lms_cut_none();
-    const long source = lms_source_of(c, r);
-    task.outcome.source = source;
-    const uint field = lms_bad_field(p);
-    if (source == LMS_SKIP_ROW) {
-        task.outcome.status = LMS_ROW_SKIPPED;
-    } else if (source < 0 || (ulong)source >= c->logits_rows) {
-        task.outcome.status = LMS_ROW_BAD_INDEX;
-    } else if (field) {
-        task.outcome.status = LMS_ROW_BAD_PARAMS | field << 8;
-    } else {
-        lms_row row = lms_row_at(c->logits + (ulong)source * c->stride, c->vocab, slot,
-                                 c->groups, c->tile_keys, c->list, c->sums, shared);
-        row.next = LMS_TEAM == 1 ? lms_after(c, r, rows) : 0;
-        task.source.seed = p.seed;
-        task.source.step = p.step;
-        task.source.words = c->attempts ? c->words + r * c->attempts * 4 : 0;
-        task.source.attempts = c->attempts ? min(c->attempts, LMS_ATTEMPTS) : LMS_ATTEMPTS;
-        task.outcome.status = 0;
-#if LMS_TEAM == 1
-        if (with_tiles) {
-            const lms_tiles tiles =
-                lms_tiles_of(c->groups, c->tile_keys, c->sums, slot, c->vocab, &p.filters);
-            task.outcome.status = lms_do_tiles(row.x, c->vocab, 0, row.tiles, &tiles);
-        }
-#endif
-        for (uint i = 0; i < c->chunks && !with_tiles; ++i) {
-            task.outcome.status |= c->seen[r * c->chunks + i];
-        }
-        lms_sample_row(&row, &task);
-    }
-    task.outcome.cut_key = task.cut.key;
-    task.outcome.cut_id = task.cut.id;
-    return task.outcome;
+    const lms_cut no_cut = lms_cut_none();
+    lms_outcome outcome;
+    outcome.logits_row = lms_logits_row_of(c, r);
+    outcome.token = LMS_NO_TOKEN;
+    outcome.status = lms_refusal(c, outcome.logits_row, &p);
+    outcome.filtered = 0;
+    outcome.max_key = LMS_NEVER;
+    outcome.cut_key = no_cut.key;
+    outcome.cut_id = no_cut.id;
+    if (outcome.status != LMS_ROW_OK) return outcome;
+    const lms_logits x =
+        lms_logits_at(c->logits + (ulong)outcome.logits_row * c->stride, c->vocab);
+    lms_row row = lms_row_at(x, &c->workspace, place, shared);
+    row.next = LMS_TEAM == 1 ? lms_after(c, r) : 0;
+    const bool is_greedy = lms_is_greedy(&p.filters);
+    const float sums_scale = lms_sums_if_needed(&p.filters, c->vocab);
+    lms_cutting cutting = lms_cutting_of(
+        is_greedy ? lms_rules_none() : lms_rules_of(&p.filters, c->vocab));
+    lms_drawing drawing = lms_drawing_of(lms_words_of(c, r, &p));
+    cutting.seen = lms_seen_in_row(&row, &c->workspace, r, place, sums_scale);
+    lms_sample_row(&row, &p.filters, &cutting, &drawing);
+    outcome.token = drawing.token;
+    outcome.status = cutting.seen | drawing.status;
+    outcome.max_key = row.max_key;
+    outcome.cut_key = cutting.cut.key;
+    outcome.cut_id = cutting.cut.id;
+    if (row.max_key == LMS_NEVER) return outcome;
+    if (is_greedy) outcome.filtered = LMS_GREEDY;
+    if (lms_has_rules(&cutting.rules)) outcome.filtered = LMS_FILTERED;
+    return outcome;
 }
 
 #ifdef LMS_REPORTS_AT_ONCE
@@ -126,54 +144,43 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong slot, ulong rows, uint 
 #endif
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_sample(__global const lms_element *logits, ulong offset, ulong stride, ulong logits_rows,
-                uint vocab, __global const int *index, ulong index_offset, uint has_index,
-                __global const lms_row_params *params, ulong params_offset,
-                __global const uint *words, ulong words_offset, uint attempts, uint rows,
-                __global int *groups, __global int *tile_keys, __global const uint *seen,
-                uint chunks, uint with_tiles, __global ulong *list,
-                __global ulong *sums, __global lms_outcome *outcomes,
-                __global lms_token *tokens, ulong tokens_offset,
-                __global uint *status, ulong status_offset, uint has_status LMS_AND_REPORT)
+void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global const int *index,
+                ulong index_offset, uint has_index, __global const lms_row_params *params,
+                ulong params_offset, __global const uint *words, ulong words_offset,
+                uint attempts, uint rows, LMS_ROW_PASS_ARGUMENTS,
+                __global lms_outcome *outcomes, __global lms_token *tokens,
+                ulong tokens_offset, __global uint *status, ulong status_offset,
+                uint has_status LMS_AND_REPORT)
 {
     __local lms_shared shared;
-    const ulong team = get_group_id(0);
+    const ulong team = get_group_id(0), each = lms_rounds(rows, get_num_groups(0));
+    const ulong end = LMS_TEAM == 1 ? min((team + 1) * each, (ulong)rows) : team + 1;
     lms_call c;
-    c.logits = logits + offset;
+    c.logits = logits + logits_offset;
     c.stride = stride;
     c.logits_rows = logits_rows;
     c.vocab = vocab;
+    c.rows = rows;
     c.index = has_index ? index + index_offset : 0;
     c.params = params + params_offset;
     c.words = words + words_offset * 4;
     c.attempts = attempts;
-    c.groups = groups;
-    c.tile_keys = tile_keys;
-    c.seen = seen;
-    c.chunks = chunks;
-    c.list = list;
-    c.sums = sums;
+    c.workspace = LMS_ROW_PASS_WORKSPACE;
 #ifdef LMS_REPORTS_AT_ONCE
     const lms_report_to to = LMS_REPORT_TO;
 #endif
-    lms_clear_own_bins(&shared);
-    /* A team has one row, unless it is a work-item: no barrier is in a loop over rows. */
-#if LMS_TEAM == 1
-    const ulong per = (rows + get_num_groups(0) - 1) / get_num_groups(0);
-    for (ulong r = team * per; r < min((team + 1) * per, (ulong)rows); ++r) {
-#else
-    for (ulong r = team; r <= team; ++r) {
-#endif
-        const lms_outcome outcome = lms_do_row(&c, r, team, rows, with_tiles, &shared);
+    lms_begin_meetings(&shared);
+    for (ulong r = team * each; r < end; ++r) {
+        const lms_outcome outcome = lms_do_row(&c, r, team, &shared);
         if (lms_item() != 0) continue;
         outcomes[r] = outcome;
         tokens[tokens_offset + r] = (lms_token)outcome.token;
         if (has_status) status[status_offset + r] = outcome.status;
 #ifdef LMS_REPORTS_AT_ONCE
         if (wanted) {
-            const ulong source = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.source : 0;
-            const lms_row row = lms_row_at(c.logits + source * stride, vocab, team, groups,
-                                           tile_keys, 0, 0, &shared);
+            const ulong at = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.logits_row : 0;
+            const lms_row row =
+                lms_row_at(LMS_LOGITS_ROW(at), &c.workspace, team, &shared);
             lms_report_row(&to, r, outcome, row, c.params[r].filters.temperature);
         }
 #endif

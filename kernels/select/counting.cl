@@ -1,8 +1,9 @@
-/* select/counting.cl - what a team of one does in place of bins: on a CPU, adding to bins goes lane by
- * lane, but a vector register compares sixteen keys at once, so that counting what lies above
- * some key is cheap, and bisection over keys needs no bins. Same cuts, as all searches. */
+/* select/counting.cl - what a team of one does in the place of bins: on a CPU, adding to bins goes
+ * lane by lane, but a vector register compares sixteen keys at once, so that counting what lies
+ * above some key is cheap, and bisection over keys needs no bins. The cuts are those of any other
+ * search. */
 #pragma once
-#include "select/list.cl"
+#include "select/listed.cl"
 
 #if LMS_TEAM == 1
 
@@ -45,45 +46,45 @@ int lms_head_alone(__global const int *keys, uint n, uint k, int max_key)
 }
 
 /* Measure of the listed tokens from `key` up. */
-ulong lms_listed_from(const lms_row *row, const lms_search *f, uint n, long key)
+ulong lms_listed_from(const lms_row *row, const lms_search *s, uint n, long key)
 {
     lms_ints count = (lms_ints)(0);
     LMS_V(ulong) mass = (LMS_V(ulong))(0);
-    const lms_ints one = lms_ones(row->vocab);
+    const lms_ints one = lms_ones(row->logits.vocab);
     uint i = 0;
     ulong rest = 0;
     for (; i + LMS_LANES <= n; i += LMS_LANES) {
         const lms_ints in = LMS_V(vload)(0, row->list_key + i) >= (lms_ints)((int)key);
         count += in & one;
-        if (f->by_mass) {
+        if (s->by_mass) {
             const LMS_V(ulong) mask = LMS_V(as_ulong)(LMS_V(convert_long)(in));
             mass += LMS_V(vload)(0, row->list_mass + i) & mask;
         }
     }
     for (; i < n; ++i) {
-        if (row->list_key[i] >= key) rest += lms_listed_measure(row, f, i);
+        if (row->list_key[i] >= key) rest += lms_listed_measure(row, s, i);
     }
-    if (!f->by_mass) return rest + (ulong)lms_sum(count);
+    if (!s->by_mass) return rest + (ulong)lms_sum(count);
     return rest + lms_sum_ulongs(mass);
 }
 
-/* The token at which the list, all of it in the interval, reaches the target; narrows f to its
+/* The token at which the list, all of it in the interval, reaches the target; narrows the search to its
  * key. False if it does not reach it. */
-bool lms_search_list(const lms_row *row, lms_search *f, uint n, uint *id)
+bool lms_search_list(const lms_row *row, lms_search *s, uint n, uint *id)
 {
-    const ulong target = f->target - f->before;
-    long from = (long)f->low + 1, above = (long)f->high + 1;
-    if (lms_listed_from(row, f, n, from) < target) return false;
+    const ulong target = s->target - s->above;
+    long from = (long)s->low + 1, above = (long)s->high + 1;
+    if (lms_listed_from(row, s, n, from) < target) return false;
     while (above - from > 1) { /* what is listed from `from` up reaches it, from `above` not */
         const long middle = from + ((above - from) >> 1);
-        if (lms_listed_from(row, f, n, middle) >= target) {
+        if (lms_listed_from(row, s, n, middle) >= target) {
             from = middle;
         } else {
             above = middle;
         }
     }
-    f->high = (int)from;
-    lms_tie_list(row, f, n, target - lms_listed_from(row, f, n, above), id);
+    s->high = (int)from;
+    lms_tie_list(row, s, n, target - lms_listed_from(row, s, n, above), id);
     return true;
 }
 

@@ -1,28 +1,29 @@
 /* select/list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
 #pragma once
-#include "select/bins.cl"
+#include "row/masses.cl"
+#include "select/search.cl"
 
 /* Can the interval be told by comparing floats? It can where its ends are normal or infinite:
  * no device takes those for something else, and NaN is never in it. */
-bool lms_by_floats(const lms_search *f)
+bool lms_by_floats(const lms_search *s)
 {
-    return abs(f->low) >= 0x00800000u && abs(f->high) >= 0x00800000u;
+    return abs(s->low) >= 0x00800000u && abs(s->high) >= 0x00800000u;
 }
 
 /* In one lane or another, bit i: token i of a group has low < key <= high. Counts the tokens
  * above in `above`. */
-LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *f, uint group,
+LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *s, uint group,
                                    bool by_floats, lms_ints *above)
 {
-    const float low = lms_logit_of(f->low), high = lms_logit_of(f->high);
-    const lms_ints one = lms_ones(row->vocab);
+    const float low = lms_logit_of(s->low), high = lms_logit_of(s->high);
+    const lms_ints one = lms_ones(row->logits.vocab);
     lms_ints bits = (lms_ints)(0);
 #pragma unroll
     for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
-        const lms_floats x = lms_logits(row, group * LMS_GROUP + i);
+        const lms_floats x = lms_read(&row->logits, group * LMS_GROUP + i);
         const lms_ints keys = lms_keys(x);
-        const lms_ints over = by_floats ? x > (lms_floats)(high) : keys > f->high;
-        const lms_ints in = by_floats ? x > (lms_floats)(low) : keys > f->low;
+        const lms_ints over = by_floats ? x > (lms_floats)(high) : keys > s->high;
+        const lms_ints in = by_floats ? x > (lms_floats)(low) : keys > s->low;
         *above += over & one;
         bits |= in & ~over & LMS_V(as_int)((lms_uints)(1) << (LMS_LANE_IDS + i));
     }
@@ -35,7 +36,7 @@ LMS_INLINE uint lms_list_group(const lms_row *row, uint group, uint mask, uint a
 {
     for (; mask && at < LMS_LIST; mask &= mask - 1, ++at) {
         const uint id = group * LMS_GROUP + 31 - clz(mask & -mask);
-        row->list_key[at] = lms_key(lms_element_at(row->x, id));
+        row->list_key[at] = lms_key(lms_read_one(&row->logits, id));
         row->list_id[at] = id;
     }
     return at + popcount(mask);
@@ -43,15 +44,15 @@ LMS_INLINE uint lms_list_group(const lms_row *row, uint group, uint mask, uint a
 
 /* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
  * where `write`. Returns the end of the list, which may be more than it holds. */
-uint lms_list_own(const lms_row *row, const lms_search *f, uint at, bool write)
+uint lms_list_own(const lms_row *row, const lms_search *s, uint at, bool write)
 {
     lms_ints above = (lms_ints)(0); /* of no interest */
     for (uint tile = row->first; tile < row->last && at <= LMS_LIST; ++tile) {
-        if (row->tile_keys[tile] <= f->low) continue;
+        if (row->tile_keys[tile] <= s->low) continue;
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
             const uint group = tile * LMS_TILE_GROUPS + g;
-            if (row->groups[group] <= f->low) continue;
-            const uint mask = (uint)lms_sum(lms_group_bits(row, f, group, false, &above));
+            if (row->groups[group] <= s->low) continue;
+            const uint mask = (uint)lms_sum(lms_group_bits(row, s, group, false, &above));
             at = write ? lms_list_group(row, group, mask, at) : at + popcount(mask);
         }
     }
@@ -62,27 +63,27 @@ uint lms_list_own(const lms_row *row, const lms_search *f, uint at, bool write)
 
 #define LMS_FOUND 256u /* groups that are looked at together */
 
-/* Groups of a tile whose maximum is above f->low, appended to `found`; returns the new end. */
-LMS_INLINE uint lms_find_groups(const lms_row *row, const lms_search *f, uint tile, uint *found,
+/* Groups of a tile whose maximum is above s->low, appended to `found`; returns the new end. */
+LMS_INLINE uint lms_find_groups(const lms_row *row, const lms_search *s, uint tile, uint *found,
                                 uint n)
 {
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
         const uint group = tile * LMS_TILE_GROUPS + g;
         found[n] = group;
-        n += row->groups[group] > f->low;
+        n += row->groups[group] > s->low;
     }
     return n;
 }
 
 /* Lists tokens of n groups from `at` on; returns the end. First what takes time, without a
  * branch; then what cannot be predicted, when all of it is at hand. */
-LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *groups, uint n,
+LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *s, uint *groups, uint n,
                                 bool by_floats, uint at, lms_ints *above)
 {
     uint masks[LMS_FOUND];
     uint hits = 0;
     for (uint i = 0; i < n; ++i) {
-        const lms_ints bits = lms_group_bits(row, f, groups[i], by_floats, above);
+        const lms_ints bits = lms_group_bits(row, s, groups[i], by_floats, above);
         masks[hits] = (uint)lms_sum(bits);
         groups[hits] = groups[i];
         hits += masks[hits] != 0;
@@ -94,21 +95,21 @@ LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *f, uint *g
 /* Lists the tokens with low < key <= high, as far as there is room: `sum` is their number, or
  * more than the list holds, and `best` that of the tokens above `high`. Finding the groups
  * first keeps what is hard to predict apart from what takes time. */
-lms_part lms_list_alone(const lms_row *row, const lms_search *f)
+lms_part lms_list_alone(const lms_row *row, const lms_search *s)
 {
     uint found[LMS_FOUND];
     lms_ints above = (lms_ints)(0);
-    const bool by_floats = lms_by_floats(f);
+    const bool by_floats = lms_by_floats(s);
     uint at = 0;
     const uint stride = LMS_FOUND / LMS_TILE_GROUPS;
     for (uint from = 0; from < row->tiles && at <= LMS_LIST; from += stride) {
         const uint to = min(from + stride, row->tiles);
         uint n = 0;
         for (uint tile = from; tile < to; ++tile) {
-            if (row->tile_keys[tile] > f->low) n = lms_find_groups(row, f, tile, found, n);
+            if (row->tile_keys[tile] > s->low) n = lms_find_groups(row, s, tile, found, n);
         }
-        at = by_floats ? lms_list_groups(row, f, found, n, true, at, &above)
-                       : lms_list_groups(row, f, found, n, false, at, &above);
+        at = by_floats ? lms_list_groups(row, s, found, n, true, at, &above)
+                       : lms_list_groups(row, s, found, n, false, at, &above);
     }
     lms_part part;
     part.sum = at;
@@ -117,13 +118,6 @@ lms_part lms_list_alone(const lms_row *row, const lms_search *f)
 }
 
 #endif
-
-ulong lms_mass_of(const lms_row *row, const lms_scaled *scaled, uint id, int key)
-{
-    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[id / LMS_TILE]);
-    const int w = lms_weight(unit, lms_logit_of(key));
-    return lms_mass_of_rounded(unit, lms_rounded(unit, (lms_ints)(w)).s0);
-}
 
 #if LMS_TEAM == 1
 /* Masses of several tokens of a row that is not huge, each of its own tile. */

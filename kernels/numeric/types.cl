@@ -1,5 +1,5 @@
-/* numeric/stored.cl - how logits are stored, which nothing else knows but whole.cl, of keys of 16 bits;
- * what a token is, and what stands for no float. */
+/* numeric/types.cl - what the caller's arrays are made of: elements, which are logits or hidden
+ * states, and tokens; and what stands for no float. */
 #pragma once
 #include "numeric/vectors.cl"
 
@@ -46,7 +46,10 @@ lms_floats lms_elements_at(__global const lms_element *row, uint i)
 typedef ushort lms_element;
 #define LMS_INF16 0x7f80
 float8 lms_of_bits8(ushort8 bits) { return as_float8(convert_uint8(bits) << 16); }
-float lms_element_at(__global const lms_element *row, uint i) { return as_float((uint)row[i] << 16); }
+float lms_element_at(__global const lms_element *row, uint i)
+{
+    return as_float((uint)row[i] << 16);
+}
 lms_floats lms_elements_at(__global const lms_element *row, uint i)
 {
     return LMS_V(as_float)(LMS_V(convert_uint)(LMS_V(vload)(0, row + i)) << 16);
@@ -60,16 +63,3 @@ lms_floats lms_elements_at(__global const lms_element *row, uint i)
 short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
 short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
 #endif
-
-/* Logits from `i` on, of which the row has not all: -inf from `end` on. */
-lms_floats lms_last_elements(__global const lms_element *row, uint i, uint end)
-{
-    float x[LMS_LANES];
-    for (uint j = 0; j < LMS_LANES; ++j) x[j] = i + j < end ? lms_element_at(row, i + j) : -INFINITY;
-    return LMS_V(vload)(0, x);
-}
-
-LMS_INLINE lms_floats lms_elements_until(__global const lms_element *row, uint i, uint end)
-{
-    return i + LMS_LANES <= end ? lms_elements_at(row, i) : lms_last_elements(row, i, end);
-}

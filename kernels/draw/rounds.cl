@@ -1,14 +1,14 @@
-/* draw/attempts.cl - a round of attempts. On a GPU each work-item of a team makes one; a team of one
+/* draw/rounds.cl - a round of attempts. On a GPU each work-item of a team makes one; a team of one
  * makes LMS_LANES of them, in vectors where that is faster. Words are named by attempt, so it
  * does not matter how many are made at once. */
 #pragma once
-#include "draw/envelope.cl"
+#include "draw/rejection.cl"
 
 #if LMS_TEAM == 1
 
 #define LMS_TRIES ((uint)LMS_LANES) /* in a round */
 
-/* Some attempts on their way. */
+/* The attempts of a round on their way. */
 typedef struct lms_tries {
     uint tile[LMS_LANES];
     int tile_key[LMS_LANES];
@@ -16,15 +16,15 @@ typedef struct lms_tries {
     uint height[LMS_LANES];
     float h[LMS_LANES];
     float c[LMS_LANES];
-    ulong within[LMS_LANES]; /* second word */
+    ulong within[LMS_LANES]; /* the second word: where in the tile */
     uint bounds[LMS_LANES][LMS_TILE_GROUPS];
 } lms_tries;
 
 void lms_tries_tiles(const lms_row *row, const lms_scaled *scaled, ulong envelope,
-                     const lms_source *source, uint from, lms_tries *t)
+                     const lms_words *words, uint from, lms_tries *t)
 {
     for (uint i = 0; i < LMS_LANES; ++i) {
-        const uint4 q = lms_words_of(source, min(from + i, source->attempts - 1));
+        const uint4 q = lms_attempt_of(words, min(from + i, words->attempts - 1));
         lms_prefetch_next(row, row->tiles * LMS_NEXT + (from + i) * LMS_NEXT_TRY, LMS_NEXT_TRY);
         t->within[i] = (ulong)q.w << 32 | q.z;
         t->tile[i] = lms_tile_at(row, mul_hi((ulong)q.y << 32 | q.x, envelope));
@@ -35,7 +35,7 @@ void lms_tries_tiles(const lms_row *row, const lms_scaled *scaled, ulong envelop
     LMS_V(vstore)(units.c, 0, t->c);
 }
 
-/* Bounds of the groups of attempts' tiles: eight groups each. */
+/* The bounds of the groups of the attempts' tiles, eight groups each. */
 void lms_tries_bounds(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lms_tries *t)
 {
     for (uint i = 0; i < LMS_LANES; i += LMS_LANES / LMS_TILE_GROUPS) {
@@ -70,28 +70,28 @@ void lms_tries_tokens(const lms_row *row, lms_tries *t)
 }
 
 long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-             const lms_source *source, uint from)
+             const lms_words *words, uint from)
 {
     long best = LMS_NOT_DRAWN;
     if (scaled->huge || envelope == 0) {
         for (uint i = from; i < from + LMS_LANES && best == LMS_NOT_DRAWN; ++i) {
-            best = lms_try_one(row, scaled, cut, envelope, source, i);
+            best = lms_try_one(row, scaled, cut, envelope, words, i);
         }
         return best;
     }
     lms_tries t;
     float x[LMS_LANES];
-    lms_tries_tiles(row, scaled, envelope, source, from, &t);
+    lms_tries_tiles(row, scaled, envelope, words, from, &t);
     lms_tries_bounds(row, scaled, cut, &t);
     lms_tries_tokens(row, &t);
-    for (uint i = 0; i < LMS_LANES; ++i) x[i] = lms_element_at(row->x, t.id[i]);
+    for (uint i = 0; i < LMS_LANES; ++i) x[i] = lms_read_one(&row->logits, t.id[i]);
     const lms_floats logits = LMS_V(vload)(0, x);
     const lms_floats h = LMS_V(vload)(0, t.h), c = LMS_V(vload)(0, t.c);
     const lms_ints w = lms_weights_at(scaled->s, h, c, logits);
     const lms_ints keys = lms_keys(logits);
     const lms_ints kept = lms_kept_of(cut, keys, LMS_V(vload)(0, t.id));
     const lms_ints low = LMS_V(as_int)(LMS_V(vload)(0, t.height)) < w;
-    const lms_ints made = LMS_LANE_IDS < (lms_uints)(source->attempts - from);
+    const lms_ints made = LMS_LANE_IDS < (lms_uints)(words->attempts - from);
     const uint found = lms_mask(kept & low & made);
     if (found == 0) return LMS_NOT_DRAWN;
     const uint first = 31 - clz(found & -found);
@@ -103,9 +103,9 @@ long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong en
 #define LMS_TRIES 1u
 
 long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-             const lms_source *source, uint from)
+             const lms_words *words, uint from)
 {
-    return lms_try_one(row, scaled, cut, envelope, source, from + lms_item());
+    return lms_try_one(row, scaled, cut, envelope, words, from + lms_item());
 }
 
 #endif

@@ -1,0 +1,107 @@
+/* draw/rejection.cl - a draw from an envelope by rejection (specification, section 7): at least
+ * one slot in 33 is accepted, and an accepted draw is exact. No sum of weights is needed. */
+#pragma once
+#include "draw/envelope.cl"
+#include "numeric/philox.cl"
+
+#define LMS_ATTEMPTS 4096u
+
+/* A token that an attempt hits. */
+typedef struct lms_drawn {
+    bool found; /* it is accepted */
+    uint id;
+} lms_drawn;
+
+/* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
+ * share has the sum of the next. No branch depends on the data here and in lms_slot_at(), so
+ * that a CPU works on several attempts at once; compilers make a branch of a comparison. */
+uint lms_tile_at(const lms_row *row, ulong place)
+{
+    uint tile = 0;
+    for (uint n = row->tiles; n > 1;) {
+        const uint half_n = n / 2;
+        const long left = (long)(place - row->sums[tile + half_n]) >> 63; /* both < 2^63 */
+        tile += half_n & ~(uint)left;
+        n -= half_n;
+    }
+    return tile;
+}
+
+/* A place in a tile's envelope. */
+typedef struct lms_slot {
+    uint token; /* of the tile's tokens */
+    uint bound; /* of its group */
+    uint height;
+} lms_slot;
+
+/* Every group counts as whole: one that the vocabulary cuts short is the last that has slots,
+ * and `place` is below its end. */
+lms_slot lms_slot_at(const uint *bounds, ulong place)
+{
+    uint group = 0;
+    ulong begin = 0, end = 0;
+    for (uint g = 0; g < LMS_TILE_GROUPS - 1; ++g) {
+        end += (ulong)bounds[g] * LMS_GROUP;
+        group += place >= end;
+        begin = place >= end ? end : begin;
+    }
+    lms_slot s;
+    ulong rest = place - begin;
+    s.bound = bounds[group];
+    s.token = group * LMS_GROUP;
+    for (uint step = LMS_GROUP / 2; step > 0; step /= 2) {
+        const ulong steps = (ulong)s.bound * step;
+        s.token += rest >= steps ? step : 0;
+        rest -= rest >= steps ? steps : 0;
+    }
+    s.height = (uint)rest;
+    return s;
+}
+
+/* One attempt: the token it hits, and whether it is accepted. */
+lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
+                      uint4 q)
+{
+    const uint tile = lms_tile_at(row, mul_hi((ulong)q.y << 32 | q.x, envelope));
+    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
+    const lms_uints bounds = lms_tile_bounds(row, unit, cut, tile);
+    const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
+    uint b[LMS_LANES];
+    LMS_V(vstore)(bounds, 0, b);
+    const lms_slot slot = lms_slot_at(b, place);
+    lms_drawn drawn;
+    drawn.id = tile * LMS_TILE + slot.token;
+    const float x = lms_read_one(&row->logits, drawn.id);
+    drawn.found =
+        lms_keeps(cut, lms_key(x), drawn.id) && slot.height < (uint)lms_weight(unit, x);
+    return drawn;
+}
+
+/* Where a row's random words come from. */
+typedef struct lms_words {
+    ulong seed;
+    ulong step;
+    __global const uint *given; /* the caller's, or NULL */
+    uint attempts;
+} lms_words;
+
+uint4 lms_attempt_of(const lms_words *words, uint attempt)
+{
+    return words->given ? vload4(attempt, words->given)
+                         : lms_attempt_words(words->seed, words->step, attempt);
+}
+
+/* Of several accepted attempts the earliest is the largest value; LMS_NOT_DRAWN is none. The
+ * low 32 bits are the token. */
+#define LMS_NOT_DRAWN (-1l)
+long lms_accepted(uint attempt, uint token) { return (long)(INT_MAX - attempt) << 32 | token; }
+
+long lms_try_one(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
+                 const lms_words *words, uint attempt)
+{
+    /* No envelope: only if somebody writes to the logits meanwhile. */
+    if (attempt >= words->attempts || envelope == 0) return LMS_NOT_DRAWN;
+    const uint4 q = lms_attempt_of(words, attempt);
+    const lms_drawn drawn = lms_attempt(row, scaled, cut, envelope, q);
+    return drawn.found ? lms_accepted(attempt, drawn.id) : LMS_NOT_DRAWN;
+}

@@ -1,0 +1,101 @@
+/* row/blocks.cl - the tile pass of teams below 32, as on CPUs: a work-item does blocks of whole
+ * tiles, with vectors of tokens. Bigger teams have row/teams.cl. */
+#pragma once
+#include "row/tile.cl"
+#include "row/whole_tile.cl"
+
+#if LMS_TEAM < 32
+
+#define LMS_BLOCK_TILES 16u
+#define LMS_BLOCK (LMS_BLOCK_TILES * LMS_TILE)
+
+/* How far ahead of the maxima logits are asked for: some KiB, because hardware stops looking
+ * ahead at the end of a page. */
+#define LMS_AHEAD 768u
+
+/* What the work-items of a team share in the tile pass. */
+typedef struct lms_tile_shared {
+    uint seen;
+} lms_tile_shared;
+
+/* Maxima of a block's groups and tiles, from tile `first` on. False if they are not to be
+ * trusted. Where the block is gone through twice, each time asks for one half of each tile of the
+ * next block, so that the memory is at work all the time. */
+bool lms_maxima_of_block(const lms_logits *x, uint first, const lms_tiles *t)
+{
+    const bool is_twice = t->scale > 0.0f;
+    int8 odd = (int8)(0);
+    for (uint tile = first; tile < first + LMS_BLOCK_TILES; ++tile) {
+        const uint begin = tile * LMS_TILE;
+        if (is_twice) {
+            lms_prefetch(x, begin + LMS_BLOCK, LMS_TILE / 2);
+        } else {
+            lms_prefetch(x, begin + LMS_AHEAD, LMS_TILE);
+        }
+        const int8 keys = lms_whole_tile(x, begin, &odd);
+        vstore8(keys, tile, t->groups);
+        t->keys[tile] = lms_max8(keys);
+    }
+    const ulong4 u = as_ulong4(odd);
+    return (u.x | u.y | u.z | u.w) == 0;
+}
+
+/* Sums of a block's tiles. False, and nothing is summed, if a tile needs more than the plain
+ * sum. */
+bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
+{
+    float h[LMS_BLOCK_TILES];
+    for (uint i = 0; i < LMS_BLOCK_TILES; i += LMS_LANES) {
+        const lms_floats top = lms_logits_of(LMS_V(vload)(0, t->keys + first + i));
+        const lms_floats u = top * t->scale;
+        const lms_floats rounded = lms_rints(u);
+        const lms_floats c = lms_rints(fma(top, (lms_floats)(t->scale), -rounded));
+        const lms_ints plain =
+            (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) & (c == 0.0f);
+        if (lms_any(~plain)) return false;
+        LMS_V(vstore)(rounded, 0, h + i);
+    }
+    for (uint i = 0; i < LMS_BLOCK_TILES; ++i) {
+        const uint begin = (first + i) * LMS_TILE;
+        lms_prefetch(x, begin + LMS_BLOCK + LMS_TILE / 2, LMS_TILE / 2);
+        t->sums[first + i] = lms_plain_sum(x, begin, t->scale, h[i]);
+    }
+    return true;
+}
+
+/* A block of tiles that are whole and not edited; returns what was seen. */
+uint lms_do_block(const lms_logits *x, uint first, const lms_tiles *t)
+{
+    const uint end = first + LMS_BLOCK_TILES;
+    uint seen = 0;
+    if (!lms_maxima_of_block(x, first, t)) {
+        for (uint tile = first; tile < end; ++tile) seen |= lms_do_tile(x, tile, t);
+    }
+    if (t->scale == 0.0f || lms_sums_of_block(x, first, t)) return seen;
+    for (uint tile = first; tile < end; ++tile) lms_sum_tile(x, tile, t);
+    return seen;
+}
+
+/* Tiles [first, last), a block to each work-item in turn; returns what was seen. */
+uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t,
+                  __local lms_tile_shared *shared)
+{
+    const uint whole = min(last, x->vocab / LMS_TILE);
+    uint seen = 0;
+    (void)shared;
+    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK_TILES; tile < last;
+         tile += LMS_TEAM * LMS_BLOCK_TILES) {
+        const uint begin = tile * LMS_TILE;
+        if (tile + LMS_BLOCK_TILES <= whole && !lms_is_edited(x, begin, begin + LMS_BLOCK)) {
+            seen |= lms_do_block(x, tile, t);
+            continue;
+        }
+        for (uint i = tile; i < min(tile + LMS_BLOCK_TILES, last); ++i) {
+            seen |= lms_do_tile(x, i, t);
+            if (t->scale > 0.0f) lms_sum_tile(x, i, t);
+        }
+    }
+    return seen;
+}
+
+#endif
