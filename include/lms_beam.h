@@ -111,11 +111,12 @@ LMS_API void lms_beam_destroy(lms_beam *beam);
 /* Device memory that it holds, in bytes. */
 LMS_API size_t lms_beam_workspace(const lms_beam *beam);
 
-/* Opens a slot for a new request. Parameters and end tokens (params->end_tokens of them) are
- * checked and read before the call returns; that they reach the device is enqueued. Each such
- * call is one in flight: LMS_E_BUSY if more than max_in_flight are unfinished. Where they never
- * do, as an event of the wait list failed, steps say LMS_BEAM_NOT_OPENED, there are no results,
- * and the slot must be closed and opened again. */
+/* Opens a slot for a new request. Parameters and end tokens (params->end_tokens of them, each
+ * in 0 .. V-1; NULL if there are none) are checked, LMS_E_BEAM_PARAMS, and read before the call
+ * returns; that they reach the device is enqueued. Each such call is one in flight: LMS_E_BUSY
+ * if more than max_in_flight are unfinished. Where they never do, as an event of the wait list
+ * failed, steps say LMS_BEAM_NOT_OPENED, there are no results, and the slot must be closed and
+ * opened again. */
 LMS_API lms_status lms_beam_open(lms_beam *beam, cl_command_queue queue, uint32_t slot,
                                  const lms_beam_params *params, const int32_t *end_tokens,
                                  cl_uint num_wait, const cl_event *wait_list, cl_event *event);
@@ -124,13 +125,14 @@ LMS_API lms_status lms_beam_open(lms_beam *beam, cl_command_queue queue, uint32_
  * still finish with it. */
 LMS_API lms_status lms_beam_close(lms_beam *beam, uint32_t slot);
 
-/* Enqueues one step, at most 3 kernels. A request whose search is done may be among the
+/* Enqueues one step, at most 3 kernels; queue, wait list and event as for lms_sampler_run. A
+ * request whose search is done may be among the
  * requests: nothing of it changes. */
 LMS_API lms_status lms_beam_step(lms_beam *beam, cl_command_queue queue,
                                  const lms_beam_step_args *batch, cl_uint num_wait,
                                  const cl_event *wait_list, cl_event *event);
 
-/* Enqueues the gathering of results, one kernel. Changes nothing of the requests: a search may
+/* Enqueues the gathering of results, 1 kernel. Changes nothing of the requests: a search may
  * go on afterwards. */
 LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
                                     const lms_beam_results_args *output, cl_uint num_wait,

@@ -144,13 +144,14 @@ LMS_API void lms_contrastive_destroy(lms_contrastive *contrastive);
 /* Device memory that it holds, in bytes. */
 LMS_API size_t lms_contrastive_workspace(const lms_contrastive *contrastive);
 
-/* Opens a slot with an empty context; enqueues nothing. */
+/* Opens a slot with an empty context; enqueues nothing. LMS_E_CONTRASTIVE_PARAMS, in fork and
+ * update too, if the parameters are out of range. */
 LMS_API lms_status lms_contrastive_open(lms_contrastive *contrastive, uint32_t slot,
                                         const lms_contrastive_params *params);
 
 /* Opens slot `to` with the context of slot `from`, which both share: at most one page is
- * copied. `params` NULL: those of `from`. What was proposed to `from` stays its own. Enqueues a
- * kernel, or a marker only. */
+ * copied. `params` NULL: those of `from`. What was proposed to `from` stays its own. Enqueues 1
+ * kernel, or a marker only. LMS_E_CONTEXT_FULL if no page is free. */
 LMS_API lms_status lms_contrastive_fork(lms_contrastive *contrastive, cl_command_queue queue,
                                         uint32_t from, uint32_t to,
                                         const lms_contrastive_params *params, cl_uint num_wait,
@@ -168,12 +169,13 @@ LMS_API lms_status lms_contrastive_close(lms_contrastive *contrastive, uint32_t 
 LMS_API lms_status lms_contrastive_length(const lms_contrastive *contrastive, uint32_t slot,
                                           uint32_t *length);
 
-/* Positions in pages that are free. */
+/* Positions in pages that are free. A context takes whole pages. */
 LMS_API uint64_t lms_contrastive_room(const lms_contrastive *contrastive);
 
-/* Enqueues the appending of hidden states. LMS_E_CONTEXT_FULL if one of the contexts would be
- * longer than max_length, or all together larger than max_positions: then none of them is
- * appended. */
+/* Enqueues the appending of hidden states, 1 kernel for each buffer of pages that gets some;
+ * queue, wait list and event as for lms_sampler_run. LMS_E_CONTEXT_FULL if one of the contexts
+ * would be longer than max_length, or all together larger than max_positions: then none of
+ * them is appended. */
 LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_command_queue queue,
                                           const lms_contrastive_append_args *states,
                                           cl_uint num_wait, const cl_event *wait_list,
@@ -186,7 +188,8 @@ LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_comm
                                            cl_uint num_wait, const cl_event *wait_list,
                                            cl_event *event);
 
-/* Enqueues the choice among candidates, and the appending. LMS_E_SLOT if a slot has no
+/* Enqueues the choice among candidates, and the appending: 2 kernels, and a scan and an append
+ * for each buffer of pages that has some of the contexts. LMS_E_SLOT if a slot has no
  * proposal: none since it was opened, or a select or an append with states came after it.
  * LMS_E_CONTEXT_FULL as above. */
 LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_command_queue queue,

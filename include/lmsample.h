@@ -20,11 +20,16 @@
  *               commands may be enqueued: they read its inputs and may leave values of no use
  *               in its outputs until clFinish of the queue, or until a later call on the
  *               object is over, which waits for them.
- * Kernels       A call enqueues, whatever it holds: lms_sampler_run at most 3, lms_beam_step at
- *               most 3, lms_beam_results 1, lms_contrastive_propose at most 2,
- *               lms_contrastive_select 2 and up to one scan and one append for each buffer of
- *               pages.
+ * Kernels       A call enqueues, whatever it holds: lms_sampler_run at most 3 (at most 2 where
+ *               a team is one work-item, as on CPUs), lms_beam_step at most 3,
+ *               lms_beam_results 1, lms_contrastive_propose at most 2, lms_contrastive_select 2
+ *               and up to one scan and one append for each buffer of pages,
+ *               lms_contrastive_append up to one for each of these, lms_contrastive_fork at
+ *               most 1. Before them it enqueues the writes of what it is given on the host.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
+ * Buffers       Every buffer is of the context's cl_context, holds all that the call may read
+ *               or write, and was made for that use (CL_MEM_READ_ONLY, _WRITE_ONLY). No output
+ *               may overlap another array of the call: that is not checked.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that
  *               enqueued commands use the buffers until the call's event completes. Until
@@ -42,7 +47,12 @@
  *               destroy does nothing. Fork before the first use, or exec in the child.
  * Errors        Every call returns an lms_status: 0, a positive code of this list, or OpenCL's
  *               own negative code. lms_error_message() says which argument, its value and the
- *               rule. What is wrong with one row's data is that row's status, never the call's.
+ *               rule. Beside the codes that calls name themselves, any may return
+ *               LMS_E_ARGUMENT; LMS_E_FORKED if it uses OpenCL; LMS_E_BUFFER_SIZE if it takes
+ *               buffers; LMS_E_BUSY if it takes something on the host that the device reads
+ *               (params, index, slots); LMS_E_SLOT if it takes slots; and what creates or
+ *               opens an object LMS_E_MEMORY, LMS_E_UNSUPPORTED and LMS_E_BUILD. What is wrong
+ *               with one row's data is that row's status, never the call's.
  */
 #ifndef LMSAMPLE_H
 #define LMSAMPLE_H
@@ -163,7 +173,7 @@ LMS_API lms_status lms_context_open(const char *device, lms_context **out);
 LMS_API lms_status lms_context_create(cl_context context, cl_device_id device,
                                       lms_context **out);
 
-/* Accepts NULL. Destroy the context's samplers first. */
+/* Accepts NULL. Destroy first what was made of the context: samplers and searches. */
 LMS_API void lms_context_destroy(lms_context *ctx);
 
 /* The handles the context works with, still owned by it. The queue is an in-order queue, made
@@ -199,7 +209,7 @@ typedef struct lms_sampler_desc {
     uint32_t max_rows;      /* most rows of one call: >= 1                                  */
     lms_dtype logits;       /* type of the logits                                           */
     lms_token_type tokens;  /* type of the tokens; 0 = LMS_INT32                            */
-    uint32_t outputs;       /* LMS_OUT_... or-ed                                            */
+    uint32_t outputs;       /* LMS_OUT_... or-ed, that calls may ask for; 0 = none          */
     uint32_t max_in_flight; /* calls with host records or indices that may be unfinished
                                at once, 1 .. 64; 0 = 8                                      */
     uint32_t work_items;    /* work-items that share a row: a power of two, 1 .. 256, at
@@ -208,7 +218,8 @@ typedef struct lms_sampler_desc {
     uint32_t reserved;      /* 0                                                            */
 } lms_sampler_desc;
 
-/* A buffer and the element at which the data begins. */
+/* A buffer and the element at which the data begins, counted in elements of that array: logits,
+ * tokens, records. NULL as the buffer: not given. */
 typedef struct lms_view {
     cl_mem buffer;
     size_t offset;
@@ -219,7 +230,10 @@ typedef struct lms_view {
  * Parameters come by one of two doors. Host records (`params`) are checked before anything is
  * enqueued, and read before the call returns. Records on the device (`params_device`) are
  * checked by the kernel: a bad one gives its own row LMS_ROW_BAD_PARAMS and touches no other.
- * The same holds for the row indices. */
+ * Row indices have the same two doors; there it is LMS_ROW_BAD_INDEX.
+ *
+ * A row that gets no token, whatever its status, has token LMS_NO_TOKEN, log-probabilities NaN,
+ * kept 0 and probabilities 0. Of a skipped row only token and status are written. */
 typedef struct lms_sampler_run_args {
     uint32_t rows;                /* 0 .. max_rows; 0 enqueues a marker only                */
     lms_view logits;              /* in: [logits_rows][row_stride], V used of each row;
@@ -234,7 +248,7 @@ typedef struct lms_sampler_run_args {
     lms_view uniforms;            /* in: uint32[rows][uniforms_per_row][4] (offset in
                                      attempts, of 4 words), or none: random words in the
                                      place of Philox's (specification, section 7)           */
-    uint32_t uniforms_per_row;    /*     attempts they suffice for, >= 1 if given           */
+    uint32_t uniforms_per_row;    /*     attempts they suffice for, 1 .. 2^31-1 if given    */
     lms_view tokens;              /* out: int32 or int64[rows]; LMS_NO_TOKEN where none     */
     lms_view status;              /* out: uint32[rows], LMS_ROW_...; optional               */
     lms_view logprob_raw;         /* out: float[rows], natural log, at most 0; optional     */
@@ -261,8 +275,10 @@ LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
 /* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order
- * or out of order. The wait list and the event are as for clEnqueueNDRangeKernel; the caller
- * releases the event. */
+ * or out of order, and flushes it. The wait list and the event are as for
+ * clEnqueueNDRangeKernel (`event` may be NULL); the caller releases the event. If an event of
+ * the wait list fails, OpenCL terminates the call, and its outputs are not written.
+ * LMS_E_ROW_PARAMS and LMS_E_ROW_INDEX: a record or an index on the host is bad. */
 LMS_API lms_status lms_sampler_run(lms_sampler *sampler, cl_command_queue queue,
                                    const lms_sampler_run_args *batch, cl_uint num_wait,
                                    const cl_event *wait_list, cl_event *event);
@@ -290,8 +306,9 @@ typedef struct lms_sample_host_args {
 } lms_sample_host_args;
 /* clang-format on */
 
-/* lms_sampler_run for callers that just have arrays: runs on the context's queue and waits.
- * Where host and device share memory the logits are read in place, else copied. May allocate.
+/* lms_sampler_run for callers that have arrays on the host: runs on the context's queue and
+ * waits. Where host and device share memory the logits are read in place, else copied. May
+ * allocate.
  * What is wrong with any row's parameters or index is said before anything is done. If OpenCL
  * fails, the outputs hold nothing of use: some rows may be written, and others not. */
 LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_args *batch);
@@ -305,7 +322,8 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_a
         0, 0, LMS_FILTERS_INIT, 0, 0, 0, { 0, 0, 0 }                                           \
     }
 
-/* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. */
+/* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. Uses no OpenCL;
+ * NULL is LMS_FIELD_RESERVED. */
 LMS_API uint32_t lms_row_params_check(const lms_row_params *params);
 
 /* The seed of row `row`, from 0, of a batch that `seed` names: for callers that have one seed
@@ -322,7 +340,8 @@ LMS_API uint32_t lms_row_params_check(const lms_row_params *params);
  */
 LMS_API uint64_t lms_row_seed(uint64_t seed, uint64_t row);
 
-/* Gives params[i], i < rows, the seed of row first_row + i; touches nothing else of them. */
+/* Gives params[i], i < rows, the seed of row first_row + i, of which one is `seed` itself if
+ * first_row is 0; touches nothing else of them. `params` may be NULL if `rows` is 0. */
 LMS_API void lms_seed_rows(lms_row_params *params, size_t rows, uint64_t seed,
                            uint64_t first_row);
 

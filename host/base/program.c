@@ -23,7 +23,7 @@ static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_sh
     char text[384];
     snprintf(text, sizeof text,
              "#pragma OPENCL FP_CONTRACT OFF\n" /* a contracted a*b+c is rounded once */
-             "#define LMS_ELEMENTS %d\n"          /* lms_dtype */
+             "#define LMS_ELEMENTS %d\n"        /* lms_dtype */
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
              "#define LMS_TEAM %u\n"            /* work-items that share a row */
              "#define LMS_LANES %u\n"           /* tokens in a vector */

@@ -1,4 +1,4 @@
-/* run.c - one call: check everything, then enqueue an upload, two or three kernels and no
+/* run.c - one call: check everything, then enqueue an upload, at most three kernels and no
  * wait. */
 #include "op/enqueue.h"
 #include "sampler/sampler.h"
