@@ -44,8 +44,8 @@ def test_files_that_pages_name_exist():
 def test_names_that_pages_use_exist():
     """Each name of C, of the environment or of CMake in a page is somewhere in the sources."""
     sources = [ROOT / "CMakeLists.txt", ROOT / "CHANGELOG.md", *(ROOT / "tests/docs").glob("*.h")]
-    for folder in ("include", "host", "kernels", "cli", "cmake", "python", "tests/support", "tests/without_avx512"):
-        sources += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".c", ".h", ".cl", ".py", ".cmake")]
+    for folder in ("include", "host", "kernels", "cli", "cmake", "python", "tests/support", "tests/check"):
+        sources += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".c", ".h", ".cl", ".py", ".cmake", ".sh")]
     name = re.compile(r"\b(?:lms|LMS)_\w+")
     known = {word for file in sources for word in name.findall(file.read_text(encoding="utf-8"))}
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "kernels/README.md"]
