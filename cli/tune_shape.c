@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 void tune_shape_print(const tune_shape *shape, char text[LMS_SHAPE_BYTES])
 {
@@ -15,11 +17,13 @@ lms_status tune_shape_in_use(const lms_context *context, lms_dtype type, uint32_
                              tune_shape *out, const char **origin)
 {
     char text[LMS_SHAPE_BYTES] = "";
+    uint32_t *const fields[] = {&out->team, &out->lanes, &out->chunk, &out->fuse_from};
     const lms_status status = lms_shape_in_use(context, type, vocab, text, origin);
-    *out = (tune_shape){0};
-    if (status == LMS_OK) {
-        sscanf(text, "team=%" SCNu32 ",lanes=%" SCNu32 ",chunk=%" SCNu32 ",fuse_from=%" SCNu32,
-               &out->team, &out->lanes, &out->chunk, &out->fuse_from);
+    const char *at = text;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        at += strcspn(at, "=");
+        if (*at == '=') at++;
+        *fields[i] = (uint32_t)strtoul(at, NULL, 10);
     }
     return status;
 }

@@ -77,4 +77,7 @@ uint32_t bits_rows(bits_case *c);
 uint32_t bits_beams(bits_case *c);
 uint32_t bits_choices(bits_case *c);
 
+/* What such a search is for, but for reserved words. */
+void bits_some_search(bits_case *c, lms_contrastive_desc *d);
+
 #endif
