@@ -1,4 +1,4 @@
-/* beam/offer.cl - what a live beam offers (specification, section 13): the eligible tokens' masses
+/* offer.cl - what a live beam offers (specification, section 13): the eligible tokens' masses
  * and scores, and the list of the best. beam/offer_steps.cl has the order of the steps.
  *
  * Listed are the first `want` kept tokens by falling score, then id: as many as their group can
@@ -20,12 +20,12 @@ typedef enum lms_offer_step {
     LMS_OFFER_DONE
 } lms_offer_step;
 
-/* What a row's work-items know of their beam: alike in all of them but for items_before and what
- * the clocks have of the own tiles. */
+/* What a row's work-items know of their beam: alike in all of them but for items_before and
+ * what the clocks have of the own tiles. */
 typedef struct lms_offer {
     lms_offer_step step;
     uint mode;
-    bool is_of_eligible; /* log-probabilities are relative to the eligible tokens, else to all */
+    bool is_of_eligible; /* log-probabilities are relative to eligible tokens, else to all */
     float scale;         /* log2(e) / temperature */
     float sums_scale;    /* ... at which the tile pass has summed */
     __global const int *ends;
@@ -80,8 +80,8 @@ lms_candidate lms_candidate_of(const lms_offer *o, const lms_row *row, uint id)
 /* Has the tile pass summed at the temperature's scale? */
 bool lms_sums_fit(const lms_offer *o) { return o->sums_scale == o->scale; }
 
-/* Suppressed tokens are read as -inf from here on. In the own tiles that have any, the maxima and
- * the sum of weights are made anew. */
+/* Suppressed tokens are read as -inf from here on. In the own tiles that have any, the maxima
+ * and the sum of weights are made anew. */
 void lms_suppress_own(lms_row *row, const lms_offer *o)
 {
     lms_tiles tiles;

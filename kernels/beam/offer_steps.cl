@@ -1,12 +1,12 @@
-/* beam/offer_steps.cl - the steps of a beam's row:
+/* offer_steps.cl - the steps of a beam's row:
  *
  *   [WHOLE -> TOTAL ->] CUT -> MASS -> [CUT] -> TALLY -> LIST    the best ones
  *                                   -> DRAW, DRAW ..             drawn ones
  *
  * WHOLE and TOTAL are for rows of which end tokens are suppressed, as log-probabilities may be
  * relative to the row as it is. Then those tokens are read as -inf, and what the tile pass has
- * found out about their tiles is made anew. The first CUT is that of the row's rules, the second
- * one says what is worth listing; each is a sequence of steps of its own. */
+ * found out about their tiles is made anew. The first CUT is that of the row's rules, the
+ * second one says what is worth listing; each is a sequence of steps of its own. */
 #pragma once
 #include "beam/offer.cl"
 #include "cut/next.cl"
@@ -59,8 +59,8 @@ void lms_to_listing(lms_offer *o, lms_cutting *c, const lms_row *row)
     lms_to_first_k(c, row, o->want, o->scale);
 }
 
-/* The want-th token is known. Where the rules, or the row, have no more than are wanted, there is
- * no class of ties. */
+/* The want-th token is known. Where the rules, or the row, have no more than are wanted, there
+ * is no class of ties. */
 void lms_after_listing(lms_offer *o, const lms_cutting *c, const lms_row *row)
 {
     o->step = LMS_OFFER_TALLY;
@@ -81,7 +81,8 @@ void lms_after_offer_cut(lms_offer *o, const lms_cutting *c, const lms_row *row)
     }
 }
 
-/* In stochastic search a beam has a value from its first step on, and its best offer has that. */
+/* In stochastic search a beam has a value from its first step on, and its best offer has
+ * that. */
 bool lms_is_fresh(const lms_offer *o)
 {
     return o->mode == LMS_BEAM_SAMPLE || o->clocks.turn == 0;

@@ -1,5 +1,5 @@
-/* beam/rows.cl - what the live beams of a step offer: each beam's best tokens and their scores,
- * from its row of logits.
+/* rows.cl - what the live beams of a step offer: each beam's best tokens and their scores, from
+ * its row of logits.
  *
  *   in   logits [..][stride]; entries lms_beam_entry[rows], the beams of the call; states,
  *        groups and live of the slots; ends int[slots][max_ends]

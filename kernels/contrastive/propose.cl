@@ -1,10 +1,10 @@
-/* contrastive/propose.cl - a request's candidates (specification, section 19), the first k of the
- * tokens that its rules keep:
+/* propose.cl - a request's candidates (specification, section 19), the first k of the tokens
+ * that its rules keep:
  *
  *   CUT -> MASS -> [CUT] -> TALLY -> LIST
  *
- * The first CUT is that of the row's rules, the second one that of the first k; each is a sequence
- * of steps of its own. */
+ * The first CUT is that of the row's rules, the second one that of the first k; each is a
+ * sequence of steps of its own. */
 #pragma once
 #include "contrastive/records.h"
 #include "cut/next.cl"

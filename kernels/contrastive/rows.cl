@@ -1,5 +1,5 @@
-/* contrastive/rows.cl - the k most probable tokens of each request, from its row of logits
- * (specification, section 19).
+/* rows.cl - the k most probable tokens of each request, from its row of logits (specification,
+ * section 19).
  *
  *   in   logits [logits_rows][stride]; entries lms_proposal_entry[rows]; index int[rows] or
  *        none
@@ -82,7 +82,8 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
             const ulong at = (ulong)e.first_row + i;
             const bool is_there = i < o.count;
             if (is_there) prob = fmin(prob, o.ranked[i].prob);
-            tokens[tokens_offset + at] = (lms_token)(is_there ? o.ranked[i].token : LMS_NO_TOKEN);
+            tokens[tokens_offset + at] =
+                (lms_token)(is_there ? o.ranked[i].token : LMS_NO_TOKEN);
             probs[probs_offset + at] = is_there ? prob : 0.0f;
         }
         if (has_status) status[status_offset + r] = seen;

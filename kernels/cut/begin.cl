@@ -1,4 +1,4 @@
-/* cut/begin.cl - how each stage of the way to a cut begins: alike in all work-items of a team. */
+/* begin.cl - how each stage of the way to a cut begins: alike in all work-items of a team. */
 #pragma once
 #include "cut/cutting.cl"
 

@@ -1,4 +1,4 @@
-/* cut/next.cl - which step follows which on the way to a cut: the same decision in all work-items
+/* next.cl - which step follows which on the way to a cut: the same decision in all work-items
  * of a team. */
 #pragma once
 #include "cut/begin.cl"
@@ -68,9 +68,9 @@ void lms_after_pivots(lms_cutting *c, bool is_narrowed)
     }
 }
 
-/* Teams of one count, with the `listed` tokens of an interval in which the cut was thought to be,
- * those above it. If the cut is there, the interval is the part above: true, and COUNT is done
- * again. */
+/* Teams of one count, with the `listed` tokens of an interval in which the cut was thought to
+ * be, those above it. If the cut is there, the interval is the part above: true, and COUNT is
+ * done again. */
 bool lms_moves_above(lms_cutting *c, const lms_row *row, ulong listed, ulong above)
 {
     if (LMS_TEAM > 1 || c->is_narrowed || c->search.high == row->max_key) return false;

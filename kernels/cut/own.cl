@@ -1,4 +1,4 @@
-/* cut/own.cl - a work-item's part of every step on the way to a cut. No barriers here. */
+/* own.cl - a work-item's part of every step on the way to a cut. No barriers here. */
 #pragma once
 #include "cut/cutting.cl"
 #include "select/counting.cl"
@@ -18,8 +18,8 @@ int lms_largest_own(const lms_row *row)
 
 #if LMS_TEAM == 1
 
-/* Finds the head at once. Above head.high are, most probably, fewer than k tokens, as groups that
- * have one of the best k seldom have two. */
+/* Finds the head at once. Above head.high are, most probably, fewer than k tokens, as groups
+ * that have one of the best k seldom have two. */
 void lms_head_own(const lms_row *row, lms_cutting *c)
 {
     const bool tiles = c->is_head_of_tiles;

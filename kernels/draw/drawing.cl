@@ -1,4 +1,4 @@
-/* draw/drawing.cl - a row's token, once its cut is known:
+/* drawing.cl - a row's token, once its cut is known:
  *
  *   FIRST -> DONE                            greedy: the lowest id with the largest key
  *   ENVELOPE -> PREFIX -> ATTEMPTS .. -> DONE    all others

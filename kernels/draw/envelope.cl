@@ -1,8 +1,8 @@
-/* draw/envelope.cl - the envelope of a draw (specification, section 5).
+/* envelope.cl - the envelope of a draw (specification, section 5).
  *
  * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give
- * an envelope of the kept tokens, without a pass over the logits. That holds for what a cut keeps,
- * a top segment: rules that keep something else need a bound of their own here. */
+ * an envelope of the kept tokens, without a pass over the logits. That holds for what a cut
+ * keeps, a top segment: rules that keep something else need a bound of their own here. */
 #pragma once
 #include "numeric/weights.cl"
 #include "row/cut.cl"
@@ -21,7 +21,7 @@ lms_uints lms_group_ids(uint tile)
     return (lms_uints)(tile * LMS_TILE) + LMS_GROUP * LMS_LANE_IDS;
 }
 
-/* Of a tile's groups. */
+/* The bounds of a tile's groups. */
 lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut cut, uint tile)
 {
     const lms_ints keys = lms_tile_groups(row, tile);
@@ -29,7 +29,7 @@ lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut cut, uint t
     return lms_bounds_of(w, keys, cut, lms_group_ids(tile));
 }
 
-/* Slots of the tile's envelope: E_t. */
+/* How many slots a tile's envelope has: E_t. */
 ulong lms_tile_slots(const lms_row *row, lms_uints bounds, uint tile)
 {
     if ((tile + 1) * LMS_TILE <= row->logits.vocab) {
@@ -61,8 +61,8 @@ ulong lms_envelope_of(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
 }
 
 #if LMS_TEAM == 1
-/* The same for LMS_LANES whole tiles of a row that is not huge: what belongs to tiles is
- * computed for all of them at once. */
+/* lms_envelope_of() for LMS_LANES whole tiles of a row that is not huge: what belongs to tiles
+ * is computed for all of them at once. */
 ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut cut, uint from,
                          ulong own)
 {
@@ -103,7 +103,7 @@ ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut c
 }
 #endif
 
-/* Of the own tiles. */
+/* Fills the own sums; returns the envelope of the own tiles. */
 ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
 {
     uint tile = row->first;

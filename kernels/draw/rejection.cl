@@ -1,5 +1,5 @@
-/* draw/rejection.cl - a draw from an envelope by rejection (specification, section 7): at least
- * one slot in 33 is accepted, and an accepted draw is exact. No sum of weights is needed. */
+/* rejection.cl - a draw from an envelope by rejection (specification, section 7): at least one
+ * slot in 33 is accepted, and an accepted draw is exact. No sum of weights is needed. */
 #pragma once
 #include "draw/envelope.cl"
 #include "numeric/philox.cl"
@@ -88,11 +88,11 @@ typedef struct lms_words {
 uint4 lms_attempt_of(const lms_words *words, uint attempt)
 {
     return words->given ? vload4(attempt, words->given)
-                         : lms_attempt_words(words->seed, words->step, attempt);
+                        : lms_attempt_words(words->seed, words->step, attempt);
 }
 
-/* Of several accepted attempts the earliest is the largest value; LMS_NOT_DRAWN is none. The
- * low 32 bits are the token. */
+/* An accepted attempt as a number: the earliest one is the largest, LMS_NOT_DRAWN is none, and
+ * the low 32 bits are the token. */
 #define LMS_NOT_DRAWN (-1l)
 long lms_accepted(uint attempt, uint token) { return (long)(INT_MAX - attempt) << 32 | token; }
 

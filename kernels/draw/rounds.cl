@@ -1,4 +1,4 @@
-/* draw/rounds.cl - a round of attempts. On a GPU each work-item of a team makes one; a team of one
+/* rounds.cl - a round of attempts. On a GPU each work-item of a team makes one; a team of one
  * makes LMS_LANES of them, in vectors where that is faster. Words are named by attempt, so it
  * does not matter how many are made at once. */
 #pragma once

@@ -1,4 +1,4 @@
-/* draw/without_replacement.cl - draws tokens of a row without replacement (specification, section
+/* without_replacement.cl - draws tokens of a row without replacement (specification, section
  * 15): exponential clocks that ring one after the other, a draw each.
  *
  * row->sums has the tiles' masses of what is left. A draw takes one superstep: the work-item
@@ -71,8 +71,8 @@ uint lms_block_tiles(const lms_row *row)
     return (row->tiles + LMS_CLOCK_BLOCKS - 1) / LMS_CLOCK_BLOCKS;
 }
 
-/* Before the first draw: the sums are there, and `mass` is all of them; own_sum and items_before
- * are known. */
+/* Before the first draw: the sums are there, and `mass` is all of them; own_sum and
+ * items_before are known. */
 void lms_wind_clocks(lms_clocks *c, const lms_row *row, ulong mass)
 {
     c->left = mass;
@@ -155,7 +155,8 @@ lms_part lms_ring_own(const lms_row *row, lms_clocks *c)
     return part;
 }
 
-/* A draw is made, and its meeting has the token. The first clock's time is the caller's to set. */
+/* A draw is made, and its meeting has the token. The first clock's time is the caller's to
+ * set. */
 void lms_after_ring(lms_clocks *c, const lms_row *row, const lms_meeting *m)
 {
     if (c->drawn > 0) {

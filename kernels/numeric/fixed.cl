@@ -1,4 +1,4 @@
-/* numeric/fixed.cl - scores in 64-bit fixed point, in units of 2^-32 nat: sections 12, 15 and 16 of the
+/* fixed.cl - scores in 64-bit fixed point, in units of 2^-32 nat: sections 12, 15 and 16 of the
  * specification. Integers but for one float subtraction, so sums are exact and ranks total. */
 #pragma once
 #include "numeric/logarithm.cl"
@@ -9,7 +9,7 @@
 #define LMS_LOG2E 0xB8AA3B295C17F0BCul /* log2(e) * 2^63 */
 #define LMS_GAP_MOST (1ul << 61)
 
-/* Of root() in section 16, 2^(2^-i) * 2^63 less its first bit, times 2; i = 1 .. 32 */
+/* For root() of section 16: 2^(2^-i) * 2^63 less its first bit, times 2, for i = 1 .. 32. */
 __constant ulong lms_roots[32] = {
     0x6A09E667F3BCC908ul, 0x306FE0A31B7152DEul, 0x172B83C7D517ADCCul,
     0x0B5586CF9890F628ul, 0x059B0D31585743AEul, 0x02C9A3E778060EE6ul,
@@ -59,7 +59,7 @@ float lms_score_or_none(long score)
     return score == LMS_NO_SCORE ? -INFINITY : lms_nats(score);
 }
 
-/* Of a number of nats >= 0. */
+/* A number of nats >= 0 in units. */
 ulong lms_fixed(float nats)
 {
     const uint bits = as_uint(nats) & 0x7fffffffu; /* -0 is 0 */

@@ -1,5 +1,5 @@
-/* numeric/keys.cl - integers in the place of logits (specification, section 1): tokens are in the
- * order of their keys, the largest first, and among equal ones the lowest id first.
+/* keys.cl - integers in the place of logits (specification, section 1): tokens are in the order
+ * of their keys, the largest first, and among equal ones the lowest id first.
  *
  * A key orders like the logit, and no device's treatment of subnormals, of -0 or of NaN can
  * change its comparison. */

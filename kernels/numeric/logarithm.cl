@@ -1,5 +1,5 @@
-/* numeric/logarithm.cl - logarithms of masses, and shares of them (specification, sections 8
- * and 9). Only operations as in numeric/scale.cl. */
+/* logarithm.cl - logarithms of masses, and shares of them (specification, sections 8 and 9).
+ * Only operations as in numeric/scale.cl. */
 #pragma once
 #include "numeric/weights.cl"
 

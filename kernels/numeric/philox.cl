@@ -1,4 +1,4 @@
-/* numeric/philox.cl - Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011): a pure function of counter
+/* philox.cl - Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011): a pure function of counter
  * and key, so a draw has a name, (seed, step, attempt), and no state.
  *
  * In scalars, and products in 64 bits: compilers for CPUs take a uint4 to pieces and together

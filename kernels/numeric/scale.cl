@@ -1,4 +1,4 @@
-/* numeric/scale.cl - log2(e) / temperature, reciprocals and rounding to integers (specification,
+/* scale.cl - log2(e) / temperature, reciprocals and rounding to integers (specification,
  * section 2).
  *
  * Only operations that OpenCL rounds correctly (+ - * fma and conversions) and integers: a

@@ -1,5 +1,5 @@
-/* numeric/types.cl - what the caller's arrays are made of: elements, which are logits or hidden
- * states, and tokens; and what stands for no float. */
+/* types.cl - what the caller's arrays are made of: elements, which are logits or hidden states,
+ * and tokens; and what stands for no float. */
 #pragma once
 #include "numeric/vectors.cl"
 
@@ -9,7 +9,7 @@ typedef long lms_token;
 typedef int lms_token;
 #endif
 
-/* Of the many NaNs always the same: OpenCL's NAN is whichever the device's compiler has. */
+/* One of the many NaNs, always the same: OpenCL's NAN is whichever the compiler has. */
 #define LMS_NAN as_float(0x7fffffffu)
 
 #if LMS_ELEMENTS == 1 /* float32 */

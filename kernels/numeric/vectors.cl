@@ -1,5 +1,5 @@
-/* numeric/vectors.cl - vectors of LMS_LANES tokens: 16 where a register holds as many floats, else 8. The
- * width never shows in a result.
+/* vectors.cl - vectors of LMS_LANES tokens: 16 where a register holds as many floats, else 8.
+ * The width never shows in a result.
  *
  * Functions that take a vector of 16 are what makes compilers for AVX-512 use its full
  * registers: they keep to half of them where only loops have such vectors. */

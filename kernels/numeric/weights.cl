@@ -1,5 +1,5 @@
-/* numeric/weights.cl - what tokens weigh: integers that do not depend on what shares the row with
- * them (specification, sections 3 and 4). Only operations as in numeric/scale.cl. */
+/* weights.cl - what tokens weigh: integers that do not depend on what shares the row with them
+ * (specification, sections 3 and 4). Only operations as in numeric/scale.cl. */
 #pragma once
 #include "numeric/scale.cl"
 
@@ -29,7 +29,7 @@ typedef struct lms_unit {
     uint shift;
 } lms_unit;
 
-/* A tile on its own. */
+/* The unit of a tile that is not seen in a row: without a shift. */
 lms_unit lms_unit_alone(float s, int tile_key)
 {
     const float x = lms_logit_of(tile_key);
@@ -60,9 +60,9 @@ lms_scaled lms_at_scale(float s, int max_key)
     return r;
 }
 
-/* A tile in its row. The shift is R - M, and not negative, because M is monotone in the logit.
- * In floats, as differences of integers: what is below 2^24 is exact, what is rounded is far
- * above 64. */
+/* The unit of a tile in its row. The shift is R - M, and not negative, because M is monotone in
+ * the logit. In floats, as differences of integers: what is below 2^24 is exact, what is
+ * rounded is far above 64. */
 lms_unit lms_unit_of(const lms_scaled *r, int tile_key)
 {
     lms_unit t = lms_unit_alone(r->s, tile_key);
@@ -74,7 +74,7 @@ lms_unit lms_unit_of(const lms_scaled *r, int tile_key)
     return t;
 }
 
-/* Several tiles in a row that is not huge. */
+/* Units of several tiles in a row that is not huge. */
 typedef struct lms_units {
     lms_floats h;
     lms_floats c;
@@ -122,8 +122,8 @@ LMS_INLINE lms_ints lms_weights_at(float s, lms_floats h, lms_floats c, lms_floa
     return LMS_V(convert_int)(LMS_V(as_float)(LMS_V(as_int)(p) + e) + 0.5f);
 }
 
-/* The same where c is 0, as it is but for |x*s| near 2^23 and above: the power of two that the
- * weights have in common goes into the polynomial, which changes no bit. */
+/* lms_weights_at() where c is 0, as it is but for |x*s| near 2^23 and above: the power of two
+ * that the weights have in common goes into the polynomial, which changes no bit. */
 LMS_INLINE lms_ints lms_weights_plain(float s, float h, lms_floats x)
 {
     lms_floats z = fma(x, (lms_floats)(s), (lms_floats)(-h));
@@ -160,7 +160,7 @@ uint lms_rounded_shift(lms_unit t) { return (uint)max((int)LMS_GUARD_BITS - (int
 
 ulong lms_mass_of_rounded(lms_unit t, ulong sum) { return sum << lms_rounded_shift(t); }
 
-/* Of a sum of weights, rounded down. */
+/* The mass of a sum of weights, rounded down. */
 ulong lms_mass_of_sum(uint shift, ulong sum)
 {
     return shift >= 64 ? 0 : sum << LMS_GUARD_BITS >> shift;

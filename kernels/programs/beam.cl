@@ -1,5 +1,5 @@
-/* programs/beam.cl - the program of a beam search. */
-#include "row/probe.cl"
+/* beam.cl - the program of a beam search. */
+#include "rules/probe.cl"
 #include "beam/probe.cl"
 #include "beam/rows.cl"
 #include "beam/advance.cl"

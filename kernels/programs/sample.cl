@@ -1,5 +1,5 @@
-/* programs/sample.cl - the program of a sampler without outputs beyond token and status. */
-#include "row/probe.cl"
+/* sample.cl - the program of a sampler without outputs beyond token and status. */
+#include "rules/probe.cl"
 #include "sample/maxima.cl"
 #include "sample/sample.cl"
 

@@ -1,4 +1,4 @@
-/* report/report.cl - what a caller may want to know beside the token (specification, section 9). Only
+/* report.cl - what a caller may want to know beside the token (specification, section 9). Only
  * samplers that were made for it have it. Teams of one report on a row right after its token,
  * while the row is in the cache and its maxima in their place in the workspace; in lms_sample.
  * Others have a kernel of its own, which reads the row again: a kernel's barriers are dear.
@@ -75,7 +75,7 @@ typedef struct lms_report_to {
     ulong probs_stride;
 } lms_report_to;
 
-/* The same as arguments of a kernel. */
+/* Where the outputs go, as arguments of a kernel. */
 #define LMS_REPORT_ARGUMENTS                                                                   \
     uint wanted, __global float *logprob_raw, ulong logprob_raw_offset,                        \
         __global float *logprob, ulong logprob_offset, __global int *kept, ulong kept_offset,  \

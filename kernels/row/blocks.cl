@@ -1,4 +1,4 @@
-/* row/blocks.cl - the tile pass of teams below 32, as on CPUs: a work-item does blocks of whole
+/* blocks.cl - the tile pass of teams below 32, as on CPUs: a work-item does blocks of whole
  * tiles, with vectors of tokens. Bigger teams have row/teams.cl. */
 #pragma once
 #include "row/tile.cl"
@@ -19,8 +19,8 @@ typedef struct lms_tile_shared {
 } lms_tile_shared;
 
 /* Maxima of a block's groups and tiles, from tile `first` on. False if they are not to be
- * trusted. Where the block is gone through twice, each time asks for one half of each tile of the
- * next block, so that the memory is at work all the time. */
+ * trusted. Where the block is gone through twice, each time asks for one half of each tile of
+ * the next block, so that the memory is at work all the time. */
 bool lms_maxima_of_block(const lms_logits *x, uint first, const lms_tiles *t)
 {
     const bool is_twice = t->scale > 0.0f;

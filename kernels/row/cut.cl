@@ -1,4 +1,4 @@
-/* row/cut.cl - a cut: which tokens of a row are kept, all those up to one of them in their order.
+/* cut.cl - a cut: which tokens of a row are kept, all those up to one of them in their order.
  * Rules that keep something else than such a top segment will need another record. */
 #pragma once
 #include "numeric/keys.cl"
@@ -33,7 +33,7 @@ lms_ints lms_kept_of(lms_cut cut, lms_ints keys, lms_uints ids)
     return (keys > cut.key) | ((keys == cut.key) & (ids <= (lms_uints)(cut.id)));
 }
 
-/* Of those from `id` on. */
+/* Which of the tokens from `id` on it keeps. */
 lms_ints lms_kept(lms_cut cut, lms_ints keys, uint id)
 {
     return lms_kept_of(cut, keys, (lms_uints)(id) + LMS_LANE_IDS);

@@ -1,4 +1,4 @@
-/* row/filters.h - which filter records are good: one check for all objects and for both doors,
+/* filters.h - which filter records are good: one check for all objects and for both doors,
  * compiled by the host's compiler and by the device's. */
 #ifndef LMS_BAD_FILTER_H
 #define LMS_BAD_FILTER_H

@@ -1,4 +1,4 @@
-/* row/masses.cl - masses and counts of a tile, and of the own tiles (specification, section 4). */
+/* masses.cl - masses and counts of a tile, and of the own tiles (specification, section 4). */
 #pragma once
 #include "numeric/weights.cl"
 #include "row/cut.cl"

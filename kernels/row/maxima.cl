@@ -1,4 +1,4 @@
-/* row/maxima.cl - the tile pass of a row, by whichever of its two forms the team is for: chunk by
+/* maxima.cl - the tile pass of a row, by whichever of its two forms the team is for: chunk by
  * chunk in a kernel of its own, or all of the row before what follows. */
 #pragma once
 #include "row/blocks.cl"
@@ -8,8 +8,8 @@
 #define LMS_CHUNK 32u /* tiles of a work-group */
 #endif
 
-/* The chunk of a row's tiles that is this work-group's; its place in `seen` gets what was seen in
- * it. */
+/* The chunk of a row's tiles that is this work-group's; its place in `seen` gets what was seen
+ * in it. */
 LMS_APART
 void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float scale,
                   __local lms_tile_shared *shared)
@@ -31,8 +31,8 @@ void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float 
 #endif
 }
 
-/* What was seen in row r of a call, which is in this place of the workspace. In teams of one, where
- * the call's rows are many, its tiles are done here; elsewhere they are done already. */
+/* What was seen in row r of a call, which is in this place of the workspace. In teams of one,
+ * where the call's rows are many, its tiles are done here; elsewhere they are done already. */
 uint lms_seen_in_row(const lms_row *row, const lms_workspace *w, ulong r, ulong place,
                      float scale)
 {

@@ -1,4 +1,4 @@
-/* row/params.h - which row parameters are good: one check for both doors, compiled by the host's
+/* params.h - which row parameters are good: one check for both doors, compiled by the host's
  * compiler and by the device's. */
 #ifndef LMS_PARAMS_H
 #define LMS_PARAMS_H

@@ -1,4 +1,4 @@
-/* row/read.cl - READ: the only place where logits are read. They go from how they are stored, by
+/* read.cl - READ: the only place where logits are read. They go from how they are stored, by
  * way of what a row has edited, to floats. */
 #pragma once
 #include "numeric/keys.cl"

@@ -1,4 +1,4 @@
-/* row/records.h - what a sampler's workspace consists of, and records in it: one layout on the
+/* records.h - what a sampler's workspace consists of, and records in it: one layout on the
  * host, which makes room for them, and in the kernels. Included by host/shape.h, and by every
  * program that reads logits. */
 #ifndef LMS_SAMPLER_H

@@ -1,4 +1,4 @@
-/* row/row.cl - a row as the kernels after the tile pass see it, and the workspace that they share.
+/* row.cl - a row as the kernels after the tile pass see it, and the workspace that they share.
  *
  * A team's work-items own contiguous runs of tiles, so that what they list or sum is in the
  * order of token ids when taken item by item. */
@@ -14,7 +14,7 @@ typedef struct lms_workspace {
     __global ulong *sums;    /* [places][tiles] */
     __global uint *seen;     /* [rows][chunks], LMS_ROW_NAN_SEEN */
     uint chunks;             /* of the tile pass, if that is a kernel of its own */
-    bool is_fused;           /* the tile pass is done here, row by row, while it is in the cache */
+    bool is_fused;           /* the tile pass of a row is done when the row's turn comes */
     __global ulong *list;    /* [places][LMS_LIST] masses, keys and ids */
 } lms_workspace;
 
@@ -33,8 +33,9 @@ lms_workspace lms_workspace_of(__global int *groups, __global int *tile_keys,
     return w;
 }
 
-/* What kernels that read rows have among their arguments, as host/op/rows.h lists it: the logits;
- * what the tile pass fills of the workspace; all of that. The rows are those of a buffer. */
+/* What kernels that read rows have among their arguments, as host/op/rows.h lists it: the
+ * logits; what the tile pass fills of the workspace; all of that. The rows are those of a
+ * buffer. */
 #define LMS_LOGITS_ARGUMENTS                                                                   \
     __global const lms_element *logits, ulong logits_offset, ulong stride
 #define LMS_LOGITS_ROW(i) lms_logits_at(logits + logits_offset + (ulong)(i) * stride, vocab)
@@ -104,7 +105,7 @@ uint lms_group_size(const lms_row *row, uint group)
     return begin >= vocab ? 0 : min(LMS_GROUP, vocab - begin);
 }
 
-/* --- The rows of a team. ------------------------------------------------------------------- */
+/* --- The rows of a team. ------------------------------------------------------------------ */
 
 /* How often a team takes a row. Only teams of one take more than one: no barrier is in a loop
  * over rows. */

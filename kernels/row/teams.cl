@@ -1,4 +1,4 @@
-/* row/teams.cl - the tile pass of teams of 32 and more, as on GPUs: neighbouring work-items read
+/* teams.cl - the tile pass of teams of 32 and more, as on GPUs: neighbouring work-items read
  * neighbouring vectors. Smaller teams have row/blocks.cl. */
 #pragma once
 #include "row/tile.cl"
@@ -53,7 +53,9 @@ uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t
             t->keys[tile] = lms_largest_of(keys + item * LMS_TILE_ITEMS, LMS_TILE_ITEMS);
             if (t->scale > 0.0f) {
                 ulong sum = 0;
-                for (uint i = 0; i < LMS_TILE_ITEMS; ++i) sum += sums[item * LMS_TILE_ITEMS + i];
+                for (uint i = 0; i < LMS_TILE_ITEMS; ++i) {
+                    sum += sums[item * LMS_TILE_ITEMS + i];
+                }
                 t->sums[tile] = sum;
             }
         }

@@ -1,6 +1,6 @@
-/* row/tile.cl - the tile pass: the largest key of every group and tile, and, where they are
- * wanted, the tiles' sums of weights. This file has one tile by one work-item, which is right
- * for every tile; row/blocks.cl and row/teams.cl have what is fast. */
+/* tile.cl - the tile pass: the largest key of every group and tile, and, where they are wanted,
+ * the tiles' sums of weights. This file has one tile by one work-item, which is right for every
+ * tile; row/blocks.cl and row/teams.cl have what is fast. */
 #pragma once
 #include "row/masses.cl"
 

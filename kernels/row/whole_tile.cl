@@ -1,4 +1,4 @@
-/* row/whole_tile.cl - keys of the groups of a tile that is whole and has no edits: the largest of
+/* whole_tile.cl - keys of the groups of a tile that is whole and has no edits: the largest of
  * each, in teams below 32. */
 #pragma once
 #include "row/read.cl"

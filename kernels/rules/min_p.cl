@@ -1,4 +1,4 @@
-/* rules/min_p.cl - min-p keeps the tokens that are at least min_p times as probable as the most
+/* min_p.cl - min-p keeps the tokens that are at least min_p times as probable as the most
  * probable one (specification, section 6). It needs the row's maximum and nothing else. */
 #pragma once
 #include "lms_filters.h"
@@ -8,8 +8,8 @@
 /* By bits, subnormals included: as integers, negative floats are negative. */
 bool lms_has_min_p(const lms_filters *f) { return as_int(f->min_p) > 0; }
 
-/* The cut at the smallest key whose logit passes. The test is monotone in the logit, because every
- * rounding in it is; so bisection over keys is exact. */
+/* The cut at the smallest key whose logit passes. The test is monotone in the logit, because
+ * every rounding in it is; so bisection over keys is exact. */
 lms_cut lms_min_p_cut(const lms_scaled *scaled, float min_p)
 {
     if (scaled->huge || min_p == 1.0f) return lms_cut_at(scaled->max_key, UINT_MAX);

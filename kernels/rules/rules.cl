@@ -1,9 +1,9 @@
-/* rules/rules.cl - the rules that say which tokens of a row are kept, as its filters ask for them.
- * A rule is a file of this folder, a member of lms_rules with its line in lms_rules_none() and
+/* rules.cl - the rules that say which tokens of a row are kept, as its filters ask for them. A
+ * rule is a file of this folder, a member of lms_rules with its line in lms_rules_none() and
  * lms_rules_of(), and its place in cut/begin.cl.
  *
- * All of them keep a top segment of the same order, so what several keep is the tightest of their
- * cuts. */
+ * All of them keep a top segment of the same order, so what several keep is the tightest of
+ * their cuts. */
 #pragma once
 #include "rules/min_p.cl"
 #include "rules/top_k.cl"
@@ -77,8 +77,8 @@ float lms_sums_if_needed(const lms_filters *f, uint vocab)
     return lms_needs_total(&rules) ? rules.scale : 0.0f;
 }
 
-/* At which scale it sums those of a row whose mass is wanted in any case: that of the rules where
- * a cut depends on it, else the temperature's. */
+/* At which scale it sums those of a row whose mass is wanted in any case: that of the rules
+ * where a cut depends on it, else the temperature's. */
 float lms_sums_scale(const lms_filters *f, uint vocab)
 {
     const lms_rules rules = lms_rules_of(f, vocab);

@@ -1,4 +1,4 @@
-/* rules/top_k.cl - top-k keeps the k tokens with the largest logits (specification, section 6). It
+/* top_k.cl - top-k keeps the k tokens with the largest logits (specification, section 6). It
  * needs the k-th token, which is a search by count. */
 #pragma once
 #include "lms_filters.h"

@@ -1,5 +1,5 @@
-/* sample/maxima.cl - the tile pass of a sampler, the one full read of the logits: the largest key
- * of every group of 32 tokens, and, for rows whose cut depends on it, every tile's sum of weights.
+/* maxima.cl - the tile pass of a sampler, the one full read of the logits: the largest key of
+ * every group of 32 tokens, and, for rows whose cut depends on it, every tile's sum of weights.
  *
  *   in   logits  [logits_rows][stride]; index int[rows] or none; params lms_row_params[rows]
  *   out  groups  int[rows][tiles * 8], keys of the group maxima (LMS_NEVER: no live token)
@@ -10,7 +10,8 @@
  *        LMS_CHUNK tiles of one row
  *   mem  12 bytes local for each work-item, and 4 more
  *
- * Why the maxima of groups are enough for nearly everything is in docs/develop/algorithms.md. */
+ * Why the maxima of groups are enough for nearly everything is in
+ * docs/develop/algorithms.md. */
 #pragma once
 #include "row/params.h"
 #include "row/maxima.cl"

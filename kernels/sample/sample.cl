@@ -1,18 +1,18 @@
-/* sample/sample.cl - a row's token, from the maxima of its groups and the few logits they point to.
+/* sample.cl - a row's token, from the maxima of its groups and the few logits they point to.
  *
  *   in   logits, index as for lms_tile_maxima; its outputs, or with_tiles (teams of one only):
  *        then the row's tiles are done here, while the row is in the cache; params
  *        lms_row_params[rows]; words uint[rows][attempts][4] or none
- *   out  tokens int or long[rows]; status uint[rows]; outcomes lms_outcome[rows] for lms_report;
- *        in teams of one, what report/report.cl writes
+ *   out  tokens int or long[rows]; status uint[rows]; outcomes lms_outcome[rows] for
+ *        lms_report; in teams of one, what report/report.cl writes
  *   run  work-groups of LMS_TEAM: one a row, or, in teams of one, any number, which share the
  *        rows out in runs
  *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums for each
  *        team, global
  *
- * A row is a sequence of supersteps: first those of its cut (cut/), then those of a draw below the
- * cut (draw/). A work-item does its part of one, lms_meet() combines the parts, and the next one
- * is decided on, alike in all work-items. */
+ * A row is a sequence of supersteps: first those of its cut (cut/), then those of a draw below
+ * the cut (draw/). A work-item does its part of one, lms_meet() combines the parts, and the
+ * next one is decided on, alike in all work-items. */
 #pragma once
 #include "cut/next.cl"
 #include "cut/own.cl"
@@ -72,8 +72,8 @@ long lms_logits_row_of(const lms_call *c, ulong r)
     return c->index ? (long)c->index[r] : (long)r;
 }
 
-/* The logits that this work-item reads after row r, or 0: they may as well come while that one is
- * computed with. */
+/* The logits that this work-item reads after row r, or 0: they may as well come while that one
+ * is computed with. */
 __global const lms_element *lms_after(const lms_call *c, ulong r)
 {
     const long next = r + 1 < c->rows ? lms_logits_row_of(c, r + 1) : LMS_SKIP_ROW;

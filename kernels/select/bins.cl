@@ -1,6 +1,6 @@
-/* select/bins.cl - a search by bins. A round bins the tokens of the interval and narrows it to the
- * bin in which the target is reached. Bins of keys shrink 1024 times a round, so four rounds
- * reach a single key. */
+/* bins.cl - a search by bins. A round bins the tokens of the interval and narrows it to the bin
+ * in which the target is reached. Bins of keys shrink 1024 times a round, so four rounds reach
+ * a single key. */
 #pragma once
 #include "row/masses.cl"
 #include "select/search.cl"
@@ -22,7 +22,7 @@ uint lms_bin_of(const lms_search *s, int key)
     return ((uint)s->high - (uint)key) >> s->shift;
 }
 
-/* Of several keys; LMS_BINS for those outside the interval. */
+/* The bins of several keys; LMS_BINS for those outside the interval. */
 lms_uints lms_bins_of(const lms_search *s, lms_ints keys)
 {
     const lms_ints inside = lms_insides(s, keys);

@@ -1,7 +1,7 @@
-/* select/counting.cl - what a team of one does in the place of bins: on a CPU, adding to bins goes
+/* counting.cl - what a team of one does in the place of bins: on a CPU, adding to bins goes
  * lane by lane, but a vector register compares sixteen keys at once, so that counting what lies
- * above some key is cheap, and bisection over keys needs no bins. The cuts are those of any other
- * search. */
+ * above some key is cheap, and bisection over keys needs no bins. The cuts are those of any
+ * other search. */
 #pragma once
 #include "select/listed.cl"
 
@@ -68,8 +68,8 @@ ulong lms_listed_from(const lms_row *row, const lms_search *s, uint n, long key)
     return rest + lms_sum_ulongs(mass);
 }
 
-/* The token at which the list, all of it in the interval, reaches the target; narrows the search to its
- * key. False if it does not reach it. */
+/* The token at which the list, all of it in the interval, reaches the target; narrows the
+ * search to its key. False if it does not reach it. */
 bool lms_search_list(const lms_row *row, lms_search *s, uint n, uint *id)
 {
     const ulong target = s->target - s->above;

@@ -1,4 +1,4 @@
-/* select/list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
+/* list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
 #pragma once
 #include "row/masses.cl"
 #include "select/search.cl"
@@ -10,8 +10,8 @@ bool lms_by_floats(const lms_search *s)
     return abs(s->low) >= 0x00800000u && abs(s->high) >= 0x00800000u;
 }
 
-/* In one lane or another, bit i: token i of a group has low < key <= high. Counts the tokens
- * above in `above`. */
+/* Bits of a group's tokens, spread over the lanes: bit i is set in one of them if token i has
+ * low < key <= high. Adds the tokens above that to `above`. */
 LMS_INLINE lms_ints lms_group_bits(const lms_row *row, const lms_search *s, uint group,
                                    bool by_floats, lms_ints *above)
 {

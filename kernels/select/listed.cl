@@ -1,4 +1,4 @@
-/* select/listed.cl - a search in a list of tokens, or, where too many tokens have one key for the
+/* listed.cl - a search in a list of tokens, or, where too many tokens have one key for the
  * list, in the row. */
 #pragma once
 #include "select/bins.cl"
@@ -46,8 +46,8 @@ ulong lms_tie_list(const lms_row *row, const lms_search *s, uint n, ulong stop, 
     return sum;
 }
 
-/* Measure of the own tokens with the key s->high, and, as lms_tie_list() has it, the one at which
- * they reach `stop`: where the ties are too many for the list. */
+/* Measure of the own tokens with the key s->high, and, as lms_tie_list() has it, the one at
+ * which they reach `stop`: where the ties are too many for the list. */
 ulong lms_tie_row(const lms_row *row, const lms_scaled *scaled, const lms_search *s, ulong stop,
                   uint *id)
 {

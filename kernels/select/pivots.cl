@@ -1,5 +1,5 @@
-/* select/pivots.cl - for a team of one: narrows a search over the whole row in one pass. A sample
- * of its tiles says about where the cut is; the exact measure above a few keys around there leaves
+/* pivots.cl - for a team of one: narrows a search over the whole row in one pass. A sample of
+ * its tiles says about where the cut is; the exact measure above a few keys around there leaves
  * an interval that most probably fits the list. Whatever the sample says, the cut stays. */
 #pragma once
 #include "select/bins.cl"
@@ -100,82 +100,92 @@ void lms_pivot_any_tile(const lms_row *row, const lms_scaled *scaled, const lms_
     }
 }
 
-/* Masses above the pivots of a tile that is whole and not edited, in its own units, by lanes. */
-LMS_INLINE void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, bool is_plain,
-                               const float *pivot, lms_pairs *sums)
+/* Masses above the pivots in 4 * LMS_LANES tokens of a tile that is whole and not edited, in
+ * its own units, by lanes; `is_plain` is a literal where this is called. */
+LMS_INLINE void lms_pivot_masses(const lms_logits *x, uint begin, lms_unit unit, bool is_plain,
+                                 const float *pivot, lms_pairs *sums)
 {
-    for (uint i = begin; i < begin + LMS_TILE; i += 4 * LMS_LANES) {
-        lms_uints four[LMS_PIVOTS];
+    lms_uints four[LMS_PIVOTS];
 #pragma unroll
-        for (uint j = 0; j < LMS_PIVOTS; ++j) four[j] = (lms_uints)(0);
+    for (uint j = 0; j < LMS_PIVOTS; ++j) four[j] = (lms_uints)(0);
 #pragma unroll
-        for (uint at = i; at < i + 4 * LMS_LANES; at += LMS_LANES) {
-            const lms_floats v = lms_read_plain(x, at);
-            const lms_uints w = is_plain ? LMS_V(as_uint)(lms_weights_plain(unit.s, unit.h, v))
-                                         : lms_rounded(unit, lms_weights(unit, v));
+    for (uint at = begin; at < begin + 4 * LMS_LANES; at += LMS_LANES) {
+        const lms_floats v = lms_read_plain(x, at);
+        const lms_uints w = is_plain ? LMS_V(as_uint)(lms_weights_plain(unit.s, unit.h, v))
+                                     : lms_rounded(unit, lms_weights(unit, v));
 #pragma unroll
-            for (uint j = 0; j < LMS_PIVOTS; ++j) {
-                four[j] += w & LMS_V(as_uint)(v > (lms_floats)(pivot[j]));
-            }
-        }
-#pragma unroll
-        for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] += lms_widen(four[j]);
-    }
-}
-
-void lms_pivot_masses(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
-                      lms_pivots *p)
-{
-    float pivot[LMS_PIVOTS];
-    for (uint j = 0; j < LMS_PIVOTS; ++j) pivot[j] = lms_logit_of(p->key[j]);
-    for (uint tile = 0; tile < row->logits.vocab / LMS_TILE; ++tile) {
-        const uint begin = tile * LMS_TILE;
-        if (row->tile_keys[tile] <= p->key[LMS_PIVOTS - 1]) continue;
-        if (lms_is_edited(&row->logits, begin, begin + LMS_TILE)) {
-            lms_pivot_any_tile(row, scaled, s, tile, p);
-            continue;
-        }
-        const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        lms_pairs sums[LMS_PIVOTS];
-        for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] = (lms_pairs)(0);
-        if (!unit.huge && unit.c == 0.0f && unit.shift <= LMS_GUARD_BITS) {
-            lms_pivot_tile(&row->logits, begin, unit, true, pivot, sums);
-        } else {
-            lms_pivot_tile(&row->logits, begin, unit, false, pivot, sums);
-        }
         for (uint j = 0; j < LMS_PIVOTS; ++j) {
-            p->above[j] += lms_mass_of_rounded(unit, lms_sum_pairs(sums[j]));
+            four[j] += w & LMS_V(as_uint)(v > (lms_floats)(pivot[j]));
+        }
+    }
+#pragma unroll
+    for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] += lms_widen(four[j]);
+}
+
+/* Adds the masses of a tile that is whole and not edited. */
+void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, const float *pivot,
+                    lms_pivots *p)
+{
+    const uint end = begin + LMS_TILE;
+    lms_pairs sums[LMS_PIVOTS];
+    for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] = (lms_pairs)(0);
+    if (!unit.huge && unit.c == 0.0f && unit.shift <= LMS_GUARD_BITS) {
+        for (uint i = begin; i < end; i += 4 * LMS_LANES) {
+            lms_pivot_masses(x, i, unit, true, pivot, sums);
+        }
+    } else {
+        for (uint i = begin; i < end; i += 4 * LMS_LANES) {
+            lms_pivot_masses(x, i, unit, false, pivot, sums);
+        }
+    }
+    for (uint j = 0; j < LMS_PIVOTS; ++j) {
+        p->above[j] += lms_mass_of_rounded(unit, lms_sum_pairs(sums[j]));
+    }
+}
+
+/* Adds the counts of a tile that is whole and not edited, by lanes. */
+LMS_INLINE void lms_pivot_counts(const lms_logits *x, uint begin, const float *pivot,
+                                 lms_ints one, lms_ints *count)
+{
+    for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
+        const lms_floats v = lms_read_plain(x, at);
+#pragma unroll
+        for (uint j = 0; j < LMS_PIVOTS; ++j) {
+            count[j] += (v > (lms_floats)(pivot[j])) & one;
         }
     }
 }
 
-void lms_pivot_counts(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
-                      lms_pivots *p)
+/* The measures above the pivots, of the whole row. */
+void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
+                        lms_pivots *p)
 {
     const lms_ints one = lms_ones(row->logits.vocab);
+    float pivot[LMS_PIVOTS];
     lms_ints count[LMS_PIVOTS];
 #pragma unroll
-    for (uint j = 0; j < LMS_PIVOTS; ++j) count[j] = (lms_ints)(0);
-    for (uint tile = 0; tile < row->logits.vocab / LMS_TILE; ++tile) {
-        const uint begin = tile * LMS_TILE;
+    for (uint j = 0; j < LMS_PIVOTS; ++j) {
+        pivot[j] = lms_logit_of(p->key[j]);
+        count[j] = (lms_ints)(0);
+        p->above[j] = 0;
+    }
+    for (uint tile = 0; tile < row->tiles; ++tile) {
+        const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
         if (row->tile_keys[tile] <= p->key[LMS_PIVOTS - 1]) continue;
-        if (lms_is_edited(&row->logits, begin, begin + LMS_TILE)) {
+        if (end > row->logits.vocab || lms_is_edited(&row->logits, begin, end)) {
             lms_pivot_any_tile(row, scaled, s, tile, p);
-            continue;
-        }
-        for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
-            const lms_floats v = lms_read_plain(&row->logits, at);
-#pragma unroll
-            for (uint j = 0; j < LMS_PIVOTS; ++j) {
-                count[j] += (v > (lms_floats)(lms_logit_of(p->key[j]))) & one;
-            }
+        } else if (s->by_mass) {
+            const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
+            lms_pivot_tile(&row->logits, begin, unit, pivot, p);
+        } else {
+            lms_pivot_counts(&row->logits, begin, pivot, one, count);
         }
     }
     for (uint j = 0; j < LMS_PIVOTS; ++j) p->above[j] += (ulong)lms_sum(count[j]);
 }
 
-/* Pivots for a search whose interval has `measure` in all, or, by count, is the whole row; false
- * if there is nothing to gain. */
+/* Pivots for a search whose interval has `measure` in all, or, by count, is the whole row;
+ * false if there is nothing to gain. */
 bool lms_find_pivots(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
                      ulong measure, lms_pivots *p)
 {
@@ -200,15 +210,8 @@ bool lms_find_pivots(const lms_row *row, const lms_scaled *scaled, const lms_sea
 bool lms_pivot_row(const lms_row *row, const lms_scaled *scaled, lms_search *s, ulong measure)
 {
     lms_pivots p;
-    const uint whole = row->logits.vocab / LMS_TILE;
     if (!lms_find_pivots(row, scaled, s, measure, &p)) return false;
-    for (uint j = 0; j < LMS_PIVOTS; ++j) p.above[j] = 0;
-    if (s->by_mass) {
-        lms_pivot_masses(row, scaled, s, &p);
-    } else {
-        lms_pivot_counts(row, scaled, s, &p);
-    }
-    if (whole < row->tiles) lms_pivot_any_tile(row, scaled, s, whole, &p);
+    lms_measure_pivots(row, scaled, s, &p);
     for (uint j = 0; j < LMS_PIVOTS; ++j) {
         if (p.key[j] >= s->high) continue;
         if (p.above[j] >= s->target) {

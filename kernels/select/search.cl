@@ -1,9 +1,9 @@
-/* select/search.cl - where a cut falls: the shortest run of tokens, in their order, that reaches a
+/* search.cl - where a cut falls: the shortest run of tokens, in their order, that reaches a
  * count or a mass. Exact for every input; only the time depends on the data.
  *
- * Invariant of every search: the cut lies among the tokens with low < key <= high, and `above` is
- * the measure (count or mass) of the tokens with key > high. Rounds narrow the interval until it
- * is a single key; among the tokens of one key the ids decide. */
+ * Invariant of every search: the cut lies among the tokens with low < key <= high, and `above`
+ * is the measure (count or mass) of the tokens with key > high. Rounds narrow the interval
+ * until it is a single key; among the tokens of one key the ids decide. */
 #pragma once
 #include "numeric/keys.cl"
 

@@ -1,4 +1,4 @@
-/* team/bins.cl - counts or masses that a team adds up by bins, and the bin in which they reach a
+/* bins.cl - counts or masses that a team adds up by bins, and the bin in which they reach a
  * target. */
 #pragma once
 #include "numeric/vectors.cl"
@@ -7,8 +7,8 @@
 #define LMS_BINS 1024u
 #define LMS_OWN_BINS (LMS_BINS / LMS_TEAM)
 
-/* The first bin at which the measure of the bins up to it reaches a target; bin LMS_BINS if none
- * does. */
+/* The first bin at which the measure of the bins up to it reaches a target; bin LMS_BINS if
+ * none does. */
 typedef struct lms_crossing {
     uint bin;
     ulong measure; /* of that bin, ... */

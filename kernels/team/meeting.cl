@@ -1,4 +1,4 @@
-/* team/meeting.cl - where a team meets. A row is worked on in supersteps: every work-item does its
+/* meeting.cl - where a team meets. A row is worked on in supersteps: every work-item does its
  * part without any barrier, then all of them meet in lms_meet(), the only place that has
  * barriers. (Barriers under conditions would be legal where the condition is uniform, but
  * compilers for CPUs copy the rest of the kernel for each one: a dozen take minutes to build.)

@@ -1,4 +1,4 @@
-/* team/team.cl - the work-items that share a row: LMS_TEAM of them, a power of two. It is 1 on a
+/* team.cl - the work-items that share a row: LMS_TEAM of them, a power of two. It is 1 on a
  * CPU, where barriers are dear and vectors do the work, and a whole work-group on a GPU. */
 #pragma once
 

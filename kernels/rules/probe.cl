@@ -1,4 +1,4 @@
-/* row/probe.cl - does the device lay out records and round as it should?
+/* probe.cl - does the device lay out records and round as it should?
  *
  *   in   three float operands that no compiler can fold
  *   out  results uint[]; host/probe.c knows the right ones
