@@ -405,7 +405,7 @@ static lms_status launch_choice(lms_contrastive *c, cl_command_queue queue,
                                 lmsi_chain *chain)
 {
     lms_status status = LMS_OK;
-    const size_t team = c->context_shape.team, crews = team == 1 ? 1 : team / 16;
+    const size_t team = c->context_shape.team, crews = team == 1 ? 1 : team / LMS_DOT_LANES;
     const size_t local[2] = {team, 1};
     const size_t candidates[2] = {(largest + crews - 1) / crews * team, b->requests};
     const size_t turns[1] = {b->requests * team};

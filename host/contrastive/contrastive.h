@@ -44,7 +44,7 @@ typedef struct lmsi_contrastive_slot {
 typedef struct lmsi_growth {
     uint32_t slot;
     uint32_t from;
-    uint32_t source; /* of the first one: lms_context_run.source */
+    uint32_t source; /* of the first one: lms_context_run.row_or_turn */
 } lmsi_growth;
 
 /* One buffer of pages. */

@@ -11,9 +11,20 @@
  *        position; lms_context_candidates: 2-D, (crews for the largest k, turns)
  */
 #pragma once
-#include "contrastive/states.cl"
+#include "contrastive/blocks.cl"
 
-uint lms_first_bits(uint count) { return count < 32 ? (1u << count) - 1 : 0xffffffffu; }
+/* Stored elements as bits: half has no arithmetic, but its pointers do. */
+#if LMS_ELEMENTS == 1
+typedef uint lms_bits;
+#else
+typedef ushort lms_bits;
+#endif
+
+/* The bits of the first positions of a page. */
+uint lms_first_bits(uint count)
+{
+    return count < LMS_CONTEXT_PAGE ? (1u << count) - 1 : 0xffffffffu;
+}
 
 /* Tells that a run's positions are written, or that they stay empty for want of a choice. */
 void lms_mark_run(const lms_context_run *run, bool here, __global lms_context_page *pages)
@@ -25,63 +36,63 @@ void lms_mark_run(const lms_context_run *run, bool here, __global lms_context_pa
 
 /* The last launch of a call marks the runs of all of them, `marked`; for the others it is 0. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_append(__global const lms_element *hidden, ulong offset, ulong stride,
-                        uint width, uint padded, __global const lms_context_run *runs,
+void lms_context_append(LMS_HIDDEN_ARGUMENTS, __global const lms_context_run *runs,
                         uint first_run, uint marked, __global const int *chosen,
                         uint has_chosen, __global lms_element *states, __global float *inverses,
                         uint first_page, __global lms_context_page *pages)
 {
     __local lms_crew_shared shared;
     const lms_context_run run = runs[first_run + get_group_id(0)];
-    const int row = has_chosen ? chosen[run.source] : (int)run.source;
+    const int row = has_chosen ? chosen[run.row_or_turn] : (int)run.row_or_turn;
     for (uint from = 0; from < run.count; from += LMS_CREWS) {
         const uint i = from + lms_crew();
         const bool here = i < run.count && row >= 0;
-        const uint count = here ? width : 0; /* others meet with nothing */
+        const uint count = here ? width : 0, end = here ? padded : 0; /* others just meet */
         const ulong at = (ulong)(run.page - first_page) * LMS_CONTEXT_PAGE + run.first + i;
         __global const lms_element *const x =
             hidden + offset + (here ? (ulong)row + i : 0) * stride;
         __global lms_element *const out = states + at * padded;
         const int field = lms_state_field(x, count, &shared);
         lms_own sum = lms_own_zero();
-        for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
+        for (uint e = lms_dot_lane(); e < end; e += LMS_DOT_LANES) {
             const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
             lms_put_own(out + lms_place_of(e, 0, 1), v);
             sum = lms_own_fma(v, v, sum);
         }
         const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
-        if (here && lms_chain() == 0) inverses[at] = inverse;
+        if (here && lms_dot_lane() == 0) inverses[at] = inverse;
     }
     for (uint r = (uint)get_global_id(0); r < marked; r += (uint)get_global_size(0)) {
         const lms_context_run other = runs[r];
-        lms_mark_run(&other, !has_chosen || chosen[other.source] >= 0, pages);
+        lms_mark_run(&other, !has_chosen || chosen[other.row_or_turn] >= 0, pages);
     }
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
-void lms_context_candidates(__global const lms_element *hidden, ulong offset, ulong stride,
-                            uint width, uint padded, __global const lms_context_turn *turns,
+void lms_context_candidates(LMS_HIDDEN_ARGUMENTS, __global const lms_context_turn *turns,
                             __global float *candidates, __global float *inverses)
 {
     __local lms_crew_shared shared;
     const lms_context_turn turn = turns[get_global_id(1)];
     const uint i = (uint)get_group_id(0) * LMS_CREWS + lms_crew();
     const bool here = i < turn.k;
+    const uint count = here ? width : 0, end = here ? padded : 0; /* others just meet */
     __global const lms_element *const x =
         hidden + offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
     __global float *const out = candidates + (ulong)turn.first_state * padded;
-    const int field = lms_state_field(x, here ? width : 0, &shared);
+    const int field = lms_state_field(x, count, &shared);
     lms_own sum = lms_own_zero();
-    for (uint e = lms_chain(); e < (here ? padded : 0); e += LMS_CHAINS) {
+    for (uint e = lms_dot_lane(); e < end; e += LMS_DOT_LANES) {
         const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
         lms_put_candidate(out, e, i, turn.k, padded, v);
         sum = lms_own_fma(v, v, sum);
     }
     const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
-    if (here && lms_chain() == 0) inverses[turn.first_state + i] = inverse;
+    if (here && lms_dot_lane() == 0) inverses[turn.first_state + i] = inverse;
 }
 
-/* The first positions of a page, as many as there are work-groups, for another context. */
+/* Copies the first positions of a page, as many as there are work-groups, to another context's
+ * page. */
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_context_copy(__global const lms_bits *from, __global const float *from_inverses,
                       uint from_first, uint from_page, uint from_serial,
@@ -89,17 +100,17 @@ void lms_context_copy(__global const lms_bits *from, __global const float *from_
                       uint to_page, uint to_serial, uint padded,
                       __global lms_context_page *pages)
 {
-    const uint lane = (uint)get_local_id(0), position = (uint)get_group_id(0);
-    const ulong source = (ulong)(from_page - from_first) * LMS_CONTEXT_PAGE + position;
-    const ulong target = (ulong)(to_page - to_first) * LMS_CONTEXT_PAGE + position;
+    const uint position = (uint)get_group_id(0);
+    const ulong from_at = (ulong)(from_page - from_first) * LMS_CONTEXT_PAGE + position;
+    const ulong to_at = (ulong)(to_page - to_first) * LMS_CONTEXT_PAGE + position;
     const uint written = lms_written(pages[from_page], from_serial);
     if (written >> position & 1) {
-        for (uint i = lane; i < padded; i += LMS_TEAM) {
-            to[target * padded + i] = from[source * padded + i];
+        for (uint i = lms_item(); i < padded; i += LMS_TEAM) {
+            to[to_at * padded + i] = from[from_at * padded + i];
         }
-        if (lane == 0) to_inverses[target] = from_inverses[source];
+        if (lms_item() == 0) to_inverses[to_at] = from_inverses[from_at];
     }
-    if (position != 0 || lane != 0) return;
+    if (position != 0 || lms_item() != 0) return;
     pages[to_page].serial = to_serial;
     pages[to_page].written = written & lms_first_bits((uint)get_num_groups(0));
 }

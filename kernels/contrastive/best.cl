@@ -1,8 +1,7 @@
-/* contrastive/best.cl - from the sums of a tile's lanes to the largest cosine of each candidate with the
- * positions of a piece, but for the candidate's own norm. */
+/* contrastive/best.cl - from the products of tiles to the largest cosine of each candidate with
+ * the positions of a piece, but for the candidate's own norm. */
 #pragma once
 #include "contrastive/dots.cl"
-#include "contrastive/half_dots.cl"
 
 /* A tile of four keeps the largest of every fourth position, until its piece is done. */
 #if LMS_TEAM == 1
@@ -14,36 +13,36 @@
 /* What a team has found so far in its piece; all crews meet in lms_best_add(). */
 typedef struct lms_best_shared {
 #if LMS_TEAM > 1
-    float sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_TEAM]; /* [..][lane] */
+    float sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_TEAM]; /* [..][work-item] */
     float cosines[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_CREWS];
     float inverses[LMS_POSITIONS * LMS_CREWS]; /* NaN: does not take part */
-    uint seen;
+    uint status;
 #endif
     float best[LMS_MAX_CONTRASTIVE_K * LMS_BEST_EACH];
 } lms_best_shared;
 
 bool lms_is_nan(float x) { return (as_uint(x) & 0x7fffffffu) > 0x7f800000u; }
 
-/* A position's inverse; NaN, and a bit in *seen, for one that takes no part. */
-float lms_inverse_of_position(__global const float *inverse, bool written, uint *seen)
+/* A position's inverse norm; NaN, and a bit in *status, for one that takes no part. */
+float lms_inverse_of_position(__global const float *inverse, bool written, uint *status)
 {
     if (!written) {
-        *seen |= LMS_CHOICE_EMPTY_STATE;
+        *status |= LMS_CHOICE_EMPTY_STATE;
         return NAN;
     }
-    if (lms_is_nan(*inverse)) *seen |= LMS_CHOICE_BAD_STATE;
+    if (lms_is_nan(*inverse)) *status |= LMS_CHOICE_BAD_STATE;
     return *inverse;
 }
 
 #if LMS_TEAM == 1
 
-/* The products of four positions, from `at` on, with a candidate, in lms_sum8()'s order. */
-float4 lms_dots4(const lms_dots *d, uint first, uint candidate, uint at)
+/* Products of four positions, from `at` on, with candidate first + i, in lms_sum8()'s order. */
+float4 lms_dots4(const lms_dots *d, uint first, uint i, uint at)
 {
-    const float8 a = lms_dot_parts(d, first, candidate, at);
-    const float8 b = lms_dot_parts(d, first, candidate, at + 1);
-    const float8 c = lms_dot_parts(d, first, candidate, at + 2);
-    const float8 e = lms_dot_parts(d, first, candidate, at + 3);
+    const float8 a = lms_dot_parts(d, first, i, at);
+    const float8 b = lms_dot_parts(d, first, i, at + 1);
+    const float8 c = lms_dot_parts(d, first, i, at + 2);
+    const float8 e = lms_dot_parts(d, first, i, at + 3);
     const float8 ab = (float8)(a.lo, b.lo) + (float8)(a.hi, b.hi);
     const float8 ce = (float8)(c.lo, e.lo) + (float8)(c.hi, e.hi);
     const float8 all = (float8)(ab.s01, ab.s45, ce.s01, ce.s45) +
@@ -70,23 +69,23 @@ void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint cou
 void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
                   __local lms_best_shared *shared)
 {
-    const uint lane = (uint)get_local_id(0), positions = LMS_POSITIONS * LMS_CREWS;
+    const uint item = lms_item(), positions = LMS_POSITIONS * LMS_CREWS;
     for (uint i = 0; i < LMS_POSITIONS; ++i) {
-        if (lms_chain() == 0) shared->inverses[i * LMS_CREWS + lms_crew()] = inverses[i];
+        if (lms_dot_lane() == 0) shared->inverses[i * LMS_CREWS + lms_crew()] = inverses[i];
         for (uint c = 0; c < count; ++c) {
-            shared->sums[(c * LMS_POSITIONS + i) * LMS_TEAM + lane] =
+            shared->sums[(c * LMS_POSITIONS + i) * LMS_TEAM + item] =
                 d->sums[i * LMS_SIDE_BY_SIDE + c];
         }
     }
     lms_crews_meet();
-    for (uint q = lane; q < count * positions; q += LMS_TEAM) {
-        __local const float *const sums = shared->sums + q * LMS_CHAINS;
+    for (uint q = item; q < count * positions; q += LMS_TEAM) {
+        __local const float *const sums = shared->sums + q * LMS_DOT_LANES;
         const float inverse = shared->inverses[q % positions];
         const float cosine = lms_sum8(vload8(0, sums) + vload8(1, sums)) * inverse;
         shared->cosines[q] = lms_is_nan(inverse) ? -INFINITY : cosine;
     }
     lms_crews_meet();
-    for (uint c = lane; c < count; c += LMS_TEAM) {
+    for (uint c = item; c < count; c += LMS_TEAM) {
         float best = shared->best[first + c];
         for (uint i = 0; i < positions; ++i) {
             const float cosine = shared->cosines[c * positions + i];

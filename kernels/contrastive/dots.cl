@@ -1,117 +1,17 @@
-/* contrastive/dots.cl - dot products of a few positions with a few candidates at a time: each element of
- * the context is read once for all candidates of a block, and each candidate's for all
- * positions of a tile. Blocks are as large as the accumulators fit the registers. Where these
- * have 8 lanes, halves.cl is in its place. */
+/* contrastive/dots.cl - dot products of a tile of positions with a turn's candidates. Each
+ * element of the context is read once for all candidates of a block, and each candidate's for
+ * all positions of the tile.
+ *
+ * Two variants provide the same: half_dots.cl for teams of one whose registers have 8 lanes,
+ * whole_dots.cl for all others.
+ *   LMS_POSITIONS       positions that a crew has in a tile
+ *   lms_dots            a tile. The caller sets x, its positions; candidates, all of the turn;
+ *                       k, their count; and padded, the width as stored
+ *   lms_dots_tile()     is called once x is set
+ *   lms_dots_block()    is called for each block of candidates then
+ *   lms_dot_parts()     in teams of one, a product of that block, in eight parts
+ *   sums                of lms_dots, in other teams: the own lane's products of that block, at
+ *                       [position][LMS_SIDE_BY_SIDE] */
 #pragma once
-#include "contrastive/states.cl"
-
-#if !LMS_HALVES
-
-#if LMS_TEAM > 1
-#define LMS_POSITIONS 2u /* of a crew */
-#else
-#define LMS_POSITIONS 4u
-#endif
-
-/* The positions of a tile, and the candidates of a block. */
-typedef struct lms_dots {
-    __global const lms_element *x[LMS_POSITIONS];
-    __global const float *candidates; /* all of the turn, those of a block interleaved */
-    uint k;
-    uint padded;
-    __global const float *v; /* the block's candidates */
-    uint ahead;              /* so far behind is the next tile; 0: it has been asked for */
-    lms_own sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE]; /* [position][candidate] */
-} lms_dots;
-
-#if LMS_TEAM == 1
-typedef float16 lms_own_run;
-#define LMS_OWN_RUN(x, at) lms_elements_at(x, at)
-#define LMS_OWN_FLOATS(v, at) vload16(0, (v) + (at))
-#define LMS_OWN_FMA(a, b, sum) fma(a, b, sum)
-#else
-typedef float4 lms_own_run;
-#if LMS_ELEMENTS == 1
-#define LMS_OWN_RUN(x, at) vload4(0, (x) + (at))
-#elif LMS_ELEMENTS == 2
-#define LMS_OWN_RUN(x, at) vload_half4(0, (x) + (at))
-#else
-#define LMS_OWN_RUN(x, at) as_float4(convert_uint4(vload4(0, (x) + (at))) << 16)
-#endif
-#define LMS_OWN_FLOATS(v, at) vload4(0, (v) + (at))
-/* In the order of the lane's elements. */
-float lms_fma4(float4 a, float4 b, float sum)
-{
-    return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-#define LMS_OWN_FMA(a, b, sum) lms_fma4(a, b, sum)
-#endif
-
-/* `count` is a literal where this is called: the loops over it disappear. Static, so that there
- * is no other form of it. */
-static LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
-{
-    lms_own sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE];
-    const uint own = lms_chain() * LMS_RUN;
-#pragma unroll
-    for (uint i = 0; i < LMS_POSITIONS * count; ++i) sums[i] = lms_own_zero();
-    for (uint e = 0; e < d->padded; e += LMS_INTERLEAVED) {
-        lms_own_run x[LMS_POSITIONS];
-        __global const float *const v = d->v + (ulong)e * count + own;
-#pragma unroll
-        for (uint i = 0; i < LMS_POSITIONS; ++i) {
-            if (d->ahead > 0) LMS_PREFETCH(d->x[i] + d->ahead + e + own);
-            x[i] = LMS_OWN_RUN(d->x[i], e + own);
-        }
-#pragma unroll
-        for (uint c = 0; c < count; ++c) {
-            const lms_own_run y = LMS_OWN_FLOATS(v, c * LMS_INTERLEAVED);
-#pragma unroll
-            for (uint i = 0; i < LMS_POSITIONS; ++i) {
-                sums[i * count + c] = LMS_OWN_FMA(x[i], y, sums[i * count + c]);
-            }
-        }
-    }
-#pragma unroll
-    for (uint i = 0; i < LMS_POSITIONS; ++i) {
-#pragma unroll
-        for (uint c = 0; c < count; ++c) {
-            d->sums[i * LMS_SIDE_BY_SIDE + c] = sums[i * count + c];
-        }
-    }
-}
-
-/* Of the candidates from `first` on. */
-void lms_dots_block(lms_dots *d, uint first, uint count)
-{
-    d->v = d->candidates + (ulong)first * d->padded;
-    d->ahead = first == 0 ? LMS_POSITIONS * d->padded : 0;
-    switch (count) {
-    case 1: lms_dots_of(d, 1); break;
-    case 2: lms_dots_of(d, 2); break;
-    case 3: lms_dots_of(d, 3); break;
-    case 4: lms_dots_of(d, 4); break;
-    case 5: lms_dots_of(d, 5); break;
-    case 6: lms_dots_of(d, 6); break;
-#if LMS_SIDE_BY_SIDE > 6
-    case 7: lms_dots_of(d, 7); break;
-    case 8: lms_dots_of(d, 8); break;
-#endif
-    default: break;
-    }
-}
-
-/* Before the blocks of a tile. */
-void lms_dots_tile(lms_dots *d) { (void)d; }
-
-/* A position's product with candidate c of the block, in eight parts. */
-#if LMS_TEAM == 1
-float8 lms_dot_parts(const lms_dots *d, uint first, uint c, uint position)
-{
-    const lms_own sum = d->sums[position * LMS_SIDE_BY_SIDE + c];
-    (void)first;
-    return sum.lo + sum.hi;
-}
-#endif
-
-#endif
+#include "contrastive/half_dots.cl"
+#include "contrastive/whole_dots.cl"

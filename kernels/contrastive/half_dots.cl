@@ -1,10 +1,10 @@
-/* contrastive/half_dots.cl - what dots.cl does, for registers of 8 lanes, of which there may be 16: enough for
- * the sums of two positions with six candidates, if half of the 16 lanes are done at a time. A
- * stretch of a tile is multiplied with all candidates before the next one, so that it stays in
- * the nearest cache, and a candidate's stretch as well for all positions of the tile. The sums
- * wait in memory meanwhile. */
+/* contrastive/half_dots.cl - dot products for registers of 8 lanes, of which there may be 16:
+ * enough for the sums of two positions with six candidates, if half of the 16 lanes are done at
+ * a time. A stretch of a tile is multiplied with all candidates before the next one, so that it
+ * stays in the nearest cache, and a candidate's stretch as well for all positions of the tile.
+ * The sums wait in memory meanwhile. dots.cl says what it provides. */
 #pragma once
-#include "contrastive/states.cl"
+#include "contrastive/blocks.cl"
 
 #if LMS_HALVES
 
@@ -33,9 +33,9 @@ typedef struct lms_dots {
     uint padded;
 } lms_dots;
 
-/* Of two positions and `count` candidates, a literal where this is called, over `length`
- * elements of half of the lanes. With `ahead`, the positions' places so far behind are asked
- * for. */
+/* Products of two positions with `count` candidates, a literal where this is called, over
+ * `length` elements of half of the lanes. With `ahead`, the positions' places so far behind are
+ * asked for. */
 static LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global const float *v,
                                      uint length, float8 *sums, uint ahead, const uint count)
 {
@@ -45,11 +45,12 @@ static LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global cons
         a[c] = sums[c * 2 * LMS_POSITIONS];
         b[c] = sums[c * 2 * LMS_POSITIONS + 1];
     }
-    for (uint i = 0; i < length / LMS_CHAINS; ++i) {
+    const uint steps = length / LMS_DOT_LANES;
+    for (uint i = 0; i < steps; ++i) {
         const float8 p = vload8(0, x + i * LMS_HALF_STEP), q = vload8(0, y + i * LMS_HALF_STEP);
         if (ahead > 0) {
-            LMS_PREFETCH(x + ahead + i * LMS_CHAINS);
-            LMS_PREFETCH(y + ahead + i * LMS_CHAINS);
+            LMS_PREFETCH(x + ahead + i * LMS_DOT_LANES);
+            LMS_PREFETCH(y + ahead + i * LMS_DOT_LANES);
         }
 #pragma unroll
         for (uint c = 0; c < count; ++c) {
@@ -65,7 +66,7 @@ static LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global cons
     }
 }
 
-/* All positions and lanes. */
+/* Products of all positions and lanes with a block of candidates, over a stretch. */
 static LMS_INLINE void lms_block_dots(lms_dots *d, uint from, uint length, uint first,
                                       const uint count)
 {
@@ -86,16 +87,16 @@ static LMS_INLINE void lms_block_dots(lms_dots *d, uint from, uint length, uint 
     }
 }
 
-/* A stretch of all positions, as floats. */
+/* Converts a stretch of all positions to floats. */
 void lms_widen_stretch(lms_dots *d, uint from, uint length)
 {
 #if LMS_ELEMENTS != 1
     for (uint i = 0; i < LMS_POSITIONS; ++i) {
         __global const lms_element *const x = d->x[i] + from;
-        for (uint e = 0; e < length; e += 2 * LMS_CHAINS) { /* a line */
+        for (uint e = 0; e < length; e += 2 * LMS_DOT_LANES) { /* a line */
             LMS_PREFETCH(x + LMS_POSITIONS * d->padded + e);
 #pragma unroll
-            for (uint n = e; n < e + 2 * LMS_CHAINS; n += LMS_CHAINS) {
+            for (uint n = e; n < e + 2 * LMS_DOT_LANES; n += LMS_DOT_LANES) {
                 vstore8(lms_elements_at(x, n), 0, d->floats[i] + n / 2);
                 vstore8(lms_elements_at(x, n + 8), 0, d->floats[i] + LMS_HALF_AT + n / 2);
             }
@@ -108,7 +109,7 @@ void lms_widen_stretch(lms_dots *d, uint from, uint length)
 #endif
 }
 
-/* A tile with all candidates. */
+/* Products of a tile with all candidates. */
 void lms_dots_tile(lms_dots *d)
 {
     const uint each = lms_candidates_each(d->k);
@@ -117,19 +118,12 @@ void lms_dots_tile(lms_dots *d)
         const uint length = min(LMS_STRETCH, d->padded - from);
         lms_widen_stretch(d, from, length);
         for (uint first = 0; first < d->k; first += each) {
-            switch (min(each, d->k - first)) {
-            case 1: lms_block_dots(d, from, length, first, 1); break;
-            case 2: lms_block_dots(d, from, length, first, 2); break;
-            case 3: lms_block_dots(d, from, length, first, 3); break;
-            case 4: lms_block_dots(d, from, length, first, 4); break;
-            case 5: lms_block_dots(d, from, length, first, 5); break;
-            default: lms_block_dots(d, from, length, first, 6); break;
-            }
+            LMS_BY_COUNT(min(each, d->k - first), lms_block_dots, d, from, length, first)
         }
     }
 }
 
-/* All are there. */
+/* lms_dots_tile() has done all blocks. */
 void lms_dots_block(lms_dots *d, uint first, uint count)
 {
     (void)d;
@@ -137,10 +131,9 @@ void lms_dots_block(lms_dots *d, uint first, uint count)
     (void)count;
 }
 
-/* A position's product with candidate c of those from `first` on, in eight parts. */
-float8 lms_dot_parts(const lms_dots *d, uint first, uint c, uint position)
+float8 lms_dot_parts(const lms_dots *d, uint first, uint i, uint position)
 {
-    const float8 *const sums = d->sums + (first + c) * 2 * LMS_POSITIONS + position;
+    const float8 *const sums = d->sums + (first + i) * 2 * LMS_POSITIONS + position;
     return sums[0] + sums[LMS_POSITIONS];
 }
 

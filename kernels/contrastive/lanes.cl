@@ -1,22 +1,53 @@
-/* contrastive/lanes.cl - a work-item's lanes of a state: all 16 in teams of one, where a register holds 16 as
- * one vector, else as two; one lane in others. Vectors of 16 do not go by value where no
- * register holds one: that is a call by memory, of which compilers warn. */
+/* contrastive/lanes.cl - the 16 lanes of a dot product, and which of them a work-item has: all
+ * as one vector in teams of one where registers hold 16 floats, all as two vectors where they
+ * hold 8, one lane in other teams. (Vectors of 16 do not go by value where no register holds
+ * one: that is a call by memory, of which compilers warn.)
+ *
+ * Each of the three provides
+ *   lms_own                        an element of each own lane, as float
+ *   lms_own_zero(), lms_own_fma()
+ *   lms_own_at(x, e, width)        elements from e on of a stored state; 0 beyond the width
+ *   lms_put_own(out, v)            stores them
+ *   lms_largest_field(v)           their largest exponent field
+ *   lms_scaled_own(v, largest)     over the power of two of the field `largest`; 0 where the
+ *                                  own field is 0, or more than LMS_FIELD_RANGE below it
+ * and all but the pair of vectors lms_put_own_float(), which stores floats. */
 #pragma once
+#include "contrastive/records.h"
 #include "numeric/types.cl"
 
 #define LMS_HALVES (LMS_TEAM == 1 && LMS_LANES == 8)
-#define LMS_CHAINS 16u
-#define LMS_STRETCH 512u /* elements that halves.cl does at a time */
-#define LMS_FIELD_RANGE 40 /* exponent fields this far below a state's largest count */
+#define LMS_FIELD_RANGE 40
 
-#if LMS_TEAM == 1 && LMS_LANES == 16
+#if LMS_ELEMENTS == 1
+#define LMS_STORE(n, v, out) vstore##n(v, 0, out)
+#elif LMS_ELEMENTS == 2
+#define LMS_STORE(n, v, out) vstore_half##n(v, 0, out)
+#else
+#define LMS_STORE(n, v, out) vstore##n(convert_ushort##n(as_uint##n(v) >> 16), 0, out)
+#endif
 
-typedef float16 lms_own; /* elements of the own lanes */
+/* lms_scaled_own() of a vector. */
+#define LMS_SCALED(n)                                                                          \
+    float##n lms_scaled##n(float##n x, int largest)                                            \
+    {                                                                                          \
+        const int##n field = (as_int##n(x) >> 23) & 0xff;                                      \
+        const int##n bits = as_int##n(x) - ((largest - 127) << 23);                            \
+        const int##n counts = (field > 0) & (field >= largest - LMS_FIELD_RANGE);              \
+        return as_float##n(bits & counts);                                                     \
+    }
 
+#if LMS_TEAM == 1 && !LMS_HALVES
+
+typedef float16 lms_own;
+
+LMS_SCALED(16)
 lms_own lms_own_zero(void) { return (lms_own)(0.0f); }
 lms_own lms_own_fma(lms_own a, lms_own b, lms_own sum) { return fma(a, b, sum); }
 lms_own lms_own_load(__global const lms_element *x) { return lms_elements_at(x, 0); }
 lms_own lms_own_of(const float *x) { return vload16(0, x); }
+lms_own lms_scaled_own(lms_own x, int largest) { return lms_scaled16(x, largest); }
+void lms_put_own(__global lms_element *out, lms_own v) { LMS_STORE(16, v, out); }
 void lms_put_own_float(__global float *out, lms_own v) { vstore16(v, 0, out); }
 
 int lms_largest_field(lms_own x)
@@ -25,96 +56,50 @@ int lms_largest_field(lms_own x)
     return lms_max8(max(fields.lo, fields.hi));
 }
 
-lms_own lms_scaled_own(lms_own x, int largest)
-{
-    const int16 field = (as_int16(x) >> 23) & 0xff;
-    const int16 bits = as_int16(x) - ((largest - 127) << 23);
-    const int16 counts = (field > 0) & (field >= largest - LMS_FIELD_RANGE);
-    return as_float16(bits & counts);
-}
-
-void lms_put_own(__global lms_element *out, lms_own v)
-{
-#if LMS_ELEMENTS == 1
-    vstore16(v, 0, out);
-#elif LMS_ELEMENTS == 2
-    vstore_half16(v, 0, out);
-#else
-    vstore16(convert_ushort16(as_uint16(v) >> 16), 0, out);
-#endif
-}
-
 #elif LMS_HALVES
 
 typedef struct lms_own {
     float8 lo, hi;
 } lms_own;
 
-lms_own lms_own_zero(void)
+LMS_SCALED(8)
+
+lms_own lms_own_pair(float8 lo, float8 hi)
 {
     lms_own v;
-    v.lo = v.hi = (float8)(0.0f);
+    v.lo = lo;
+    v.hi = hi;
     return v;
 }
 
+lms_own lms_own_zero(void) { return lms_own_pair((float8)(0.0f), (float8)(0.0f)); }
+
 lms_own lms_own_fma(lms_own a, lms_own b, lms_own sum)
 {
-    sum.lo = fma(a.lo, b.lo, sum.lo);
-    sum.hi = fma(a.hi, b.hi, sum.hi);
-    return sum;
+    return lms_own_pair(fma(a.lo, b.lo, sum.lo), fma(a.hi, b.hi, sum.hi));
 }
 
 lms_own lms_own_load(__global const lms_element *x)
 {
-    lms_own v;
-    v.lo = lms_elements_at(x, 0);
-    v.hi = lms_elements_at(x, 8);
-    return v;
+    return lms_own_pair(lms_elements_at(x, 0), lms_elements_at(x, 8));
 }
 
-lms_own lms_own_of(const float *x)
+lms_own lms_own_of(const float *x) { return lms_own_pair(vload8(0, x), vload8(1, x)); }
+
+lms_own lms_scaled_own(lms_own x, int largest)
 {
-    lms_own v;
-    v.lo = vload8(0, x);
-    v.hi = vload8(1, x);
-    return v;
+    return lms_own_pair(lms_scaled8(x.lo, largest), lms_scaled8(x.hi, largest));
+}
+
+void lms_put_own(__global lms_element *out, lms_own v)
+{
+    LMS_STORE(8, v.lo, out);
+    LMS_STORE(8, v.hi, out + 8);
 }
 
 int lms_largest_field(lms_own x)
 {
     return lms_max8(max((as_int8(x.lo) >> 23) & 0xff, (as_int8(x.hi) >> 23) & 0xff));
-}
-
-float8 lms_scaled8(float8 x, int largest)
-{
-    const int8 field = (as_int8(x) >> 23) & 0xff;
-    const int8 bits = as_int8(x) - ((largest - 127) << 23);
-    const int8 counts = (field > 0) & (field >= largest - LMS_FIELD_RANGE);
-    return as_float8(bits & counts);
-}
-
-lms_own lms_scaled_own(lms_own x, int largest)
-{
-    x.lo = lms_scaled8(x.lo, largest);
-    x.hi = lms_scaled8(x.hi, largest);
-    return x;
-}
-
-void lms_put8(__global lms_element *out, float8 v)
-{
-#if LMS_ELEMENTS == 1
-    vstore8(v, 0, out);
-#elif LMS_ELEMENTS == 2
-    vstore_half8(v, 0, out);
-#else
-    vstore8(convert_ushort8(as_uint8(v) >> 16), 0, out);
-#endif
-}
-
-void lms_put_own(__global lms_element *out, lms_own v)
-{
-    lms_put8(out, v.lo);
-    lms_put8(out + 8, v.hi);
 }
 
 #else
@@ -146,25 +131,16 @@ void lms_put_own(__global lms_element *out, lms_own v)
 
 #endif
 
-/* Own elements from e on; 0 beyond the width. */
 lms_own lms_own_at(__global const lms_element *x, uint e, uint width)
 {
 #if LMS_TEAM == 1
-    float last[LMS_CHAINS];
-    if (e + LMS_CHAINS <= width) return lms_own_load(x + e);
-    for (uint i = 0; i < LMS_CHAINS; ++i) last[i] = e + i < width ? lms_element_at(x, e + i) : 0.0f;
+    float last[LMS_DOT_LANES];
+    if (e + LMS_DOT_LANES <= width) return lms_own_load(x + e);
+    for (uint i = 0; i < LMS_DOT_LANES; ++i) {
+        last[i] = e + i < width ? lms_element_at(x, e + i) : 0.0f;
+    }
     return lms_own_of(last);
 #else
     return e < width ? lms_element_at(x, e) : 0.0f;
-#endif
-}
-
-lms_own lms_own_kept(lms_own x, int largest)
-{
-#if LMS_ELEMENTS == 2
-    (void)largest;
-    return x;
-#else
-    return lms_scaled_own(x, largest);
 #endif
 }

@@ -1,5 +1,5 @@
-/* contrastive/records.h - what a call of a contrastive search tells its kernels: one layout on the
- * host, which writes it, and in the kernels. Included by host/contrastive.h and by programs. */
+/* contrastive/records.h - what a call of a contrastive search tells its kernels: one layout on
+ * the host, which writes it, and in the kernels. */
 #ifndef LMS_CONTRASTIVE_H
 #define LMS_CONTRASTIVE_H
 
@@ -48,7 +48,7 @@ typedef struct lms_context_piece {
 
 /* States to append to a page. */
 typedef struct lms_context_run {
-    lms_u32 source; /* the first one's row, or the turn whose choice it is */
+    lms_u32 row_or_turn; /* the first state's row; the turn, where states are choices */
     lms_u32 page;
     lms_u32 first;
     lms_u32 count;
@@ -79,7 +79,12 @@ typedef struct lms_context_page {
     X(lms_context_run, serial)                                                                 \
     X(lms_context_page, written)
 
-/* The width as it is stored: whole blocks of every variant. */
+/* The width as it is stored: a multiple of what every variant has at a time. */
 #define LMS_STATE_ALIGN 64u
+
+/* Lanes of a dot product. A state is the work of a crew: of one work-item with all lanes, or of
+ * one for each lane. A team is one work-item, or at least so many. */
+#define LMS_DOT_LANES 16u
+#define LMS_CONTEXT_TEAM 32u
 
 #endif

@@ -5,7 +5,7 @@
  *        lms_context_candidates leaves them; states and inverses of one buffer of pages, from
  *        `first_page` on; pages lms_context_page[..], all
  *   out  best float[..][max_pieces], of a turn's candidate and piece: m but for other pieces,
- *        -inf where no position takes part; seen uint[..], LMS_CHOICE_... of the piece
+ *        -inf where no position takes part; piece_status uint[..], LMS_CHOICE_...
  *   run  a work-group of LMS_TEAM for each piece
  */
 #pragma once
@@ -17,7 +17,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
                       __global const float *candidates, __global const lms_element *states,
                       __global const float *inverses_kept, uint first_page,
                       __global const lms_context_page *pages, __global float *best,
-                      uint max_pieces, __global uint *seen)
+                      uint max_pieces, __global uint *piece_status)
 {
     __local lms_best_shared shared;
     const lms_context_piece piece = pieces[first_piece + get_group_id(0)];
@@ -25,16 +25,17 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     const uint each = lms_candidates_each(turn.k);
     const ulong page = (ulong)(piece.page - first_page) * LMS_CONTEXT_PAGE + piece.first;
     const uint written = lms_written(pages[piece.page], piece.serial) >> piece.first;
-    const uint lane = (uint)get_local_id(0);
+    const uint item = lms_item();
     lms_dots d;
     float inverses[LMS_POSITIONS];
-    uint own_seen = 0;
+    uint status = 0;
     d.candidates = candidates + (ulong)turn.first_state * padded;
     d.k = turn.k;
     d.padded = padded;
-    for (uint c = lane; c < turn.k * LMS_BEST_EACH; c += LMS_TEAM) shared.best[c] = -INFINITY;
+    const uint bests = turn.k * LMS_BEST_EACH;
+    for (uint c = item; c < bests; c += LMS_TEAM) shared.best[c] = -INFINITY;
 #if LMS_TEAM > 1
-    if (lane == 0) shared.seen = 0;
+    if (item == 0) shared.status = 0;
 #endif
     lms_crews_meet();
     for (uint at = 0; at < piece.count; at += LMS_POSITIONS * LMS_CREWS) {
@@ -43,7 +44,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
             const uint p = min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
             d.x[i] = states + (page + p) * padded;
             inverses[i] = lms_inverse_of_position(inverses_kept + page + p, written >> p & 1,
-                                                  &own_seen);
+                                                  &status);
         }
         lms_dots_tile(&d);
         for (uint c = 0; c < turn.k; c += each) {
@@ -53,13 +54,13 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
         }
     }
 #if LMS_TEAM > 1
-    if (own_seen) atomic_or(&shared.seen, own_seen);
+    if (status) atomic_or(&shared.status, status);
     lms_crews_meet();
-    own_seen = shared.seen;
+    status = shared.status;
 #endif
-    for (uint c = lane; c < turn.k; c += LMS_TEAM) {
+    for (uint c = item; c < turn.k; c += LMS_TEAM) {
         best[(ulong)(turn.first_state + c) * max_pieces + piece.piece] =
             lms_best_of(&shared, c);
     }
-    if (lane == 0) seen[turn.first_piece + piece.piece] = own_seen;
+    if (item == 0) piece_status[turn.first_piece + piece.piece] = status;
 }
