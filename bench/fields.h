@@ -1,4 +1,5 @@
-/* fields.h - what is written of a result, in JSON and in CSV: names and values in their order. */
+/* fields.h - what is written of a result, in JSON and in CSV: names and values in their
+ * order. */
 #ifndef BENCH_FIELDS_H
 #define BENCH_FIELDS_H
 

@@ -21,7 +21,9 @@ bool lms_narrow_values(lms_request *req, const lms_meeting *m)
     if (m->crossing.bin == LMS_BINS) return false;
     req->above_high += m->crossing.before;
     req->high -= (long)((ulong)m->crossing.bin << req->bin_shift);
-    if (m->crossing.bin < LMS_BINS - 1) req->low = max(req->low, req->high - (1l << req->bin_shift));
+    if (m->crossing.bin < LMS_BINS - 1) {
+        req->low = max(req->low, req->high - (1l << req->bin_shift));
+    }
     const ulong width = (ulong)(req->high - req->low);
     if (req->above_high + m->crossing.measure == req->max_chosen || width == 1) return false;
     req->bin_shift = (uint)max(54 - (int)clz(width - 1), 0); /* width fits the bins */

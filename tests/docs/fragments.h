@@ -1,5 +1,5 @@
-/* fragments.h - what the blocks of C in README.md and docs/use/ use and do not declare; they are
- * compiled, not run. */
+/* fragments.h - what the blocks of C in README.md and docs/use/ use and do not declare; they
+ * are compiled, not run. */
 #ifndef FRAGMENTS_H
 #define FRAGMENTS_H
 

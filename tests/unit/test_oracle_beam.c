@@ -1,8 +1,8 @@
 /*
- * The single steps of the oracle of beam search against 80-bit arithmetic: log-probabilities,
- * powers, logarithms (test_oracle_beam_rate.c has ratings). test_oracle_beam_search.c has whole searches,
- * test_oracle_beam_draw.c the random modes, test_oracle_beam_edges.c and _hostile.c rules with
- * known answers.
+ * The single steps of the oracle of beam search against 80-bit arithmetic:
+ * log-probabilities, powers, logarithms (test_oracle_beam_rate.c has ratings).
+ * test_oracle_beam_search.c has whole searches, test_oracle_beam_draw.c the random modes,
+ * test_oracle_beam_edges.c and _hostile.c rules with known answers.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Lengths and early stopping of beam search, on rows so small that what must come out is seen by
- * eye. test_oracle_beam_edges.c has how sequences end. */
+/* Lengths and early stopping of beam search, on rows so small that what must come out is
+ * seen by eye. test_oracle_beam_edges.c has how sequences end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* What sequences of a beam search are ranked by: scores over powers of their length, against long
- * double (specification, section 16). */
+/* What sequences of a beam search are ranked by: scores over powers of their length, against
+ * long double (specification, section 16). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Contrastive search: what batched loops are known to get wrong (padding in the maximum, one row's
- * states in another's), and what candidates are. */
+/* Contrastive search: what batched loops are known to get wrong (padding in the maximum, one
+ * row's states in another's), and what candidates are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
