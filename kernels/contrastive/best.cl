@@ -1,10 +1,5 @@
-<<<<<<< Updated upstream
 /* contrastive/best.cl - from the products of tiles to the largest cosine of each candidate with
  * the positions of a piece, but for the candidate's own norm. */
-=======
-/* contrastive/best.cl - from the sums of a tile's lanes to the largest cosine of each
- * candidate with the positions of a piece, but for the candidate's own norm. */
->>>>>>> Stashed changes
 #pragma once
 #include "contrastive/dots.cl"
 

@@ -1,4 +1,3 @@
-<<<<<<< Updated upstream
 /* contrastive/dots.cl - dot products of a tile of positions with a turn's candidates. Each
  * element of the context is read once for all candidates of a block, and each candidate's for
  * all positions of the tile.
@@ -13,12 +12,6 @@
  *   lms_dot_parts()     in teams of one, a product of that block, in eight parts
  *   sums                of lms_dots, in other teams: the own lane's products of that block, at
  *                       [position][LMS_SIDE_BY_SIDE] */
-=======
-/* contrastive/dots.cl - dot products of a few positions with a few candidates at a time:
- * each element of the context is read once for all candidates of a block, and each
- * candidate's for all positions of a tile. Blocks are as large as the accumulators fit the
- * registers. Where these have 8 lanes, half_dots.cl is in its place. */
->>>>>>> Stashed changes
 #pragma once
 #include "contrastive/half_dots.cl"
 #include "contrastive/whole_dots.cl"

@@ -1,16 +1,8 @@
-<<<<<<< Updated upstream
 /* contrastive/half_dots.cl - dot products for registers of 8 lanes, of which there may be 16:
  * enough for the sums of two positions with six candidates, if half of the 16 lanes are done at
  * a time. A stretch of a tile is multiplied with all candidates before the next one, so that it
  * stays in the nearest cache, and a candidate's stretch as well for all positions of the tile.
  * The sums wait in memory meanwhile. dots.cl says what it provides. */
-=======
-/* contrastive/half_dots.cl - what dots.cl does, for registers of 8 lanes, of which there may
- * be 16: enough for the sums of two positions with six candidates, if half of the 16 lanes
- * are done at a time. A stretch of a tile is multiplied with all candidates before the next
- * one, so that it stays in the nearest cache, and a candidate's stretch as well for all
- * positions of the tile. The sums wait in memory meanwhile. */
->>>>>>> Stashed changes
 #pragma once
 #include "contrastive/blocks.cl"
 

@@ -1,4 +1,3 @@
-<<<<<<< Updated upstream
 /* contrastive/lanes.cl - the 16 lanes of a dot product, and which of them a work-item has: all
  * as one vector in teams of one where registers hold 16 floats, all as two vectors where they
  * hold 8, one lane in other teams. (Vectors of 16 do not go by value where no register holds
@@ -13,11 +12,6 @@
  *   lms_scaled_own(v, largest)     over the power of two of the field `largest`; 0 where the
  *                                  own field is 0, or more than LMS_FIELD_RANGE below it
  * and all but the pair of vectors lms_put_own_float(), which stores floats. */
-=======
-/* contrastive/lanes.cl - a work-item's lanes of a state: all 16 in teams of one, where a
- * register holds 16 as one vector, else as two; one lane in others. Vectors of 16 do not go
- * by value where no register holds one: that is a call by memory, of which compilers warn. */
->>>>>>> Stashed changes
 #pragma once
 #include "contrastive/records.h"
 #include "numeric/types.cl"
@@ -140,15 +134,9 @@ void lms_put_own(__global lms_element *out, lms_own v)
 lms_own lms_own_at(__global const lms_element *x, uint e, uint width)
 {
 #if LMS_TEAM == 1
-<<<<<<< Updated upstream
     float last[LMS_DOT_LANES];
     if (e + LMS_DOT_LANES <= width) return lms_own_load(x + e);
     for (uint i = 0; i < LMS_DOT_LANES; ++i) {
-=======
-    float last[LMS_CHAINS];
-    if (e + LMS_CHAINS <= width) return lms_own_load(x + e);
-    for (uint i = 0; i < LMS_CHAINS; ++i) {
->>>>>>> Stashed changes
         last[i] = e + i < width ? lms_element_at(x, e + i) : 0.0f;
     }
     return lms_own_of(last);

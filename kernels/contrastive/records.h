@@ -1,11 +1,5 @@
-<<<<<<< Updated upstream
 /* contrastive/records.h - what a call of a contrastive search tells its kernels: one layout on
  * the host, which writes it, and in the kernels. */
-=======
-/* contrastive/records.h - what a call of a contrastive search tells its kernels: one layout
- * on the host, which writes it, and in the kernels. Included by programs and by
- * host/contrastive/contrastive.h. */
->>>>>>> Stashed changes
 #ifndef LMS_CONTRASTIVE_H
 #define LMS_CONTRASTIVE_H
 

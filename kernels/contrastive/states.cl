@@ -1,10 +1,5 @@
-<<<<<<< Updated upstream
 /* contrastive/states.cl - hidden states as they are kept, and their norms (specification,
  * sections 20 and 21).
-=======
-/* contrastive/states.cl - hidden states as they are kept, and the 16 lanes of a dot product
- * (specification, sections 20 and 21).
->>>>>>> Stashed changes
  *
  * LMS_ELEMENTS is the type of hidden states here. A state is the work of a crew: one work-item
  * with all 16 lanes in teams of one, 16 work-items with a lane each in others. In the latter, a
