@@ -1,5 +1,5 @@
-/* contrastive/whole_dots.cl - dot products with the sums of a block in registers: all lanes as a
- * vector, or the one lane of a work-item. dots.cl says what it provides. */
+/* contrastive/whole_dots.cl - dot products with the sums of a block in registers: all lanes as
+ * a vector, or the one lane of a work-item. dots.cl says what it provides. */
 #pragma once
 #include "contrastive/blocks.cl"
 
