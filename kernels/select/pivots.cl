@@ -109,8 +109,8 @@ LMS_INLINE void lms_pivot_masses(const lms_logits *x, uint begin, lms_unit unit,
 #pragma unroll
     for (uint j = 0; j < LMS_PIVOTS; ++j) four[j] = (lms_uints)(0);
 #pragma unroll
-    for (uint at = begin; at < begin + 4 * LMS_LANES; at += LMS_LANES) {
-        const lms_floats v = lms_read_plain(x, at);
+    for (uint i = 0; i < 4; ++i) {
+        const lms_floats v = lms_read_plain(x, begin + i * LMS_LANES);
         const lms_uints w = is_plain ? LMS_V(as_uint)(lms_weights_plain(unit.s, unit.h, v))
                                      : lms_rounded(unit, lms_weights(unit, v));
 #pragma unroll
