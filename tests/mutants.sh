@@ -293,21 +293,21 @@ mutant 'gaps without a largest one' lib/score.cl 's/min(product >> down, LMS_GAP
 mutant 'scores without a floor' lib/offer.cl \
     's/max(o->score + lms_logprob_of(o, key), LMS_SCORE_FLOOR)/o->score + lms_logprob_of(o, key)/'
 mutant 'a root too few' lib/score.cl 's/for (uint j = 0; j < 32; ++j) {/for (uint j = 0; j < 31; ++j) {/'
-mutant 'whole powers are squares' lib/rating.cl \
+mutant 'whole powers are squares' beam/rating.cl \
     's/if (whole >> left \& 1) power/if (false) power/'
-mutant 'whole powers alone' lib/rating.cl 's/if (fraction == 0 || down > 63) return/if (true) return/'
-mutant 'length penalties have no sign' lib/rating.cl 's/penalty > 0.0f ? lms_wide_q/true ? lms_wide_q/'
-mutant 'a quotient without its last digit' lib/rating.cl \
+mutant 'whole powers alone' beam/rating.cl 's/if (fraction == 0 || down > 63) return/if (true) return/'
+mutant 'length penalties have no sign' beam/rating.cl 's/penalty > 0.0f ? lms_wide_q/true ? lms_wide_q/'
+mutant 'a quotient without its last digit' beam/rating.cl \
     's/const int digits = is_more ? 63 : 64;/const int digits = is_more ? 62 : 63;/'
-mutant 'negative ratings in the order of their sizes' lib/rating.cl \
+mutant 'negative ratings in the order of their sizes' beam/rating.cl \
     's/is_negative ? ~size.mantissa : size/false ? ~size.mantissa : size/'
 
 # What a beam offers
 mutant 'ties of a score go by the logit' lib/offer.cl 's/== score) {$/== score \&\& false) {/'
-mutant 'one token too few is listed' beam_rows.cl 's/per + p->end_tokens)) + p->width/per + p->end_tokens - 1)) + p->width/'
-mutant 'no spare tokens for other groups' beam_rows.cl 's/ + p->width - per;/;/'
-mutant 'sampled beams list as few as others' beam_rows.cl 's/ || p->mode == LMS_BEAM_SAMPLE;/;/'
-mutant 'end tokens at any rank are not listed' beam_rows.cl \
+mutant 'one token too few is listed' beam/slots.cl 's/per + p->end_tokens)) + p->width/per + p->end_tokens - 1)) + p->width/'
+mutant 'no spare tokens for other groups' beam/slots.cl 's/ + p->width - per;/;/'
+mutant 'sampled beams list as few as others' beam/slots.cl 's/ || p->mode == LMS_BEAM_SAMPLE;/;/'
+mutant 'end tokens at any rank are not listed' beam/slots.cl \
     's/(p->flags & LMS_BEAM_END_ANY_RANK) || p->mode/p->mode/'
 mutant 'suppressed tokens are in the maxima' lib/offer.cl 's/o->groups\[group\] = lms_max(best);//'
 mutant 'suppressed tokens are in the sums' lib/offer.cl \
@@ -325,29 +325,29 @@ mutant 'time does not depend on what is left' lib/gumbel.cl 's/lms_clock(o, o->d
 mutant 'a beam forgets its value' lib/gumbel.cl 's/return o->value;/return o->score;/'
 
 # Who goes on, and who is finished
-mutant 'equal values go to the higher parent' lib/pool.cl 's/value == own.value \&\& j < i/value == own.value \&\& j > i/'
-mutant 'equal beams the other way round' lib/pool.cl 's/x->value == y->value \&\& i < j/x->value == y->value \&\& i > j/'
-mutant 'sampled beams go on by value' lib/pool.cl 's/a->p.mode == LMS_BEAM_SAMPLE \&\& x->score/false \&\& x->score/'
-mutant 'finished at any rank' lib/pool.cl 's/ || rank >= a->per || listed/ || listed/'
-mutant 'finished twice' lib/pool.cl 's/ || rank >= a->per || listed/ || rank >= a->per/'
-mutant 'the pool of another group' lib/pool.cl 's/return a->pool + a->group \* a->per;/return a->pool;/'
-mutant 'new ones before old ones in the pool' lib/pool.cl \
-    's/j < a->pooled ? is_new || j < i :/j < a->pooled ? !is_new \&\& j < i :/'
-mutant 'a penalty once a token' lib/advance.cl 's/score = max(score - (long)a->penalty, LMS_SCORE_FLOOR);/return max(score - (long)a->penalty, LMS_SCORE_FLOOR);/'
-mutant 'beams of groups that are done cost a penalty' lib/advance.cl 's/if (group.length != a->step + 1) continue;//'
-mutant 'early stopping without a full pool' lib/pool.cl 's/a->pooled < a->per || //'
-mutant 'never is like the heuristic' lib/pool.cl 's/const bool at_most = .*/const bool at_most = false;/'
-mutant 'equal ratings do not end it' lib/pool.cl \
+mutant 'equal values go to the higher parent' beam/pool.cl 's/value == own.value \&\& j < i/value == own.value \&\& j > i/'
+mutant 'equal beams the other way round' beam/pool.cl 's/x->value == y->value \&\& i < j/x->value == y->value \&\& i > j/'
+mutant 'sampled beams go on by value' beam/pool.cl 's/req->p.mode == LMS_BEAM_SAMPLE \&\& x->score/false \&\& x->score/'
+mutant 'finished at any rank' beam/pool.cl 's/ || rank >= req->group_width || listed/ || listed/'
+mutant 'finished twice' beam/pool.cl 's/ || rank >= req->group_width || listed/ || rank >= req->group_width/'
+mutant 'the pool of another group' beam/pool.cl 's/return req->pool + lms_first_beam(req);/return req->pool;/'
+mutant 'new ones before old ones in the pool' beam/pool.cl \
+    's/j < req->pooled ? is_new || j < i :/j < req->pooled ? !is_new \&\& j < i :/'
+mutant 'a penalty once a token' beam/candidates.cl 's/score = max(score - (long)req->penalty, LMS_SCORE_FLOOR);/return max(score - (long)req->penalty, LMS_SCORE_FLOOR);/'
+mutant 'beams of groups that are done cost a penalty' beam/candidates.cl 's/if (group.length != req->step + 1) continue;//'
+mutant 'early stopping without a full pool' beam/pool.cl '/if (req->pooled < req->group_width) return false;/d'
+mutant 'never is like the heuristic' beam/pool.cl 's/const bool at_most = .*/const bool at_most = false;/'
+mutant 'equal ratings do not end it' beam/pool.cl \
     's/return !lms_is_better(hope, \(.*\));/return lms_is_better(\1, hope);/'
-mutant 'no stop by a candidate' lib/pool.cl 's/lms_has_flag(a, LMS_BEAM_STOP_BY_CANDIDATE)/false/'
-mutant 'the step before the last is the last' lib/advance.cl 's/a->step + 1 == a->p.max_length/a->step + 2 >= a->p.max_length/'
-mutant 'end tokens count in the length' lib/choose.cl 's/(shorter ? 1 : 0)/0/'
-mutant 'an interval without its ties' lib/choose.cl 's/within++ >= a->quota/within++ > a->quota/'
+mutant 'no stop by a candidate' beam/pool.cl 's/lms_has_flag(req, LMS_BEAM_STOP_BY_CANDIDATE)/false/'
+mutant 'the step before the last is the last' beam/candidates.cl 's/req->step + 1 == req->p.max_length/req->step + 2 >= req->p.max_length/'
+mutant 'end tokens count in the length' beam/choose.cl 's/(shorter ? 1 : 0)/0/'
+mutant 'an interval without its ties' beam/choose.cl 's/within++ >= req->quota/within++ > req->quota/'
 
 # Results
-mutant 'live beams never compete' beam_results.cl 's/const bool competes = .*/const bool competes = false;/'
-mutant 'live beams of early groups compete' beam_results.cl 's/ \&\& now.done != LMS_GROUP_EARLY;/;/'
-mutant 'a parent too early' beam_results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
+mutant 'live beams never compete' beam/results.cl 's/const bool competes = .*/const bool competes = false;/'
+mutant 'live beams of early groups compete' beam/results.cl 's/ \&\& now.done != LMS_GROUP_EARLY;/;/'
+mutant 'a parent too early' beam/results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
 
 # --- Contrastive search --------------------------------------------------------------------------
 tests=("${contrastive_tests[@]}")
@@ -362,52 +362,52 @@ mutant 'probabilities that rise' contrastive_rows.cl 's/prob = fmin(prob, o.rank
 mutant 'no candidate is token 0' contrastive_rows.cl 's/: (lms_token)LMS_NO_TOKEN;/: 0;/'
 
 # States as they are kept
-mutant 'a power of two less is kept' lib/own.cl 's/LMS_FIELD_RANGE 40/LMS_FIELD_RANGE 39/'
-mutant 'subnormals are kept' lib/own.cl 's/(field > 0) & (field >=/(field >=/'
-mutant 'subnormals are kept by big teams' lib/own.cl 's/field == 0 || field < largest/field < largest/'
-mutant 'a state beyond its width' lib/own.cl 's/e + i < width ? lms_load(x, e + i) : 0.0f/lms_load(x, e + i)/'
-mutant 'neighbouring lanes are summed first' lib/state.cl 's/v.lo + v.hi/v.even + v.odd/'
-mutant 'a norm in two rounds' lib/state.cl 's/uint i = 0; i < 3; ++i) y = y/uint i = 0; i < 2; ++i) y = y/'
-mutant 'the first state of a run, again and again' contrastive_append.cl 's/(here ? (ulong)row + i : 0)/(here ? (ulong)row : 0)/'
-mutant 'no choice is a state of zeros' contrastive_append.cl 's/!has_chosen || chosen\[other.source\] >= 0/true/'
-mutant 'a run wipes what was there before' contrastive_append.cl 's/= before | (here/= (here/'
-mutant 'a fork fills what was empty' contrastive_append.cl 's/= written & lms_first_bits/= lms_first_bits/'
-mutant 'a fork lacks the last elements' contrastive_append.cl 's/i < padded; i += LMS_TEAM) {/i < padded - 1; i += LMS_TEAM) {/'
+mutant 'a power of two less is kept' contrastive/lanes.cl 's/LMS_FIELD_RANGE 40/LMS_FIELD_RANGE 39/'
+mutant 'subnormals are kept' contrastive/lanes.cl 's/(field > 0) & (field >=/(field >=/'
+mutant 'subnormals are kept by big teams' contrastive/lanes.cl 's/field == 0 || field < largest/field < largest/'
+mutant 'a state beyond its width' contrastive/lanes.cl 's/e + i < width ? lms_element_at(x, e + i) : 0.0f/lms_element_at(x, e + i)/'
+mutant 'neighbouring lanes are summed first' contrastive/states.cl 's/v.lo + v.hi/v.even + v.odd/'
+mutant 'a norm in two rounds' contrastive/states.cl 's/uint i = 0; i < 3; ++i) y = y/uint i = 0; i < 2; ++i) y = y/'
+mutant 'the first state of a run, again and again' contrastive/append.cl 's/(here ? (ulong)row + i : 0)/(here ? (ulong)row : 0)/'
+mutant 'no choice is a state of zeros' contrastive/append.cl 's/!has_chosen || chosen\[other.row_or_turn\] >= 0/true/'
+mutant 'a run wipes what was there before' contrastive/append.cl 's/= before | (here/= (here/'
+mutant 'a fork fills what was empty' contrastive/append.cl 's/= written & lms_first_bits/= lms_first_bits/'
+mutant 'a fork lacks the last elements' contrastive/append.cl 's/i < padded; i += LMS_TEAM) {/i < padded - 1; i += LMS_TEAM) {/'
 
 # Penalties
-mutant 'products lack the last block' lib/dots.cl 's/e < d->padded; e += LMS_BLOCK/e + LMS_BLOCK < d->padded; e += LMS_BLOCK/'
-mutant 'elements of a lane in another order' lib/dots.cl \
+mutant 'products lack the last block' contrastive/whole_dots.cl 's/e < d->padded; e += LMS_INTERLEAVED/e + LMS_INTERLEAVED < d->padded; e += LMS_INTERLEAVED/'
+mutant 'elements of a lane in another order' contrastive/whole_dots.cl \
     's/fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))/fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))))/'
-mutant 'empty positions take part' lib/best.cl 's/if (!written)/if (false)/'
-mutant 'norms of other positions' lib/best.cl 's/shared->inverses\[q % positions\]/shared->inverses[q % positions \/ 2]/'
-mutant 'big teams forget earlier positions' lib/best.cl 's/float best = shared->best\[first + c\]/float best = -INFINITY/'
-mutant 'no cosine is below 0' contrastive_scan.cl 's/shared.best\[c\] = -INFINITY/shared.best[c] = 0.0f/'
-mutant 'a piece begins with its page' contrastive_scan.cl 's/LMS_CONTEXT_PAGE + piece.first/LMS_CONTEXT_PAGE/'
-mutant 'a piece goes on behind its last position' contrastive_scan.cl 's/piece.count - 1)/LMS_CONTEXT_PAGE - 1)/'
-mutant 'all blocks have the first candidates' lib/dots.cl 's/d->candidates + (ulong)first \* d->padded/d->candidates/'
-mutant 'the lower lanes twice' lib/halves.cl 's/v + upper \* count \* length \/ 2/v/'
-mutant 'every stretch with the first elements' lib/halves.cl 's/d->candidates + (ulong)from \* d->k/d->candidates/'
-mutant "another request's candidates" contrastive_scan.cl 's/candidates + (ulong)turn.first_state \* padded/candidates/'
-mutant 'four positions in the wrong places' lib/best.cl 's/(a.hi, b.hi)/(b.hi, a.hi)/'
-mutant 'a block begins with another candidate' lib/state.cl 's/first = i \/ each \* each/first = i \/ each/'
-mutant 'big teams report nothing' contrastive_scan.cl '/if (own_seen) atomic_or/d'
-mutant 'penalties above 1' contrastive_choose.cl 's/return penalty > 1.0f ? 1.0f :/return/'
-mutant 'penalties of next to nothing' contrastive_choose.cl '/if (fabs(penalty) < LMS_PENALTY_LEAST)/d'
-mutant "the first lane's pieces" contrastive_choose.cl 's/if (shared->best\[lane + i\] > m) m =/if (false) m =/'
-mutant 'what later pieces report' contrastive_choose.cl 's/p = lane; p < turn.pieces; p +=/p = lane; p < min(turn.pieces, 1u); p +=/'
+mutant 'empty positions take part' contrastive/best.cl 's/if (!written)/if (false)/'
+mutant 'norms of other positions' contrastive/best.cl 's/shared->inverses\[q % positions\]/shared->inverses[q % positions \/ 2]/'
+mutant 'big teams forget earlier positions' contrastive/best.cl 's/float best = shared->best\[first + c\]/float best = -INFINITY/'
+mutant 'no cosine is below 0' contrastive/scan.cl 's/shared.best\[c\] = -INFINITY/shared.best[c] = 0.0f/'
+mutant 'a piece begins with its page' contrastive/scan.cl 's/LMS_CONTEXT_PAGE + piece.first/LMS_CONTEXT_PAGE/'
+mutant 'a piece goes on behind its last position' contrastive/scan.cl 's/piece.count - 1)/LMS_CONTEXT_PAGE - 1)/'
+mutant 'all blocks have the first candidates' contrastive/whole_dots.cl 's/d->candidates + (ulong)first \* d->padded/d->candidates/'
+mutant 'the lower lanes twice' contrastive/half_dots.cl 's/v + upper \* count \* length \/ 2/v/'
+mutant 'every stretch with the first elements' contrastive/half_dots.cl 's/d->candidates + (ulong)from \* d->k/d->candidates/'
+mutant "another request's candidates" contrastive/scan.cl 's/candidates + (ulong)turn.first_state \* padded/candidates/'
+mutant 'four positions in the wrong places' contrastive/best.cl 's/(a.hi, b.hi)/(b.hi, a.hi)/'
+mutant 'a block begins with another candidate' contrastive/blocks.cl 's/first = i \/ each \* each/first = i \/ each/'
+mutant 'big teams report nothing' contrastive/scan.cl '/if (status) atomic_or/d'
+mutant 'penalties above 1' contrastive/choose.cl 's/return penalty > 1.0f ? 1.0f :/return/'
+mutant 'penalties of next to nothing' contrastive/choose.cl '/if (fabs(penalty) < LMS_PENALTY_LEAST)/d'
+mutant "the first lane's pieces" contrastive/choose.cl 's/if (shared->best\[item + i\] > m) m =/if (false) m =/'
+mutant 'what later pieces report' contrastive/choose.cl 's/p = item; p < turn.pieces; p +=/p = item; p < min(turn.pieces, 1u); p +=/'
 
 # The choice
-mutant 'an alpha of next to nothing' contrastive_choose.cl 's/alpha < LMS_ALPHA_LEAST ? 0.0f : alpha/alpha/'
-mutant 'the last of equal scores' contrastive_choose.cl 's/choice < 0 || score > top/choice < 0 || score >= top/'
-mutant 'probabilities below 0' contrastive_choose.cl 's/prob >= 0.0f && prob/prob/'
-mutant 'no candidate is a bad one' contrastive_choose.cl 's/if (there && !good) own_seen/if (!good) own_seen/'
-mutant 'bad candidates have penalties' contrastive_choose.cl 's/there && good ? penalty : LMS_NAN/there ? penalty : LMS_NAN/'
-mutant "the first candidate's state is appended" contrastive_choose.cl \
+mutant 'an alpha of next to nothing' contrastive/choose.cl 's/alpha < LMS_ALPHA_LEAST ? 0.0f : alpha/alpha/'
+mutant 'the last of equal scores' contrastive/choose.cl 's/choice < 0 || score > \*top/choice < 0 || score >= *top/'
+mutant 'probabilities below 0' contrastive/choose.cl 's/prob >= 0.0f && prob/prob/'
+mutant 'no candidate is a bad one' contrastive/choose.cl 's/if (there && !good) \*status/if (!good) *status/'
+mutant 'bad candidates have penalties' contrastive/choose.cl 's/there && good ? penalty : LMS_NAN/there ? penalty : LMS_NAN/'
+mutant "the first candidate's state is appended" contrastive/choose.cl \
     's/chosen\[r\] = row;/chosen[r] = choice < 0 ? row : (int)turn.first_row;/'
 
 # Pages
 mutant 'pages are not shared' host/slots/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
-mutant 'all pages of a buffer in one place' contrastive_append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
+mutant 'all pages of a buffer in one place' contrastive/append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
 mutant 'windows of one more' host/contrastive/context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
 mutant 'a window and no begin' host/contrastive/context.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
 mutant 'states of the first run' host/contrastive/context.c 's/{g.source + (at - g.from), /{g.source, /'

@@ -105,9 +105,7 @@ lms_part lms_advance_part(const lms_request *req, const lms_beam_outputs *out,
                           __local lms_shared *shared)
 {
     const uint first = lms_first_beam(req), end = first + req->group_width;
-    lms_part part;
-    part.sum = 0;
-    part.best = LMS_NO_SCORE;
+    lms_part part = lms_part_make(0, LMS_NO_SCORE);
     switch (req->phase) {
     case LMS_ADVANCE_DONE: break;
     case LMS_ADVANCE_VALUES: part = lms_values_part(req); break;

@@ -152,9 +152,7 @@ void lms_set_value(const lms_request *req, const lms_spot *s)
 
 lms_part lms_values_part(const lms_request *req)
 {
-    lms_part part;
-    part.sum = 0;
-    part.best = LMS_NO_SCORE;
+    lms_part part = lms_part_make(0, LMS_NO_SCORE);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         lms_set_value(req, &s);
         const long value = lms_value_of(&s, s.i);

@@ -38,9 +38,7 @@ void lms_go_on(const lms_request *req, const lms_beam_outputs *out, const lms_ch
 /* Returns how many of the own choices take a beam, and the best score that one is rated by. */
 lms_part lms_place_part(const lms_request *req, const lms_beam_outputs *out)
 {
-    lms_part part;
-    part.sum = 0;
-    part.best = LMS_NO_SCORE;
+    lms_part part = lms_part_make(0, LMS_NO_SCORE);
     for (uint i = lms_item(); i < req->chosen; i += LMS_TEAM) {
         const lms_choice own = req->choices[i];
         const bool listed = lms_has_flag(req, LMS_BEAM_END_ANY_RANK) && own.is_end;

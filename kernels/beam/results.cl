@@ -165,9 +165,7 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
     g.token_logprobs = token_logprobs + token_logprobs_offset + r * max_results * stride;
     g.beams = beams + beams_offset + r * max_results * stride;
     lms_begin_meetings(&shared);
-    lms_part part;
-    part.sum = 0;
-    part.best = 0;
+    lms_part part = lms_part_make(0, 0);
     for (uint i = lms_item(); i < 2 * g.p.width; i += LMS_TEAM) {
         const lms_beam_entrant e = lms_entrant_of(&g, i);
         g.entrants[i] = e;
