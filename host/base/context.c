@@ -13,7 +13,6 @@ void lms_context_destroy(lms_context *ctx)
     while (ctx->programs != NULL) {
         lmsi_program *const next = ctx->programs->next;
         clReleaseProgram(ctx->programs->program);
-        free(ctx->programs->prelude);
         free(ctx->programs);
         ctx->programs = next;
     }

@@ -24,11 +24,19 @@ typedef struct lmsi_device {
     char version[128];
 } lmsi_device;
 
-/* A built program, found again by the text that it was made from. */
+/* What a program is built for. */
+typedef struct lmsi_variant {
+    lmsi_kind kind;
+    lms_dtype elements; /* logits, or hidden states */
+    lms_token_type tokens;
+    uint32_t team;  /* work-items that share a row */
+    uint32_t lanes; /* tokens in a vector */
+    uint32_t chunk; /* tiles of a work-group of the tile pass */
+} lmsi_variant;
+
 typedef struct lmsi_program {
     struct lmsi_program *next;
-    char *prelude;
-    lmsi_kind kind;
+    lmsi_variant variant;
     cl_program program;
 } lmsi_program;
 

@@ -1,3 +1,4 @@
+/* extent.c - the checks of what a call is given: buffers, queue, wait list. */
 #include "base/extent.h"
 
 #include "base/memory.h"
@@ -5,57 +6,62 @@
 #include "base/status.h"
 
 /* Bytes from the buffer's begin to the view's end. */
-static uint64_t extent_bytes(const lmsi_extent *e)
+static uint64_t bytes_of(const lmsi_array *a)
 {
-    if (e->rows == 0) return 1;
-    const uint64_t behind = lmsi_sum(e->view.offset, e->columns);
-    return lmsi_product(lmsi_sum(lmsi_product(e->rows - 1, e->stride), behind), e->element);
+    if (a->rows == 0) return 1;
+    const uint64_t behind = lmsi_sum(a->view.offset, a->columns);
+    return lmsi_product(lmsi_sum(lmsi_product(a->rows - 1, a->stride), behind), a->element);
 }
 
-lms_status lmsi_extent_check(const lms_context *ctx, const lmsi_extent *e)
+static lms_status array_check(const lms_context *ctx, const lmsi_array *a)
 {
     lms_status status = LMS_OK;
     size_t size = 0;
     cl_context context = NULL;
     cl_mem_flags flags = 0;
     cl_mem_object_type type = 0;
-    const uint64_t needed = extent_bytes(e);
+    const uint64_t needed = bytes_of(a);
     const cl_int code =
-        clGetMemObjectInfo(e->view.buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
-    LMSI_FAIL_IF(code == CL_INVALID_MEM_OBJECT, LMS_E_ARGUMENT, "%s: is not a buffer", e->name);
+        clGetMemObjectInfo(a->view.buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
+    LMSI_FAIL_IF(code == CL_INVALID_MEM_OBJECT, LMS_E_ARGUMENT, "%s: is not a buffer", a->name);
     LMSI_CL_NAMED(code, "clGetMemObjectInfo");
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_TYPE, sizeof type, &type, NULL));
+    LMSI_CL(clGetMemObjectInfo(a->view.buffer, CL_MEM_TYPE, sizeof type, &type, NULL));
     LMSI_FAIL_IF(type != CL_MEM_OBJECT_BUFFER, LMS_E_ARGUMENT,
-                 "%s: is not a buffer, but a memory object of type 0x%x", e->name,
+                 "%s: is not a buffer, but a memory object of type 0x%x", a->name,
                  (unsigned)type);
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_CONTEXT, sizeof context, &context, NULL));
+    LMSI_CL(clGetMemObjectInfo(a->view.buffer, CL_MEM_CONTEXT, sizeof context, &context, NULL));
     LMSI_FAIL_IF(context != ctx->context, LMS_E_ARGUMENT,
-                 "%s: belongs to another cl_context than the library works in", e->name);
-    LMSI_CL(clGetMemObjectInfo(e->view.buffer, CL_MEM_FLAGS, sizeof flags, &flags, NULL));
-    LMSI_FAIL_IF(e->written && (flags & CL_MEM_READ_ONLY), LMS_E_ARGUMENT,
-                 "%s: is written to, and was made CL_MEM_READ_ONLY", e->name);
-    LMSI_FAIL_IF(!e->written && (flags & CL_MEM_WRITE_ONLY), LMS_E_ARGUMENT,
-                 "%s: is read, and was made CL_MEM_WRITE_ONLY", e->name);
+                 "%s: belongs to another cl_context than the library works in", a->name);
+    LMSI_CL(clGetMemObjectInfo(a->view.buffer, CL_MEM_FLAGS, sizeof flags, &flags, NULL));
+    LMSI_FAIL_IF((a->use & LMSI_WRITTEN) && (flags & CL_MEM_READ_ONLY), LMS_E_ARGUMENT,
+                 "%s: is written to, and was made CL_MEM_READ_ONLY", a->name);
+    LMSI_FAIL_IF(!(a->use & LMSI_WRITTEN) && (flags & CL_MEM_WRITE_ONLY), LMS_E_ARGUMENT,
+                 "%s: is read, and was made CL_MEM_WRITE_ONLY", a->name);
     LMSI_FAIL_IF(
         needed > size, LMS_E_BUFFER_SIZE,
         "%s: offset %llu + (%llu rows - 1) * stride %llu + %llu elements of %llu bytes need "
         "%llu bytes; the buffer has %llu",
-        e->name, (unsigned long long)e->view.offset, (unsigned long long)e->rows,
-        (unsigned long long)e->stride, (unsigned long long)e->columns,
-        (unsigned long long)e->element, (unsigned long long)needed, (unsigned long long)size);
+        a->name, (unsigned long long)a->view.offset, (unsigned long long)a->rows,
+        (unsigned long long)a->stride, (unsigned long long)a->columns,
+        (unsigned long long)a->element, (unsigned long long)needed, (unsigned long long)size);
 fail:
     return status;
 }
 
-lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count)
+lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count,
+                             uint32_t *given)
 {
     lms_status status = LMS_OK;
+    uint32_t bits = 0;
     for (size_t i = 0; i < count; ++i) {
-        const lmsi_extent *const e = &arrays[i].e;
-        LMSI_FAIL_IF(arrays[i].required && e->view.buffer == NULL, LMS_E_ARGUMENT,
-                     "%s: is NULL", e->name);
-        if (e->view.buffer != NULL) LMSI_TRY(lmsi_extent_check(ctx, e));
+        const lmsi_array *const a = &arrays[i];
+        LMSI_FAIL_IF((a->use & LMSI_REQUIRED) && a->view.buffer == NULL, LMS_E_ARGUMENT,
+                     "%s: is NULL", a->name);
+        if (a->view.buffer == NULL) continue;
+        LMSI_TRY(array_check(ctx, a));
+        bits |= a->bit;
     }
+    if (given != NULL) *given = bits;
 fail:
     return status;
 }

@@ -4,27 +4,29 @@
 
 #include "base/context.h"
 
-/* A view: `rows` rows of `columns` elements, `stride` apart. */
-typedef struct lmsi_extent {
+/* How a call uses an array. */
+enum {
+    LMSI_READ = 0,
+    LMSI_WRITTEN = 1,
+    LMSI_REQUIRED = 2
+};
+
+/* An array that a call may be given: `rows` rows of `columns` elements, `stride` apart. */
+typedef struct lmsi_array {
     const char *name;
     lms_view view;
     uint64_t rows;
     uint64_t stride;
     uint64_t columns;
-    uint64_t element;
-    int written;
-} lmsi_extent;
-
-/* Is it a buffer of the context that is large enough, and made for that use? */
-lms_status lmsi_extent_check(const lms_context *ctx, const lmsi_extent *e);
-
-/* An array that a call writes or reads, and whether it must be there. */
-typedef struct lmsi_array {
-    lmsi_extent e;
-    int required;
+    uint64_t element; /* bytes */
+    unsigned use;
+    uint32_t bit; /* tells a kernel that the array is given, or 0 */
 } lmsi_array;
 
-lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count);
+/* Is each that is given a buffer of the context that is large enough, and made for that use?
+ * *given (may be NULL) gets the bits of those. */
+lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, size_t count,
+                             uint32_t *given);
 
 /* Also: is the process one that OpenCL works in? First among the checks of a call. */
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue);

@@ -1,3 +1,4 @@
+/* memory.c - sizes of buffers against what the device has, and the buffers. */
 #include "base/memory.h"
 
 #include "base/status.h"
@@ -31,24 +32,33 @@ fail:
     return status;
 }
 
-lms_status lmsi_memory_make(const lms_context *ctx, const lmsi_buffer *buffers, size_t count)
+lms_status lmsi_memory_make(const lms_context *ctx, const lmsi_buffer *buffers, size_t count,
+                            cl_mem *mem)
 {
     lms_status status = LMS_OK;
     cl_int code = CL_SUCCESS;
     for (size_t i = 0; i < count; ++i) {
-        *buffers[i].mem =
-            clCreateBuffer(ctx->context, CL_MEM_READ_WRITE,
-                           (size_t)(buffers[i].count * buffers[i].bytes), NULL, &code);
+        const size_t bytes = (size_t)(buffers[i].count * buffers[i].bytes);
+        mem[i] = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
         LMSI_CL_NAMED(code, "clCreateBuffer");
     }
 fail:
     return status;
 }
 
-void lmsi_memory_release(const lmsi_buffer *buffers, size_t count)
+lms_status lmsi_memory_clear(const lms_context *ctx, cl_mem mem, size_t bytes)
+{
+    static const cl_uint zero = 0;
+    lms_status status = LMS_OK;
+    LMSI_CL(clEnqueueFillBuffer(ctx->queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, NULL));
+    LMSI_CL(clFinish(ctx->queue));
+fail:
+    return status;
+}
+
+void lmsi_memory_release(const cl_mem *mem, size_t count)
 {
     for (size_t i = 0; i < count; ++i) {
-        if (*buffers[i].mem != NULL) clReleaseMemObject(*buffers[i].mem);
-        *buffers[i].mem = NULL;
+        if (mem[i] != NULL) clReleaseMemObject(mem[i]);
     }
 }

@@ -1,3 +1,4 @@
+/* program.c - builds programs, and keeps what is built. */
 #include "base/program.h"
 
 #include "base/cache.h"
@@ -10,31 +11,29 @@
 #include <string.h>
 
 /* CL1.2 by name: without it some runtimes compile as 3.0. Never a relaxed-math option: those
- * fold the rounding tricks of number.cl away. */
-static const char build_options[] = "-cl-std=CL1.2";
+ * fold the rounding tricks of weights.cl away. The names of kernels' parameters are asked for
+ * when kernels are made (op/arguments.h). */
+static const char build_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info";
 
-/* The same, for runtimes that keep programs by their source and options: another entry of their
- * cache, where the first one may be damaged. */
-static const char other_options[] = "-cl-std=CL1.2 -DLMS_ANOTHER_ENTRY";
+/* Runtimes that keep programs by their source and options have another entry of their cache for
+ * these, where the first one may be damaged. */
+static const char other_options[] = "-cl-std=CL1.2 -cl-kernel-arg-info -DLMS_ANOTHER_ENTRY";
 
-static char *make_prelude(lms_dtype logits, lms_token_type tokens, const lmsi_shape *shape,
-                          lmsi_kind kind)
+#define LMSI_PRELUDE_BYTES 384u
+
+static void print_prelude(const lmsi_variant *v, char text[LMSI_PRELUDE_BYTES])
 {
-    char text[384];
-    snprintf(text, sizeof text,
+    snprintf(text, LMSI_PRELUDE_BYTES,
              "#pragma OPENCL FP_CONTRACT OFF\n" /* a contracted a*b+c is rounded once */
              "#define LMS_ELEMENTS %d\n"        /* lms_dtype */
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
-             "#define LMS_TEAM %u\n"            /* work-items that share a row */
-             "#define LMS_LANES %u\n"           /* tokens in a vector */
-             "#define LMS_CHUNK %u\n"           /* tiles of a work-group of the tile pass */
+             "#define LMS_TEAM %u\n"
+             "#define LMS_LANES %u\n"
+             "#define LMS_CHUNK %u\n"
              "%s",
-             (int)logits, (int)tokens, (unsigned)shape->team, (unsigned)shape->lanes,
-             (unsigned)shape->chunk,
-             kind == LMSI_BEAM ? "#define LMS_HAS_DEAD 1\n" : ""); /* tokens read as -inf */
-    char *const copy = malloc(strlen(text) + 1);
-    if (copy != NULL) strcpy(copy, text);
-    return copy;
+             (int)v->elements, (int)v->tokens, (unsigned)v->team, (unsigned)v->lanes,
+             (unsigned)v->chunk,
+             v->kind == LMSI_BEAM ? "#define LMS_HAS_DEAD 1\n" : ""); /* tokens read as -inf */
 }
 
 /* Each text behind its length: none can end in the next one. */
@@ -189,11 +188,14 @@ fail:
     return status;
 }
 
-static lms_status build(lms_context *ctx, const char *prelude, lmsi_kind kind, cl_program *out)
+static lms_status build(lms_context *ctx, const lmsi_variant *variant, cl_program *out)
 {
     lms_status status = LMS_OK;
+    const lmsi_kind kind = variant->kind;
     cl_program program = NULL;
     int again = 0;
+    char prelude[LMSI_PRELUDE_BYTES];
+    print_prelude(variant, prelude);
     char *const text = lmsi_source_join(prelude, kind);
     char *const key = text == NULL ? NULL : lmsi_program_key(&ctx->device, build_options, text);
     LMSI_FAIL_IF(key == NULL, LMS_E_MEMORY, "out of memory for the program's text");
@@ -210,35 +212,38 @@ fail:
     return status;
 }
 
-lms_status lmsi_program_get(lms_context *ctx, lms_dtype logits, lms_token_type tokens,
-                            const lmsi_shape *shape, lmsi_kind kind, cl_program *out)
+static int are_equal(const lmsi_variant *a, const lmsi_variant *b)
+{
+    return a->kind == b->kind && a->elements == b->elements && a->tokens == b->tokens &&
+           a->team == b->team && a->lanes == b->lanes && a->chunk == b->chunk;
+}
+
+static lms_status get(lms_context *ctx, const lmsi_variant *variant, cl_program *out)
 {
     lms_status status = LMS_OK;
-    lmsi_program *entry = NULL;
-    char *const prelude = make_prelude(logits, tokens, shape, kind);
-    if (prelude == NULL)
-        return lmsi_fail(LMS_E_MEMORY, "out of memory for a program's prelude");
-    pthread_mutex_lock(&ctx->lock);
-    for (lmsi_program *p = ctx->programs; p != NULL; p = p->next) {
-        if (p->kind == kind && strcmp(p->prelude, prelude) == 0) {
-            *out = p->program;
-            goto fail; /* found: status is LMS_OK */
+    lmsi_program *entry = ctx->programs;
+    while (entry != NULL && !are_equal(&entry->variant, variant)) entry = entry->next;
+    if (entry == NULL) {
+        entry = calloc(1, sizeof *entry);
+        LMSI_FAIL_IF(entry == NULL, LMS_E_MEMORY, "out of memory for a program");
+        status = build(ctx, variant, &entry->program);
+        if (status != LMS_OK) {
+            free(entry);
+            goto fail;
         }
+        entry->variant = *variant;
+        entry->next = ctx->programs;
+        ctx->programs = entry;
     }
-    entry = calloc(1, sizeof *entry);
-    LMSI_FAIL_IF(entry == NULL, LMS_E_MEMORY, "out of memory for a program");
-    LMSI_TRY(build(ctx, prelude, kind, &entry->program));
-    entry->prelude = prelude;
-    entry->kind = kind;
-    entry->next = ctx->programs;
-    ctx->programs = entry;
-    pthread_mutex_unlock(&ctx->lock);
     *out = entry->program;
-    return LMS_OK;
-
 fail:
+    return status;
+}
+
+lms_status lmsi_program_get(lms_context *ctx, const lmsi_variant *variant, cl_program *out)
+{
+    pthread_mutex_lock(&ctx->lock);
+    const lms_status status = get(ctx, variant, out);
     pthread_mutex_unlock(&ctx->lock);
-    free(entry);
-    free(prelude);
     return status;
 }

@@ -2,24 +2,40 @@
 #ifndef LMSI_BEAM_H
 #define LMSI_BEAM_H
 
-#include "base/context.h"
-#include "op/enqueue.h"
-#include "op/shape.h"
+#include "op/operator.h"
+#include "op/rows.h"
 #include "slots/slots.h"
 
 #include "kernels/beam/records.h"
 
-/* Data on its way to the device. It may be overwritten when `done` has completed. */
-typedef struct lmsi_beam_stage {
-    cl_event done;
-    lms_beam_entry *entries; /* beams of a call, then its requests, lms_beam_turn */
-    lms_beam_state state;
-    int32_t *ends; /* [max_end_tokens] */
-} lmsi_beam_stage;
+/* Its buffers, behind those for rows: what a call is about, ... */
+enum {
+    LMSI_BEAM_ENTRIES =
+        LMSI_ROW_BUFFERS, /* beams of a call, then its requests, lms_beam_turn */
+    LMSI_BEAM_CANDIDATES,
+    LMSI_BEAM_OFFERS,
+    /* ... and what the slots hold. */
+    LMSI_BEAM_STATES,
+    LMSI_BEAM_ENDS,
+    LMSI_BEAM_GROUPS,
+    LMSI_BEAM_LIVE,
+    LMSI_BEAM_LINKS,
+    LMSI_BEAM_POOL,
+    LMSI_BEAM_CHOICES,
+    LMSI_BEAM_FINISHED,
+    LMSI_BEAM_MERGED,
+    LMSI_BEAM_ENTRANTS,
+    LMSI_BEAM_BUFFERS
+};
 
-/* What the host knows of a slot. */
+enum {
+    LMSI_BEAM_ADVANCE = LMSI_ROW_KERNELS,
+    LMSI_BEAM_RESULTS,
+    LMSI_BEAM_KERNELS
+};
+
+/* What the host knows of a request in a slot. */
 typedef struct lmsi_beam_slot {
-    uint64_t serial; /* of the request in it */
     uint32_t width;
     uint32_t results;
     uint32_t longest; /* tokens that a sequence of it can have so far */
@@ -27,69 +43,73 @@ typedef struct lmsi_beam_slot {
 } lmsi_beam_slot;
 
 struct lms_beam {
-    lms_context *ctx;
+    lmsi_operator op;
     lms_beam_desc desc;
-    lmsi_shape shape;
-    uint32_t tiles;
-    uint32_t chunks;
     uint32_t max_choices; /* candidates of a step, and entries of a beam's list */
-    uint32_t row_slots;   /* rows that the rows' workspace is for */
-    cl_kernel tile_kernel;
-    cl_kernel rows_kernel;
-    cl_kernel advance_kernel;
-    cl_kernel results_kernel;
-    /* Rows. */
-    cl_mem groups;
-    cl_mem tile_keys;
-    cl_mem seen;
-    cl_mem list;
-    cl_mem sums;
-    /* Beams of a call. */
-    cl_mem entries;
-    cl_mem candidates;
-    cl_mem offers;
-    /* Slots. */
-    cl_mem states;
-    cl_mem ends;
-    cl_mem beam_groups;
-    cl_mem live;
-    cl_mem links;
-    cl_mem pool;
-    cl_mem choices;
-    cl_mem finished;
-    cl_mem merged;
-    cl_mem entrants;
-    size_t workspace;
     lmsi_slots open;
-    uint64_t serial;         /* of the latest request */
-    lmsi_beam_slot *slots;   /* [desc.max_requests] */
-    lmsi_beam_stage *stages; /* [desc.max_in_flight] */
-    uint32_t next_stage;
-    lmsi_latest last; /* calls */
+    lmsi_beam_slot *slots; /* [desc.max_requests] */
 };
 
-/* Everything that can be wrong with a call, before anything is enqueued. */
-lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint32_t slot,
-                                const lms_beam_params *p, const int32_t *ends, cl_uint num_wait,
-                                const cl_event *wait_list);
-lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
-                                 const lms_beam_step_args *batch, cl_uint num_wait,
-                                 const cl_event *wait_list);
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
-                                  const lms_beam_results_args *o, cl_uint num_wait,
-                                  const cl_event *wait_list);
+/* What the kernels of a step are told. */
+typedef struct lmsi_beam_step {
+    lmsi_rows rows; /* its beams */
+    cl_mem turns;   /* the entries, once more */
+    cl_uint first_turn;
+    cl_uint max_width;
+    cl_uint max_ends;
+    cl_uint max_length;
+    cl_uint max_candidates;
+    cl_uint max_choices;
+    lms_view parents;
+    lms_view tokens;
+    lms_view scores;
+    lms_view scores_fixed;
+    lms_view done;
+    lms_view status;
+} lmsi_beam_step;
+
+/* What the kernel that gathers results is told. */
+typedef struct lmsi_beam_results {
+    cl_mem turns;
+    cl_uint max_width;
+    cl_uint max_length;
+    cl_uint max_results;
+    cl_uint columns;
+    cl_ulong stride;
+    cl_uint wanted; /* LMS_WANT_... */
+    lms_view counts;
+    lms_view lengths;
+    lms_view tokens;
+    lms_view scores;
+    lms_view logprobs;
+    lms_view token_logprobs;
+    lms_view beams;
+} lmsi_beam_results;
+
+lms_status lmsi_beam_desc_check(const lms_beam_desc *d);
+
+/* Candidates of a step. */
+uint32_t lmsi_beam_choices(const lms_beam_desc *d);
+
+/* Everything that can be wrong with a call, before anything is enqueued, and what it comes to
+ * if there are requests. */
+lms_status lmsi_beam_open_check(const lms_beam *b, const lmsi_where *where, uint32_t slot,
+                                const lms_beam_params *p, const int32_t *ends);
+lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
+                                const lms_beam_step_args *batch, lmsi_beam_step *step);
+lms_status lmsi_beam_results_check(lms_beam *b, const lmsi_where *where,
+                                   const lms_beam_results_args *o, lmsi_beam_results *results);
 
 /* lms_beam_open with a status to begin with. */
-lms_status lmsi_beam_open(lms_beam *b, cl_command_queue queue, uint32_t slot,
+lms_status lmsi_beam_open(lms_beam *b, const lmsi_where *where, uint32_t slot,
                           const lms_beam_params *params, const int32_t *ends,
-                          uint32_t beam_status, cl_uint num_wait, const cl_event *wait_list,
-                          cl_event *event);
+                          uint32_t beam_status);
 
-/* A request's place in a call, and where its rows begin. */
+/* A request's first row in a call. */
 uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_step_args *batch,
                              uint32_t request);
 
-/* The rows that a call's requests need. */
-uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_step_args *batch);
+/* What a device computes for beams. */
+extern const lmsi_probe lmsi_beam_probe;
 
 #endif

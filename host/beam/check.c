@@ -1,11 +1,48 @@
-/* beam_check.c - what can be wrong with a call on a beam search. A message names the argument,
- * its value, the rule. */
-#include "beam/beam.h"
-#include "base/extent.h"
-#include "op/filters.h"
+/* check.c - what can be wrong with a beam search's description and with a call on it. A message
+ * names the argument, its value, the rule. */
 #include "base/status.h"
+#include "beam/beam.h"
+#include "op/filters.h"
 
 #include <math.h>
+
+/* --- Description ------------------------------------------------------------------------- */
+
+uint32_t lmsi_beam_choices(const lms_beam_desc *d)
+{
+    const uint64_t each = d->max_end_tokens > 1 ? 1 + (uint64_t)d->max_end_tokens : 2;
+    const uint64_t all = each * d->max_width;
+    return all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+}
+
+lms_status lmsi_beam_desc_check(const lms_beam_desc *d)
+{
+    lms_status status = LMS_OK;
+    const uint64_t beams = (uint64_t)d->max_requests * d->max_width;
+    LMSI_FAIL_IF(d->max_width < 1 || d->max_width > LMS_MAX_BEAM_WIDTH, LMS_E_ARGUMENT,
+                 "max_width: %u is not in 1..%u", (unsigned)d->max_width, LMS_MAX_BEAM_WIDTH);
+    LMSI_FAIL_IF(d->max_requests < 1 || beams > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_requests: %u is not in 1..%u, for max_width %u",
+                 (unsigned)d->max_requests, (unsigned)INT32_MAX / d->max_width,
+                 (unsigned)d->max_width);
+    LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_BEAM_LENGTH, LMS_E_ARGUMENT,
+                 "max_length: %u is not in 1..%u", (unsigned)d->max_length,
+                 LMS_MAX_BEAM_LENGTH);
+    LMSI_FAIL_IF(lmsi_beam_choices(d) > LMS_MAX_BEAM_CANDIDATES, LMS_E_ARGUMENT,
+                 "max_end_tokens: %u gives max(2, 1 + %u) * max_width (%u) candidates, more "
+                 "than %u",
+                 (unsigned)d->max_end_tokens, (unsigned)d->max_end_tokens,
+                 (unsigned)d->max_width, LMS_MAX_BEAM_CANDIDATES);
+    LMSI_FAIL_IF(d->max_rows > beams || (d->max_rows > 0 && d->max_rows < d->max_width),
+                 LMS_E_ARGUMENT,
+                 "max_rows: %u is not 0 or from max_width (%u) to max_requests * max_width "
+                 "(%llu)",
+                 (unsigned)d->max_rows, (unsigned)d->max_width, (unsigned long long)beams);
+    LMSI_FAIL_IF(d->reserved[0] != 0 || d->reserved[1] != 0, LMS_E_ARGUMENT,
+                 "reserved: is not 0");
+fail:
+    return status;
+}
 
 /* --- Opening ---------------------------------------------------------------------------- */
 
@@ -84,34 +121,23 @@ fail:
     return status;
 }
 
-lms_status lmsi_beam_open_check(const lms_beam *b, cl_command_queue queue, uint32_t slot,
-                                const lms_beam_params *p, const int32_t *ends, cl_uint num_wait,
-                                const cl_event *wait_list)
+lms_status lmsi_beam_open_check(const lms_beam *b, const lmsi_where *where, uint32_t slot,
+                                const lms_beam_params *p, const int32_t *ends)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(b->ctx, queue));
+    LMSI_TRY(lmsi_queue_check(b->op.ctx, where->queue));
     LMSI_TRY(lmsi_slot_check(&b->open, "slot", slot, 0));
     LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "params: is NULL");
     LMSI_TRY(lmsi_filters_check(&p->filters, LMS_E_BEAM_PARAMS));
     LMSI_TRY(width_check(b, p));
     LMSI_TRY(length_check(b, p));
     LMSI_TRY(ends_check(b, p, ends));
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    LMSI_TRY(lmsi_wait_check(where->num_wait, where->wait_list));
 fail:
     return status;
 }
 
-lms_status lms_beam_close(lms_beam *b, uint32_t slot)
-{
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(b == NULL, LMS_E_ARGUMENT, "beam: is NULL");
-    LMSI_TRY(lmsi_slot_check(&b->open, "slot", slot, 1));
-    b->open.states[slot].is_open = 0;
-fail:
-    return status;
-}
-
-/* --- Steps ------------------------------------------------------------------------------ */
+/* --- Steps ------------------------------------------------------------------------------- */
 
 uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_step_args *batch,
                              uint32_t request)
@@ -119,17 +145,12 @@ uint32_t lmsi_beam_first_row(const lms_beam *b, const lms_beam_step_args *batch,
     return batch->first_rows != NULL ? batch->first_rows[request] : request * b->desc.max_width;
 }
 
-uint64_t lmsi_beam_rows(const lms_beam *b, const lms_beam_step_args *batch)
-{
-    const uint32_t last = batch->requests - 1;
-    if (batch->logits_rows != 0) return batch->logits_rows;
-    return (uint64_t)lmsi_beam_first_row(b, batch, last) + b->slots[batch->slots[last]].width;
-}
-
-static lms_status rows_check(const lms_beam *b, const lms_beam_step_args *batch)
+/* The rows of a call: *beams have one each, and *rows are in its arrays. */
+static lms_status rows_check(const lms_beam *b, const lms_beam_step_args *batch,
+                             uint32_t *beams, uint64_t *rows)
 {
     lms_status status = LMS_OK;
-    uint64_t next = 0, beams = 0;
+    uint64_t next = 0, all = 0;
     for (uint32_t r = 0; r < batch->requests; ++r) {
         const uint32_t first = lmsi_beam_first_row(b, batch, r);
         const uint32_t width = b->slots[batch->slots[r]].width;
@@ -137,75 +158,116 @@ static lms_status rows_check(const lms_beam *b, const lms_beam_step_args *batch)
                      "first_rows[%u]: %u is a row of the request before (the next is %llu)",
                      (unsigned)r, (unsigned)first, (unsigned long long)next);
         next = (uint64_t)first + width;
-        beams += width;
+        all += width;
     }
-    const uint64_t rows = lmsi_beam_rows(b, batch);
-    LMSI_FAIL_IF(rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
-                 "logits_rows: %llu is above 2^31", (unsigned long long)rows);
-    LMSI_FAIL_IF(next > rows, LMS_E_ARGUMENT,
+    *rows = batch->logits_rows != 0 ? batch->logits_rows : next;
+    LMSI_FAIL_IF(*rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
+                 "logits_rows: %llu is above 2^31", (unsigned long long)*rows);
+    LMSI_FAIL_IF(next > *rows, LMS_E_ARGUMENT,
                  "logits_rows: %llu is less than the %llu that slots[%u] needs",
-                 (unsigned long long)rows, (unsigned long long)next,
+                 (unsigned long long)*rows, (unsigned long long)next,
                  (unsigned)batch->requests - 1);
-    LMSI_FAIL_IF(beams > b->desc.max_rows, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(all > b->desc.max_rows, LMS_E_ARGUMENT,
                  "requests: they have %llu beams, more than max_rows (%u)",
-                 (unsigned long long)beams, (unsigned)b->desc.max_rows);
+                 (unsigned long long)all, (unsigned)b->desc.max_rows);
+    *beams = (uint32_t)all;
 fail:
     return status;
 }
 
-static lms_status batch_views_check(const lms_beam *b, const lms_beam_step_args *batch)
+static lmsi_beam_step resolve_step(const lms_beam *b, const lms_beam_step_args *batch,
+                                   uint32_t beams, uint64_t rows)
 {
-    const uint64_t rows = lmsi_beam_rows(b, batch), requests = batch->requests;
-    const uint64_t v = b->desc.vocab, stride = batch->row_stride ? batch->row_stride : v;
-    const uint64_t token = b->desc.tokens == LMS_INT64 ? 8 : 4;
-    const uint64_t logit = b->desc.logits == LMS_FLOAT32 ? 4 : 2;
+    return (lmsi_beam_step){
+        .rows = lmsi_rows_of(&b->op, beams, batch->logits, batch->row_stride, rows),
+        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
+        .first_turn = beams,
+        .max_width = b->desc.max_width,
+        .max_ends = b->desc.max_end_tokens,
+        .max_length = b->desc.max_length,
+        .max_candidates = b->max_choices,
+        .max_choices = b->max_choices,
+        .parents = batch->parents,
+        .tokens = batch->tokens,
+        .scores = batch->scores,
+        .scores_fixed = batch->scores_fixed,
+        .done = batch->done,
+        .status = batch->status,
+    };
+}
+
+static lms_status step_arrays_check(const lms_beam *b, const lmsi_beam_step *step,
+                                    uint32_t requests)
+{
+    const uint64_t rows = step->rows.logits_rows;
+    const uint64_t token = lmsi_token_bytes(b->op.desc.tokens);
+    const unsigned written = LMSI_WRITTEN, required = LMSI_WRITTEN | LMSI_REQUIRED;
     const lmsi_array arrays[] = {
-        {{"logits", batch->logits, rows, stride, v, logit, 0}, 1},
-        {{"parents", batch->parents, rows, 1, 1, 4, 1}, 1},
-        {{"tokens", batch->tokens, rows, 1, 1, token, 1}, 1},
-        {{"scores", batch->scores, rows, 1, 1, 4, 1}, 0},
-        {{"scores_fixed", batch->scores_fixed, rows, 1, 1, 8, 1}, 0},
-        {{"done", batch->done, requests, 1, 1, 4, 1}, 1},
-        {{"status", batch->status, requests, 1, 1, 4, 1}, 0},
+        lmsi_rows_array(&b->op, &step->rows),
+        {"parents", step->parents, rows, 1, 1, 4, required, 0},
+        {"tokens", step->tokens, rows, 1, 1, token, required, 0},
+        {"scores", step->scores, rows, 1, 1, 4, written, 0},
+        {"scores_fixed", step->scores_fixed, rows, 1, 1, 8, written, 0},
+        {"done", step->done, requests, 1, 1, 4, required, 0},
+        {"status", step->status, requests, 1, 1, 4, written, 0},
     };
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(stride < v, LMS_E_ARGUMENT, "row_stride: %llu is less than vocab (%u)",
-                 (unsigned long long)stride, (unsigned)b->desc.vocab);
-    LMSI_TRY(lmsi_arrays_check(b->ctx, arrays, sizeof arrays / sizeof arrays[0]));
+    LMSI_TRY(lmsi_stride_check(&step->rows));
+    LMSI_TRY(lmsi_arrays_check(b->op.ctx, arrays, sizeof arrays / sizeof arrays[0], NULL));
 fail:
     return status;
 }
 
-lms_status lmsi_beam_batch_check(lms_beam *b, cl_command_queue queue,
-                                 const lms_beam_step_args *batch, cl_uint num_wait,
-                                 const cl_event *wait_list)
+lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
+                                const lms_beam_step_args *batch, lmsi_beam_step *step)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(b->ctx, queue));
-    LMSI_FAIL_IF(batch == NULL, LMS_E_ARGUMENT, "batch: is NULL");
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    uint32_t beams = 0;
+    uint64_t rows = 0;
+    LMSI_TRY(lmsi_where_check(&b->op, where, batch, "batch"));
     LMSI_TRY(lmsi_slots_check(&b->open, batch->slots, batch->requests));
     if (batch->requests == 0) return LMS_OK;
-    LMSI_TRY(rows_check(b, batch));
-    LMSI_TRY(batch_views_check(b, batch));
+    LMSI_TRY(rows_check(b, batch, &beams, &rows));
+    *step = resolve_step(b, batch, beams, rows);
+    LMSI_TRY(step_arrays_check(b, step, batch->requests));
 fail:
     return status;
 }
 
-/* --- Results ---------------------------------------------------------------------------- */
+/* --- Results ----------------------------------------------------------------------------- */
 
-static lms_status results_check(const lms_beam *b, const lms_beam_results_args *o)
+static lmsi_beam_results resolve_results(const lms_beam *b, const lms_beam_results_args *o)
+{
+    const uint32_t longest = b->desc.max_length;
+    const uint64_t stride = o->token_stride != 0 ? o->token_stride : longest;
+    return (lmsi_beam_results){
+        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
+        .max_width = b->desc.max_width,
+        .max_length = longest,
+        .max_results = o->max_results,
+        .columns = stride < longest ? (cl_uint)stride : longest,
+        .stride = stride,
+        .counts = o->counts,
+        .lengths = o->lengths,
+        .tokens = o->tokens,
+        .scores = o->scores,
+        .logprobs = o->logprobs,
+        .token_logprobs = o->token_logprobs,
+        .beams = o->beams,
+    };
+}
+
+static lms_status room_check(const lms_beam *b, const lms_beam_results_args *o, uint64_t stride)
 {
     lms_status status = LMS_OK;
-    const size_t stride = o->token_stride ? o->token_stride : b->desc.max_length;
     for (uint32_t r = 0; r < o->requests; ++r) {
         const lmsi_beam_slot *const slot = &b->slots[o->slots[r]];
         LMSI_FAIL_IF(o->max_results < slot->results, LMS_E_ARGUMENT,
                      "max_results: %u is less than the %u results of slots[%u]",
                      (unsigned)o->max_results, (unsigned)slot->results, (unsigned)r);
         LMSI_FAIL_IF(stride < slot->longest, LMS_E_ARGUMENT,
-                     "token_stride: %zu is less than the %u tokens that slots[%u] can have",
-                     stride, (unsigned)slot->longest, (unsigned)r);
+                     "token_stride: %llu is less than the %u tokens that slots[%u] can have",
+                     (unsigned long long)stride, (unsigned)slot->longest, (unsigned)r);
     }
     LMSI_FAIL_IF(o->max_results > b->desc.max_width, LMS_E_ARGUMENT,
                  "max_results: %u is above max_width (%u)", (unsigned)o->max_results,
@@ -214,37 +276,37 @@ fail:
     return status;
 }
 
-static lms_status output_views_check(const lms_beam *b, const lms_beam_results_args *o)
+/* results->wanted is those of the outputs that are given. */
+static lms_status results_arrays_check(const lms_beam *b, uint32_t requests,
+                                       lmsi_beam_results *r)
 {
-    const uint64_t requests = o->requests, sequences = requests * o->max_results;
-    const uint64_t most = b->desc.max_length;
-    const uint64_t stride = o->token_stride ? o->token_stride : most;
-    const uint64_t columns = stride < most ? stride : most;
-    const uint64_t token = b->desc.tokens == LMS_INT64 ? 8 : 4;
+    const uint64_t all = (uint64_t)requests * r->max_results;
+    const uint64_t stride = r->stride, columns = r->columns;
+    const uint64_t token = lmsi_token_bytes(b->op.desc.tokens);
+    const unsigned written = LMSI_WRITTEN, required = LMSI_WRITTEN | LMSI_REQUIRED;
     const lmsi_array arrays[] = {
-        {{"counts", o->counts, requests, 1, 1, 4, 1}, 1},
-        {{"lengths", o->lengths, sequences, 1, 1, 4, 1}, 1},
-        {{"tokens", o->tokens, sequences, stride, columns, token, 1}, 1},
-        {{"scores", o->scores, sequences, 1, 1, 4, 1}, 0},
-        {{"logprobs", o->logprobs, sequences, 1, 1, 4, 1}, 0},
-        {{"token_logprobs", o->token_logprobs, sequences, stride, columns, 4, 1}, 0},
-        {{"beams", o->beams, sequences, stride, columns, 4, 1}, 0},
+        {"counts", r->counts, requests, 1, 1, 4, required, 0},
+        {"lengths", r->lengths, all, 1, 1, 4, required, 0},
+        {"tokens", r->tokens, all, stride, columns, token, required, 0},
+        {"scores", r->scores, all, 1, 1, 4, written, LMS_WANT_SCORES},
+        {"logprobs", r->logprobs, all, 1, 1, 4, written, LMS_WANT_LOGPROBS},
+        {"token_logprobs", r->token_logprobs, all, stride, columns, 4, written,
+         LMS_WANT_TOKEN_LOGPROBS},
+        {"beams", r->beams, all, stride, columns, 4, written, LMS_WANT_BEAMS},
     };
-    return lmsi_arrays_check(b->ctx, arrays, sizeof arrays / sizeof arrays[0]);
+    return lmsi_arrays_check(b->op.ctx, arrays, sizeof arrays / sizeof arrays[0], &r->wanted);
 }
 
-lms_status lmsi_beam_output_check(lms_beam *b, cl_command_queue queue,
-                                  const lms_beam_results_args *o, cl_uint num_wait,
-                                  const cl_event *wait_list)
+lms_status lmsi_beam_results_check(lms_beam *b, const lmsi_where *where,
+                                   const lms_beam_results_args *o, lmsi_beam_results *results)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(b->ctx, queue));
-    LMSI_FAIL_IF(o == NULL, LMS_E_ARGUMENT, "output: is NULL");
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    LMSI_TRY(lmsi_where_check(&b->op, where, o, "output"));
     LMSI_TRY(lmsi_slots_check(&b->open, o->slots, o->requests));
     if (o->requests == 0) return LMS_OK;
-    LMSI_TRY(results_check(b, o));
-    LMSI_TRY(output_views_check(b, o));
+    *results = resolve_results(b, o);
+    LMSI_TRY(room_check(b, o, results->stride));
+    LMSI_TRY(results_arrays_check(b, o->requests, results));
 fail:
     return status;
 }

@@ -1,17 +1,8 @@
-/* beam_probe.c - the device's answers to kernels/beam_probe.cl, against the right ones. */
+/* probe.c - what a device computes for beams, and how it lays out their records. */
 #include "beam/beam.h"
-#include "op/probe.h"
-#include "base/status.h"
 
-#define LMSI_BEAM_RECORD(type, field)                                                          \
-    {"sizeof " #type ", offset of " #field,                                                    \
-     (uint64_t)sizeof(type) << 32 | offsetof(type, field)},
-
-static const struct {
-    const char *what;
-    uint64_t answer;
-} expected[] = {
-    LMS_BEAM_RECORDS(LMSI_BEAM_RECORD){"gap", 0x00000004d55554c7u},
+static const lmsi_answer answers[] = {
+    LMS_BEAM_RECORDS(LMSI_RECORD){"gap", 0x00000004d55554c7u},
     {"rate, digits", 0x666be70b4c7fb9b0u},
     {"rate, octaves", 0xc0000015c000000du},
     {"rate of another penalty", 0x383d2cea8ae46c6du},
@@ -20,21 +11,8 @@ static const struct {
     {"exp and ln", 0x0000000162e42eefu},
 };
 
-#define LMSI_BEAM_PROBES (sizeof expected / sizeof expected[0])
-
-lms_status lmsi_beam_probe(lms_context *ctx, cl_program program)
-{
-    static const float operands[2] = {1.75f, 0.3f};
-    lms_status status = LMS_OK;
-    uint64_t results[LMSI_BEAM_PROBES] = {0};
-    LMSI_TRY(lmsi_ask(ctx, program, "lms_beam_probe", operands, sizeof operands, results,
-                      sizeof results));
-    for (size_t i = 0; i < LMSI_BEAM_PROBES; ++i) {
-        LMSI_FAIL_IF(results[i] != expected[i].answer, LMS_E_UNSUPPORTED,
-                     "device %s: %s gives 0x%016llx, not 0x%016llx, so its beams would differ",
-                     ctx->device.name, expected[i].what, (unsigned long long)results[i],
-                     (unsigned long long)expected[i].answer);
-    }
-fail:
-    return status;
-}
+const lmsi_probe lmsi_beam_probe = {"lms_beam_probe",
+                                    "beams",
+                                    {1.75f, 0.3f, 0.0f},
+                                    answers,
+                                    sizeof answers / sizeof answers[0]};

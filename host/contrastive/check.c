@@ -1,9 +1,32 @@
-/* contrastive_check.c - what can be wrong with a call on a contrastive search. A message names
- * the argument, its value, the rule. */
-#include "contrastive/contrastive.h"
-#include "base/extent.h"
-#include "op/filters.h"
+/* check.c - what can be wrong with a contrastive search's description and with a call on it. A
+ * message names the argument, its value, the rule. */
 #include "base/status.h"
+#include "contrastive/contrastive.h"
+#include "op/filters.h"
+
+lms_status lmsi_contrastive_desc_check(const lms_contrastive_desc *d)
+{
+    const uint64_t rows = (uint64_t)d->max_requests * d->max_k;
+    lms_status status = LMS_OK;
+    LMSI_FAIL_IF(d->width < 1 || d->width > LMS_MAX_HIDDEN_WIDTH, LMS_E_ARGUMENT,
+                 "width: %u is not in 1..%u", (unsigned)d->width, LMS_MAX_HIDDEN_WIDTH);
+    LMSI_FAIL_IF(d->max_k < 1 || d->max_k > LMS_MAX_CONTRASTIVE_K, LMS_E_ARGUMENT,
+                 "max_k: %u is not in 1..%u", (unsigned)d->max_k, LMS_MAX_CONTRASTIVE_K);
+    LMSI_FAIL_IF(d->max_requests < 1 || rows > INT32_MAX, LMS_E_ARGUMENT,
+                 "max_requests: %u is not in 1..%u, for max_k %u", (unsigned)d->max_requests,
+                 (unsigned)INT32_MAX / d->max_k, (unsigned)d->max_k);
+    LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_CONTEXT_LENGTH, LMS_E_ARGUMENT,
+                 "max_length: %u is not in 1..%u", (unsigned)d->max_length,
+                 LMS_MAX_CONTEXT_LENGTH);
+    LMSI_FAIL_IF(d->max_rows > rows || (d->max_rows > 0 && d->max_rows < d->max_k),
+                 LMS_E_ARGUMENT,
+                 "max_rows: %u is not 0 or from max_k (%u) to max_requests * max_k (%llu)",
+                 (unsigned)d->max_rows, (unsigned)d->max_k, (unsigned long long)rows);
+    LMSI_TRY(lmsi_dtype_check("hidden", d->hidden));
+    LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
+fail:
+    return status;
+}
 
 lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                                          const lms_contrastive_params *p)
@@ -35,13 +58,13 @@ static lms_status room_check(const lms_contrastive *c, const uint32_t *slots,
     uint64_t pages = 0;
     for (uint32_t r = 0; r < requests; ++r) {
         const uint32_t count = counts != NULL ? counts[r] : 1,
-                       length = c->slots[slots[r]].length;
+                       length = c->slots[slots[r]].context.length;
         LMSI_FAIL_IF(count > c->desc.max_length - length, LMS_E_CONTEXT_FULL,
                      "slots[%u]: a context of %u positions and %u more are above max_length "
                      "(%u)",
                      (unsigned)r, (unsigned)length, (unsigned)count,
                      (unsigned)c->desc.max_length);
-        pages += lmsi_pages_for((uint64_t)length + count) - lmsi_pages_for(length);
+        pages += lmsi_pages_needed(&c->pages, length, count);
     }
     LMSI_FAIL_IF(pages > c->pages.free_count, LMS_E_CONTEXT_FULL,
                  "slots: %llu pages of %u positions are needed; %u of %u are free "
@@ -67,29 +90,49 @@ static uint64_t states_rows(const lms_contrastive_append_args *s)
     return end;
 }
 
-lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue queue,
-                                         const lms_contrastive_append_args *s, cl_uint num_wait,
-                                         const cl_event *wait_list)
+/* What kernels on hidden states are told, but for the buffers of pages. */
+static lmsi_hidden resolve_hidden(const lms_contrastive *c, lms_view hidden, size_t row_stride)
+{
+    return (lmsi_hidden){
+        .hidden = hidden,
+        .stride = row_stride != 0 ? row_stride : c->desc.width,
+        .width = c->desc.width,
+        .padded = c->padded,
+    };
+}
+
+static lms_status hidden_check(const lmsi_hidden *h)
+{
+    if (h->stride >= h->width) return LMS_OK;
+    return lmsi_fail(LMS_E_ARGUMENT, "row_stride: %llu is less than width (%u)",
+                     (unsigned long long)h->stride, (unsigned)h->width);
+}
+
+lms_status lmsi_append_check(lms_contrastive *c, const lmsi_where *where,
+                             const lms_contrastive_append_args *s, lmsi_append *append)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(c->ctx, queue));
-    LMSI_FAIL_IF(s == NULL, LMS_E_ARGUMENT, "states: is NULL");
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    LMSI_TRY(lmsi_where_check(&c->op, where, s, "states"));
     LMSI_TRY(lmsi_slots_check(&c->open, s->slots, s->requests));
     if (s->requests == 0) return LMS_OK;
     const uint64_t needed = states_rows(s), rows = s->hidden_rows ? s->hidden_rows : needed;
-    const uint64_t width = c->desc.width, stride = s->row_stride ? s->row_stride : width;
-    const lmsi_array hidden = {
-        {"hidden", s->hidden, rows, stride, width, c->desc.hidden == LMS_FLOAT32 ? 4 : 2, 0},
-        needed > 0};
+    *append = (lmsi_append){.h = resolve_hidden(c, s->hidden, s->row_stride),
+                            .chosen = c->op.mem[LMSI_CONTRASTIVE_CHOSEN]};
+    const lmsi_array hidden = {"hidden",
+                               s->hidden,
+                               rows,
+                               append->h.stride,
+                               c->desc.width,
+                               lmsi_dtype_bytes(c->desc.hidden),
+                               LMSI_READ | (needed > 0 ? LMSI_REQUIRED : 0u),
+                               0};
     LMSI_FAIL_IF(rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "hidden_rows: %llu is above 2^31", (unsigned long long)rows);
     LMSI_FAIL_IF(needed > rows, LMS_E_ARGUMENT,
                  "hidden_rows: %llu is less than the %llu that the requests need",
                  (unsigned long long)rows, (unsigned long long)needed);
-    LMSI_FAIL_IF(stride < width, LMS_E_ARGUMENT, "row_stride: %llu is less than width (%u)",
-                 (unsigned long long)stride, (unsigned)c->desc.width);
-    LMSI_TRY(lmsi_arrays_check(c->ctx, &hidden, 1));
+    LMSI_TRY(hidden_check(&append->h));
+    LMSI_TRY(lmsi_arrays_check(c->op.ctx, &hidden, 1, NULL));
     LMSI_TRY(room_check(c, s->slots, s->counts, s->requests));
 fail:
     return status;
@@ -113,11 +156,11 @@ static lms_status proposed_check(const lms_contrastive *c, const uint32_t *slots
         LMSI_FAIL_IF(s->proposed.name == 0, LMS_E_SLOT,
                      "slots[%u]: %u has no proposal, and each select needs one before it",
                      (unsigned)r, (unsigned)slots[r]);
-        LMSI_FAIL_IF(s->proposed.length != s->length, LMS_E_SLOT,
+        LMSI_FAIL_IF(s->proposed.length != s->context.length, LMS_E_SLOT,
                      "slots[%u]: %u has a proposal for a context of %u positions; it has %u "
                      "now, and each select needs one before it",
                      (unsigned)r, (unsigned)slots[r], (unsigned)s->proposed.length,
-                     (unsigned)s->length);
+                     (unsigned)s->context.length);
     }
 fail:
     return status;
@@ -154,91 +197,117 @@ fail:
     return status;
 }
 
-static lms_status index_check(const lms_contrastive_propose_args *p, uint64_t logits_rows)
+static lmsi_propose resolve_propose(const lms_contrastive *c,
+                                    const lms_contrastive_propose_args *p)
 {
+    return (lmsi_propose){
+        .rows = lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows),
+        .index = p->index_device,
+        .tokens = p->tokens,
+        .probs = p->probs,
+        .status = p->status,
+    };
+}
+
+static lms_status propose_arrays_check(const lms_contrastive *c, uint64_t rows,
+                                       const lmsi_propose *p)
+{
+    const uint64_t requests = p->rows.rows, token = lmsi_token_bytes(c->op.desc.tokens);
+    const unsigned required = LMSI_WRITTEN | LMSI_REQUIRED;
+    const lmsi_array arrays[] = {
+        lmsi_rows_array(&c->op, &p->rows),
+        {"index_device", p->index, requests, 1, 1, 4, LMSI_READ, 0},
+        {"tokens", p->tokens, rows, 1, 1, token, required, 0},
+        {"probs", p->probs, rows, 1, 1, 4, required, 0},
+        {"status", p->status, requests, 1, 1, 4, LMSI_WRITTEN, 0},
+    };
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(logits_rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
-                 "logits_rows: %llu is above 2^31", (unsigned long long)logits_rows);
-    LMSI_FAIL_IF(p->index != NULL && p->index_device.buffer != NULL, LMS_E_ARGUMENT,
-                 "index, index_device: at most one of them is given");
-    for (uint32_t r = 0; p->index != NULL && r < p->requests; ++r) {
-        const int32_t i = p->index[r];
-        LMSI_FAIL_IF(i != LMS_SKIP_ROW && (i < 0 || (uint64_t)i >= logits_rows),
-                     LMS_E_ROW_INDEX, "index[%u]: %d is not LMS_SKIP_ROW or in 0..%llu",
-                     (unsigned)r, (int)i, (unsigned long long)logits_rows - 1);
-    }
-    LMSI_FAIL_IF(
-        p->index == NULL && p->index_device.buffer == NULL && logits_rows < p->requests,
-        LMS_E_ARGUMENT, "logits_rows: %llu is less than requests (%u) without an index",
-        (unsigned long long)logits_rows, (unsigned)p->requests);
+    LMSI_TRY(lmsi_stride_check(&p->rows));
+    LMSI_TRY(lmsi_arrays_check(c->op.ctx, arrays, sizeof arrays / sizeof arrays[0], NULL));
 fail:
     return status;
 }
 
-lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue queue,
-                                           const lms_contrastive_propose_args *p,
-                                           cl_uint num_wait, const cl_event *wait_list)
+lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
+                              const lms_contrastive_propose_args *p, lmsi_propose *propose)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(c->ctx, queue));
-    LMSI_FAIL_IF(p == NULL, LMS_E_ARGUMENT, "proposal: is NULL");
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    LMSI_TRY(lmsi_where_check(&c->op, where, p, "proposal"));
     LMSI_TRY(lmsi_slots_check(&c->open, p->slots, p->requests));
     if (p->requests == 0) return LMS_OK;
-    const uint64_t requests = p->requests, v = c->desc.vocab;
-    const uint64_t stride = p->row_stride ? p->row_stride : v;
-    const uint64_t logits_rows = p->logits_rows ? p->logits_rows : requests;
-    const uint64_t logit = c->desc.logits == LMS_FLOAT32 ? 4 : 2;
-    const uint64_t token = c->desc.tokens == LMS_INT64 ? 8 : 4;
     uint64_t rows = p->candidate_rows;
     LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, &rows));
-    LMSI_TRY(index_check(p, logits_rows));
-    const lmsi_array arrays[] = {
-        {{"logits", p->logits, logits_rows, stride, v, logit, 0}, 1},
-        {{"index_device", p->index_device, requests, 1, 1, 4, 0}, 0},
-        {{"tokens", p->tokens, rows, 1, 1, token, 1}, 1},
-        {{"probs", p->probs, rows, 1, 1, 4, 1}, 1},
-        {{"status", p->status, requests, 1, 1, 4, 1}, 0},
-    };
-    LMSI_FAIL_IF(stride < v, LMS_E_ARGUMENT, "row_stride: %llu is less than vocab (%u)",
-                 (unsigned long long)stride, (unsigned)c->desc.vocab);
-    LMSI_TRY(lmsi_arrays_check(c->ctx, arrays, sizeof arrays / sizeof arrays[0]));
+    *propose = resolve_propose(c, p);
+    LMSI_FAIL_IF(propose->rows.logits_rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
+                 "logits_rows: %llu is above 2^31",
+                 (unsigned long long)propose->rows.logits_rows);
+    LMSI_TRY(lmsi_index_check(&propose->rows, "requests", p->index, p->index_device));
+    LMSI_TRY(propose_arrays_check(c, rows, propose));
 fail:
     return status;
 }
 
-lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue queue,
-                                        const lms_contrastive_select_args *b, cl_uint num_wait,
-                                        const cl_event *wait_list)
+/* --- The choice --------------------------------------------------------------------------- */
+
+static lmsi_select resolve_select(const lms_contrastive *c,
+                                  const lms_contrastive_select_args *b)
+{
+    return (lmsi_select){
+        .h = resolve_hidden(c, b->hidden, b->row_stride),
+        .max_pieces = c->pages_each,
+        .tokens = b->tokens,
+        .probs = b->probs,
+        .next = b->next,
+        .rows = b->rows,
+        .scores = b->scores,
+        .penalties = b->penalties,
+        .row_scores = b->row_scores,
+        .row_penalties = b->row_penalties,
+        .status = b->status,
+    };
+}
+
+/* s->wanted is those of the outputs that are given. */
+static lms_status select_arrays_check(const lms_contrastive *c, uint64_t requests,
+                                      uint64_t rows, lmsi_select *s)
+{
+    const uint64_t stride = s->h.stride, width = s->h.width;
+    const uint64_t element = lmsi_dtype_bytes(c->desc.hidden);
+    const uint64_t token = lmsi_token_bytes(c->op.desc.tokens);
+    const unsigned in = LMSI_READ | LMSI_REQUIRED, out = LMSI_WRITTEN | LMSI_REQUIRED;
+    const unsigned written = LMSI_WRITTEN;
+    const lmsi_array arrays[] = {
+        {"hidden", s->h.hidden, rows, stride, width, element, in, 0},
+        {"tokens", s->tokens, rows, 1, 1, token, in, 0},
+        {"probs", s->probs, rows, 1, 1, 4, in, 0},
+        {"next", s->next, requests, 1, 1, token, out, 0},
+        {"rows", s->rows, requests, 1, 1, 4, out, 0},
+        {"scores", s->scores, requests, 1, 1, 4, written, LMS_WANT_CHOICE_SCORES},
+        {"penalties", s->penalties, requests, 1, 1, 4, written, LMS_WANT_CHOICE_PENALTIES},
+        {"row_scores", s->row_scores, rows, 1, 1, 4, written, LMS_WANT_ROW_SCORES},
+        {"row_penalties", s->row_penalties, rows, 1, 1, 4, written, LMS_WANT_ROW_PENALTIES},
+        {"status", s->status, requests, 1, 1, 4, written, LMS_WANT_CHOICE_STATUS},
+    };
+    lms_status status = LMS_OK;
+    LMSI_TRY(hidden_check(&s->h));
+    LMSI_TRY(
+        lmsi_arrays_check(c->op.ctx, arrays, sizeof arrays / sizeof arrays[0], &s->wanted));
+fail:
+    return status;
+}
+
+lms_status lmsi_select_check(lms_contrastive *c, const lmsi_where *where,
+                             const lms_contrastive_select_args *b, lmsi_select *select)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_queue_check(c->ctx, queue));
-    LMSI_FAIL_IF(b == NULL, LMS_E_ARGUMENT, "batch: is NULL");
-    LMSI_TRY(lmsi_wait_check(num_wait, wait_list));
+    LMSI_TRY(lmsi_where_check(&c->op, where, b, "batch"));
     LMSI_TRY(lmsi_slots_check(&c->open, b->slots, b->requests));
     if (b->requests == 0) return LMS_OK;
-    const uint64_t requests = b->requests, width = c->desc.width;
-    const uint64_t stride = b->row_stride ? b->row_stride : width;
-    const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
-    const uint64_t token = c->desc.tokens == LMS_INT64 ? 8 : 4;
     uint64_t rows = b->candidate_rows;
     LMSI_TRY(proposed_check(c, b->slots, b->requests));
     LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, 1, &rows));
-    const lmsi_array arrays[] = {
-        {{"hidden", b->hidden, rows, stride, width, element, 0}, 1},
-        {{"tokens", b->tokens, rows, 1, 1, token, 0}, 1},
-        {{"probs", b->probs, rows, 1, 1, 4, 0}, 1},
-        {{"next", b->next, requests, 1, 1, token, 1}, 1},
-        {{"rows", b->rows, requests, 1, 1, 4, 1}, 1},
-        {{"scores", b->scores, requests, 1, 1, 4, 1}, 0},
-        {{"penalties", b->penalties, requests, 1, 1, 4, 1}, 0},
-        {{"row_scores", b->row_scores, rows, 1, 1, 4, 1}, 0},
-        {{"row_penalties", b->row_penalties, rows, 1, 1, 4, 1}, 0},
-        {{"status", b->status, requests, 1, 1, 4, 1}, 0},
-    };
-    LMSI_FAIL_IF(stride < width, LMS_E_ARGUMENT, "row_stride: %llu is less than width (%u)",
-                 (unsigned long long)stride, (unsigned)c->desc.width);
-    LMSI_TRY(lmsi_arrays_check(c->ctx, arrays, sizeof arrays / sizeof arrays[0]));
+    *select = resolve_select(c, b);
+    LMSI_TRY(select_arrays_check(c, b->requests, rows, select));
     LMSI_TRY(room_check(c, b->slots, NULL, b->requests));
 fail:
     return status;

@@ -1,158 +1,130 @@
-/* contrastive.c - making and unmaking a contrastive search: kernels, pages, workspace, and one
- * dry run. */
+/* contrastive.c - what a contrastive search is: its kernels, its buffers and pages, and one dry
+ * run. */
 #include "contrastive/contrastive.h"
 
-#include "op/desc.h"
-#include "op/kernels.h"
-#include "base/memory.h"
-#include "base/process.h"
 #include "base/status.h"
+#include "op/choice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Those of one of the two programs. */
-static lmsi_kernels list_kernels(lms_contrastive *c, lmsi_kind kind)
-{
-    const lmsi_kernels propose = {kind,
-                                  c->desc.logits,
-                                  c->desc.tokens,
-                                  c->desc.work_items,
-                                  2,
-                                  2,
-                                  {"lms_contrastive_tiles", "lms_contrastive_rows"},
-                                  {&c->tile_kernel, &c->rows_kernel}};
-    const lmsi_kernels context = {kind,
-                                  c->desc.hidden,
-                                  c->desc.tokens,
-                                  c->desc.work_items,
-                                  5,
-                                  5,
-                                  {"lms_context_append", "lms_context_copy",
-                                   "lms_context_candidates", "lms_context_scan",
-                                   "lms_context_choose"},
-                                  {&c->append_kernel, &c->copy_kernel, &c->candidates_kernel,
-                                   &c->scan_kernel, &c->choose_kernel}};
-    return kind == LMSI_PROPOSE ? propose : context;
-}
+/* --- What its kernels are told ------------------------------------------------------------ */
 
-enum {
-    BUFFERS = 17,
-    PAGE_BUFFERS = 2
+#define PROPOSE(kind, name) LMSI_MEMBER(kind, lmsi_propose, name)
+#define HIDDEN(kind, name) LMSI_MEMBER(kind, lmsi_hidden, name)
+#define APPEND(kind, name) LMSI_MEMBER(kind, lmsi_append, name)
+#define SELECT(kind, name) LMSI_MEMBER(kind, lmsi_select, name)
+#define COPY(kind, name) LMSI_MEMBER(kind, lmsi_copy, name)
+
+#define LOGITS                                                                                 \
+    LMSI_LOGITS_ARGUMENTS, LMSI_LOGITS_ROWS_ARGUMENT, LMSI_VOCAB_ARGUMENT,                     \
+    {                                                                                          \
+        "entries", LMSI_BUFFER, LMSI_CONTRASTIVE_ENTRIES                                       \
+    }
+#define STATES                                                                                 \
+    HIDDEN(LMSI_VIEW, hidden), HIDDEN(LMSI_ULONG, stride), HIDDEN(LMSI_UINT, width),           \
+        HIDDEN(LMSI_UINT, padded)
+#define PAGES                                                                                  \
+    HIDDEN(LMSI_MEM, states), HIDDEN(LMSI_MEM, inverses_kept), HIDDEN(LMSI_UINT, first_page),  \
+    {                                                                                          \
+        "pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES                                           \
+    }
+
+static const lmsi_argument tile_arguments[] = {
+    LOGITS,
+    PROPOSE(LMSI_OPTIONAL, index),
+    LMSI_TILE_PASS_ARGUMENTS,
 };
 
-/* Every buffer but the pages'. */
-static void list_buffers(lms_contrastive *c, lmsi_buffer out[BUFFERS])
-{
-    const uint64_t rows = c->row_slots, tiles = c->tiles, requests = c->desc.max_requests;
-    const uint64_t states = c->desc.max_rows, pieces = c->max_pieces;
-    const lmsi_buffer all[BUFFERS] = {
-        {"group maxima", &c->groups, rows, tiles * 8 * sizeof(cl_int)},
-        {"tile maxima", &c->tile_keys, rows, tiles * sizeof(cl_int)},
-        {"flags", &c->flags, rows, c->chunks * sizeof(cl_uint)},
-        {"candidates of a row", &c->list, rows, LMS_LIST * LMS_LIST_BYTES},
-        {"tile sums", &c->sums, rows, tiles * sizeof(cl_ulong)},
-        {"picks", &c->picks, rows, 2 * LMS_MAX_CONTRASTIVE_K * sizeof(lms_pick)},
-        {"rows of a call", &c->entries, requests, sizeof(lms_proposal_entry)},
-        {"requests of a call", &c->turns, requests, sizeof(lms_context_turn)},
-        {"pieces of contexts", &c->pieces, pieces, sizeof(lms_context_piece)},
-        {"runs of states", &c->runs, c->max_runs, sizeof(lms_context_run)},
-        {"candidates' states", &c->candidates, states, c->padded * sizeof(cl_float)},
-        {"candidates' norms", &c->inverses, states, sizeof(cl_float)},
-        {"cosines", &c->best, states, c->pages_each * sizeof(cl_float)},
-        {"flags of pieces", &c->seen, pieces, sizeof(cl_uint)},
-        {"choices", &c->chosen, requests, sizeof(cl_int)},
-        {"proposals", &c->proposals, requests, sizeof(cl_ulong)},
-        {"pages", &c->written, c->pages.count, sizeof(lms_context_page)},
-    };
-    memcpy(out, all, sizeof all);
-}
+static const lmsi_argument row_arguments[] = {
+    LOGITS,
+    LMSI_ROWS_ARGUMENT,
+    PROPOSE(LMSI_OPTIONAL, index),
+    LMSI_ROW_PASS_ARGUMENTS,
+    {"picks", LMSI_BUFFER, LMSI_CONTRASTIVE_PICKS},
+    PROPOSE(LMSI_VIEW, tokens),
+    PROPOSE(LMSI_VIEW, probs),
+    PROPOSE(LMSI_OPTIONAL, status),
+    {"proposals", LMSI_BUFFER, LMSI_CONTRASTIVE_PROPOSALS},
+};
 
-static void free_stages(lms_contrastive *c)
-{
-    for (uint32_t i = 0; c->stages != NULL && i < c->desc.max_in_flight; ++i) {
-        lmsi_contrastive_stage *const stage = &c->stages[i];
-        if (stage->done != NULL) {
-            clWaitForEvents(1, &stage->done);
-            clReleaseEvent(stage->done);
-        }
-        free(stage->entries);
-        free(stage->turns);
-        free(stage->pieces);
-        free(stage->runs);
-    }
-    free(c->stages);
-}
+static const lmsi_argument append_arguments[] = {
+    STATES,
+    {"runs", LMSI_BUFFER, LMSI_CONTRASTIVE_RUNS},
+    APPEND(LMSI_UINT, first_run),
+    APPEND(LMSI_UINT, marked),
+    APPEND(LMSI_MEM, chosen),
+    APPEND(LMSI_UINT, has_chosen),
+    PAGES,
+};
 
-static void release_pages(lms_contrastive *c)
-{
-    for (uint32_t i = 0; c->buffers != NULL && i < c->buffer_count; ++i) {
-        if (c->buffers[i].states != NULL) clReleaseMemObject(c->buffers[i].states);
-        if (c->buffers[i].inverses != NULL) clReleaseMemObject(c->buffers[i].inverses);
-    }
-    free(c->buffers);
-    free(c->firsts);
-    lmsi_pages_free(&c->pages);
-}
+static const lmsi_argument copy_arguments[] = {
+    COPY(LMSI_MEM, from),         COPY(LMSI_MEM, from_inverses),
+    COPY(LMSI_UINT, from_first),  COPY(LMSI_UINT, from_page),
+    COPY(LMSI_UINT, from_serial), COPY(LMSI_MEM, to),
+    COPY(LMSI_MEM, to_inverses),  COPY(LMSI_UINT, to_first),
+    COPY(LMSI_UINT, to_page),     COPY(LMSI_UINT, to_serial),
+    COPY(LMSI_UINT, padded),      {"pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES},
+};
 
-void lms_contrastive_destroy(lms_contrastive *c)
-{
-    if (c == NULL || lmsi_is_child()) return;
-    lmsi_buffer buffers[BUFFERS];
-    const lmsi_kernels propose = list_kernels(c, LMSI_PROPOSE);
-    const lmsi_kernels context = list_kernels(c, LMSI_CONTEXT);
-    lmsi_latest_end(&c->last);
-    free_stages(c);
-    lmsi_kernels_release(&propose);
-    lmsi_kernels_release(&context);
-    list_buffers(c, buffers);
-    lmsi_memory_release(buffers, BUFFERS);
-    release_pages(c);
-    if (c->slots != NULL) free(c->slots[0].pages);
-    free(c->slots);
-    free(c->open.states);
-    free(c->growths);
-    free(c);
-}
+static const lmsi_argument own_arguments[] = {
+    STATES,
+    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
+    {"candidates", LMSI_BUFFER, LMSI_CONTRASTIVE_CANDIDATES},
+    {"inverses", LMSI_BUFFER, LMSI_CONTRASTIVE_INVERSES},
+};
 
-/* --- What it is for --------------------------------------------------------------------- */
+static const lmsi_argument scan_arguments[] = {
+    {"pieces", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECES},
+    SELECT(LMSI_UINT, first_piece),
+    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
+    HIDDEN(LMSI_UINT, padded),
+    {"candidates", LMSI_BUFFER, LMSI_CONTRASTIVE_CANDIDATES},
+    PAGES,
+    {"best", LMSI_BUFFER, LMSI_CONTRASTIVE_BEST},
+    SELECT(LMSI_UINT, max_pieces),
+    {"piece_status", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECE_STATUS},
+};
 
-static lms_status desc_check(const lms_context *ctx, const lms_contrastive_desc *d)
-{
-    const lmsi_desc common = {d->logits, d->tokens, d->max_in_flight, d->work_items};
-    const uint64_t rows = (uint64_t)d->max_requests * d->max_k;
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
-                 "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
-    LMSI_FAIL_IF(d->width < 1 || d->width > LMS_MAX_HIDDEN_WIDTH, LMS_E_ARGUMENT,
-                 "width: %u is not in 1..%u", (unsigned)d->width, LMS_MAX_HIDDEN_WIDTH);
-    LMSI_FAIL_IF(d->max_k < 1 || d->max_k > LMS_MAX_CONTRASTIVE_K, LMS_E_ARGUMENT,
-                 "max_k: %u is not in 1..%u", (unsigned)d->max_k, LMS_MAX_CONTRASTIVE_K);
-    LMSI_FAIL_IF(d->max_requests < 1 || rows > INT32_MAX, LMS_E_ARGUMENT,
-                 "max_requests: %u is not in 1..%u, for max_k %u", (unsigned)d->max_requests,
-                 (unsigned)INT32_MAX / d->max_k, (unsigned)d->max_k);
-    LMSI_FAIL_IF(d->max_length < 1 || d->max_length > LMS_MAX_CONTEXT_LENGTH, LMS_E_ARGUMENT,
-                 "max_length: %u is not in 1..%u", (unsigned)d->max_length,
-                 LMS_MAX_CONTEXT_LENGTH);
-    LMSI_FAIL_IF(d->max_rows > rows || (d->max_rows > 0 && d->max_rows < d->max_k),
-                 LMS_E_ARGUMENT,
-                 "max_rows: %u is not 0 or from max_k (%u) to max_requests * max_k (%llu)",
-                 (unsigned)d->max_rows, (unsigned)d->max_k, (unsigned long long)rows);
-    LMSI_FAIL_IF(d->hidden != LMS_FLOAT32 && d->hidden != LMS_FLOAT16 &&
-                     d->hidden != LMS_BFLOAT16,
-                 LMS_E_ARGUMENT, "hidden: %d is not an lms_dtype", (int)d->hidden);
-    LMSI_TRY(lmsi_desc_check(ctx, &common));
-    LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
-fail:
-    return status;
-}
+static const lmsi_argument choose_arguments[] = {
+    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
+    {"proposals", LMSI_BUFFER, LMSI_CONTRASTIVE_PROPOSALS},
+    {"inverses", LMSI_BUFFER, LMSI_CONTRASTIVE_INVERSES},
+    {"best", LMSI_BUFFER, LMSI_CONTRASTIVE_BEST},
+    SELECT(LMSI_UINT, max_pieces),
+    {"piece_status", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECE_STATUS},
+    SELECT(LMSI_VIEW, tokens),
+    SELECT(LMSI_VIEW, probs),
+    SELECT(LMSI_UINT, wanted),
+    {"chosen", LMSI_BUFFER, LMSI_CONTRASTIVE_CHOSEN},
+    SELECT(LMSI_VIEW, next),
+    SELECT(LMSI_VIEW, rows),
+    SELECT(LMSI_VIEW, scores),
+    SELECT(LMSI_VIEW, penalties),
+    SELECT(LMSI_VIEW, row_scores),
+    SELECT(LMSI_VIEW, row_penalties),
+    SELECT(LMSI_VIEW, status),
+};
+
+static const lmsi_kernel kernels[LMSI_CONTRASTIVE_KERNELS] = {
+    [LMSI_TILES] = {"lms_contrastive_tiles", LMSI_ARGUMENTS(tile_arguments), {0}, 0, 0},
+    [LMSI_ROWS] = {"lms_contrastive_rows", LMSI_ARGUMENTS(row_arguments), {0}, 0, 0},
+    [LMSI_CONTRASTIVE_APPEND] =
+        {"lms_context_append", LMSI_ARGUMENTS(append_arguments), {0}, 1, 0},
+    [LMSI_CONTRASTIVE_COPY] = {"lms_context_copy", LMSI_ARGUMENTS(copy_arguments), {0}, 1, 0},
+    [LMSI_CONTRASTIVE_OWN] =
+        {"lms_context_candidates", LMSI_ARGUMENTS(own_arguments), {0}, 1, 0},
+    [LMSI_CONTRASTIVE_SCAN] = {"lms_context_scan", LMSI_ARGUMENTS(scan_arguments), {0}, 1, 0},
+    [LMSI_CONTRASTIVE_CHOOSE] =
+        {"lms_context_choose", LMSI_ARGUMENTS(choose_arguments), {0}, 1, 0},
+};
+
+/* --- Description -------------------------------------------------------------------------- */
 
 /* Of a page. */
 static uint64_t state_bytes(const lms_contrastive *c)
 {
-    const uint64_t element = c->desc.hidden == LMS_FLOAT32 ? 4 : 2;
-    return LMS_CONTEXT_PAGE * c->padded * element;
+    return (uint64_t)LMS_CONTEXT_PAGE * c->padded * lmsi_dtype_bytes(c->desc.hidden);
 }
 
 /* Pages: how many of them, and how many to a buffer. */
@@ -161,7 +133,7 @@ static lms_status count_pages(lms_contrastive *c)
     lms_status status = LMS_OK;
     const lms_contrastive_desc *const d = &c->desc;
     const uint64_t page = state_bytes(c);
-    const uint64_t device = c->ctx->device.max_alloc_bytes;
+    const uint64_t device = c->op.ctx->device.max_alloc_bytes;
     const uint64_t pieces = (uint64_t)d->max_requests * c->pages_each;
     const uint64_t most =
         d->max_buffer_bytes > 0 && d->max_buffer_bytes < device ? d->max_buffer_bytes : device;
@@ -186,66 +158,105 @@ fail:
     return status;
 }
 
-/* --- Memory ----------------------------------------------------------------------------- */
-
-/* The buffers of `pages` pages. */
-static void list_pages(const lms_contrastive *c, uint64_t pages, lmsi_page_buffer *mem,
-                       lmsi_buffer out[PAGE_BUFFERS])
+/* The program that reads hidden states, in the shape for them. */
+static lms_status describe_context(lmsi_operator *op, const lms_contrastive_desc *d)
 {
-    out[0] = (lmsi_buffer){"hidden states", &mem->states, pages, state_bytes(c)};
-    out[1] = (lmsi_buffer){"norms", &mem->inverses, pages, LMS_CONTEXT_PAGE * sizeof(cl_float)};
+    static const lmsi_probe *const probes[] = {&lmsi_context_probe, NULL};
+    lmsi_use *const use = &op->programs[1];
+    *use = (lmsi_use){.kind = LMSI_CONTEXT,
+                      .data = d->hidden,
+                      .least_team = LMS_CONTEXT_TEAM,
+                      .probes = probes};
+    op->program_count = 2;
+    const lms_status status =
+        lmsi_shape_for(op->ctx, d->hidden, d->width, d->work_items, &use->shape, NULL);
+    if (use->shape.team < LMS_CONTEXT_TEAM) use->shape.team = 1;
+    return status;
 }
 
-/* What the shapes need, and whether the device has it. No buffer of pages is too large. */
-static lms_status plan_workspace(lms_contrastive *c)
+static lms_status describe(lmsi_operator *op, const void *desc)
 {
+    static const lmsi_probe *const probes[] = {&lmsi_row_probe, NULL};
+    lms_contrastive *const c = (lms_contrastive *)op;
+    lms_contrastive_desc *const d = &c->desc;
+    lms_status status = LMS_OK;
+    *d = *(const lms_contrastive_desc *)desc;
+    const lmsi_desc common = {d->logits, d->tokens, d->vocab, d->max_in_flight, d->work_items};
+    LMSI_TRY(lmsi_rows_describe(op, &common, LMSI_PROPOSE, probes));
+    LMSI_TRY(lmsi_contrastive_desc_check(d));
+    LMSI_TRY(describe_context(op, d));
+    if (d->max_rows == 0) d->max_rows = d->max_requests * d->max_k;
+    c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
+    c->pages_each = (d->max_length - 1) / LMS_CONTEXT_PAGE + 1;
+    LMSI_TRY(count_pages(c));
+    op->kernel_table = kernels;
+    op->kernel_count = LMSI_CONTRASTIVE_KERNELS;
+fail:
+    return status;
+}
+
+/* --- Memory ------------------------------------------------------------------------------- */
+
+/* The buffers of `pages` pages. */
+static void list_pages(const lms_contrastive *c, uint64_t pages,
+                       lmsi_buffer out[LMSI_PAGE_BUFFERS])
+{
+    out[LMSI_PAGE_STATES] = (lmsi_buffer){"states", "hidden states", pages, state_bytes(c), 0};
+    out[LMSI_PAGE_INVERSES] =
+        (lmsi_buffer){"inverses_kept", "norms", pages, LMS_CONTEXT_PAGE * sizeof(cl_float), 0};
+}
+
+/* No buffer of pages is too large. */
+static void plan(lmsi_operator *op, lmsi_plan *plan)
+{
+    const lms_contrastive *const c = (lms_contrastive *)op;
     const lms_contrastive_desc *const d = &c->desc;
-    char asked[200];
-    lmsi_buffer buffers[BUFFERS];
-    lmsi_page_buffer mem;
-    lmsi_buffer pages[PAGE_BUFFERS];
-    c->row_slots = lmsi_shape_places(&c->shape, c->ctx->device.units, d->max_requests);
-    list_buffers(c, buffers);
-    list_pages(c, c->pages.count, &mem, pages);
-    snprintf(asked, sizeof asked,
+    const uint64_t requests = d->max_requests, states = d->max_rows, pieces = c->max_pieces;
+    const uint64_t runs = c->max_runs, picks = 2 * LMS_MAX_CONTRASTIVE_K;
+    const uint64_t places = lmsi_rows_plan(op, d->max_requests);
+    const lmsi_buffer own[] = {
+        {"picks", "picks", places, picks * sizeof(lms_pick), 0},
+        {"entries", "rows of a call", requests, sizeof(lms_proposal_entry), requests},
+        {"turns", "requests of a call", requests, sizeof(lms_context_turn), requests},
+        {"pieces", "pieces of contexts", pieces, sizeof(lms_context_piece), pieces},
+        {"runs", "runs of states", runs, sizeof(lms_context_run), runs},
+        {"candidates", "candidates' states", states, c->padded * sizeof(cl_float), 0},
+        {"inverses", "candidates' norms", states, sizeof(cl_float), 0},
+        {"best", "cosines", states, c->pages_each * sizeof(cl_float), 0},
+        {"piece_status", "flags of pieces", pieces, sizeof(cl_uint), 0},
+        {"chosen", "choices", requests, sizeof(cl_int), 0},
+        {"proposals", "proposals", requests, sizeof(cl_ulong), 0},
+        {"pages", "pages", c->pages.count, sizeof(lms_context_page), 0},
+    };
+    lmsi_buffer pages[LMSI_PAGE_BUFFERS];
+    lmsi_operator_list(op, LMSI_ROW_BUFFERS, own, sizeof own / sizeof own[0]);
+    list_pages(c, c->pages.count, pages);
+    plan->others =
+        c->pages.count * (pages[LMSI_PAGE_STATES].bytes + pages[LMSI_PAGE_INVERSES].bytes);
+    snprintf(plan->asked, sizeof plan->asked,
              "max_requests: %u requests of %u candidates (at most %u in a step) and %llu "
              "positions of %u elements (at most %u in a context)",
              (unsigned)d->max_requests, (unsigned)d->max_k, (unsigned)d->max_rows,
              (unsigned long long)c->pages.count * LMS_CONTEXT_PAGE, (unsigned)d->width,
              (unsigned)d->max_length);
-    return lmsi_memory_check(c->ctx, asked, buffers, BUFFERS,
-                             c->pages.count * (pages[0].bytes + pages[1].bytes), &c->workspace);
-}
-
-/* Nothing is proposed, and nothing marked as written. */
-static lms_status clear_marks(lms_contrastive *c)
-{
-    lms_status status = LMS_OK;
-    const cl_uint zero = 0;
-    cl_command_queue queue = c->ctx->queue;
-    LMSI_CL(clEnqueueFillBuffer(queue, c->proposals, &zero, sizeof zero, 0,
-                                c->desc.max_requests * sizeof(cl_ulong), 0, NULL, NULL));
-    LMSI_CL(clEnqueueFillBuffer(queue, c->written, &zero, sizeof zero, 0,
-                                c->pages.count * sizeof(lms_context_page), 0, NULL, NULL));
-    LMSI_CL(clFinish(queue));
-fail:
-    return status;
 }
 
 static lms_status make_pages(lms_contrastive *c)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_pages_make(&c->pages, c->pages.count));
+    const size_t places = (size_t)c->buffer_count + 1;
+    LMSI_TRY(lmsi_pages_make(&c->pages, c->pages.count, LMS_CONTEXT_PAGE));
     c->buffers = calloc(c->buffer_count, sizeof *c->buffers);
-    c->firsts = calloc((size_t)c->buffer_count + 1, sizeof *c->firsts);
-    LMSI_FAIL_IF(c->buffers == NULL || c->firsts == NULL, LMS_E_MEMORY,
-                 "out of memory for %u buffers of pages", (unsigned)c->buffer_count);
+    c->first_pieces = calloc(places, sizeof *c->first_pieces);
+    c->first_runs = calloc(places, sizeof *c->first_runs);
+    LMSI_FAIL_IF(c->buffers == NULL || c->first_pieces == NULL || c->first_runs == NULL,
+                 LMS_E_MEMORY, "out of memory for %u buffers of pages",
+                 (unsigned)c->buffer_count);
     for (uint32_t i = 0; i < c->buffer_count; ++i) {
         const uint32_t left = c->pages.count - i * c->pages_per_buffer;
-        const uint32_t pages = left < c->pages_per_buffer ? left : c->pages_per_buffer;
-        lmsi_buffer list[PAGE_BUFFERS];
-        list_pages(c, pages, &c->buffers[i], list);
-        LMSI_TRY(lmsi_memory_make(c->ctx, list, PAGE_BUFFERS));
+        lmsi_buffer list[LMSI_PAGE_BUFFERS];
+        list_pages(c, left < c->pages_per_buffer ? left : c->pages_per_buffer, list);
+        LMSI_TRY(lmsi_memory_make(c->op.ctx, list, LMSI_PAGE_BUFFERS, c->buffers[i].mem));
     }
 fail:
     return status;
@@ -263,48 +274,43 @@ static lms_status make_slots(lms_contrastive *c)
     uint32_t *const pages = calloc(c->max_pieces, sizeof *pages);
     LMSI_FAIL_IF(pages == NULL, LMS_E_MEMORY, "out of memory for %u times %u pages",
                  (unsigned)requests, (unsigned)c->pages_each);
-    for (size_t i = 0; i < requests; ++i) c->slots[i].pages = pages + i * c->pages_each;
+    for (size_t i = 0; i < requests; ++i) c->slots[i].context.pages = pages + i * c->pages_each;
 fail:
     return status;
 }
 
-static lms_status make_stages(lms_contrastive *c)
+static lms_status make(lmsi_operator *op)
 {
+    lms_contrastive *const c = (lms_contrastive *)op;
     lms_status status = LMS_OK;
-    const size_t requests = c->desc.max_requests;
-    c->stages = calloc(c->desc.max_in_flight, sizeof *c->stages);
-    LMSI_FAIL_IF(c->stages == NULL, LMS_E_MEMORY, "out of memory for %u calls",
-                 (unsigned)c->desc.max_in_flight);
-    for (uint32_t i = 0; i < c->desc.max_in_flight; ++i) {
-        lmsi_contrastive_stage *const stage = &c->stages[i];
-        stage->entries = calloc(requests, sizeof *stage->entries);
-        stage->turns = calloc(requests, sizeof *stage->turns);
-        stage->pieces = calloc(c->max_pieces, sizeof *stage->pieces);
-        stage->runs = calloc(c->max_runs, sizeof *stage->runs);
-        LMSI_FAIL_IF(stage->entries == NULL || stage->turns == NULL || stage->pieces == NULL ||
-                         stage->runs == NULL,
-                     LMS_E_MEMORY, "out of memory for staging %u pages",
-                     (unsigned)c->max_pieces);
-    }
-fail:
-    return status;
-}
-
-static lms_status make_workspace(lms_contrastive *c)
-{
-    lms_status status = LMS_OK;
-    lmsi_buffer buffers[BUFFERS];
-    list_buffers(c, buffers);
-    LMSI_TRY(lmsi_memory_make(c->ctx, buffers, BUFFERS));
-    LMSI_TRY(clear_marks(c));
+    /* Nothing is proposed, and nothing marked as written. */
+    LMSI_TRY(lmsi_memory_clear(op->ctx, op->mem[LMSI_CONTRASTIVE_PROPOSALS],
+                               c->desc.max_requests * sizeof(cl_ulong)));
+    LMSI_TRY(lmsi_memory_clear(op->ctx, op->mem[LMSI_CONTRASTIVE_PAGES],
+                               c->pages.count * sizeof(lms_context_page)));
     LMSI_TRY(make_pages(c));
     LMSI_TRY(make_slots(c));
-    LMSI_TRY(make_stages(c));
 fail:
     return status;
 }
 
-/* --- Dry run ---------------------------------------------------------------------------- */
+static void unmake(lmsi_operator *op)
+{
+    lms_contrastive *const c = (lms_contrastive *)op;
+    for (uint32_t i = 0; c->buffers != NULL && i < c->buffer_count; ++i) {
+        lmsi_memory_release(c->buffers[i].mem, LMSI_PAGE_BUFFERS);
+    }
+    free(c->buffers);
+    free(c->first_pieces);
+    free(c->first_runs);
+    lmsi_pages_free(&c->pages);
+    if (c->slots != NULL) free(c->slots[0].context.pages);
+    free(c->slots);
+    lmsi_slots_free(&c->open);
+    free(c->growths);
+}
+
+/* --- Life --------------------------------------------------------------------------------- */
 
 /* A request without candidates, twice if its context may be so long: its second choice has a
  * context to read. */
@@ -313,7 +319,7 @@ static lms_status dry_steps(lms_contrastive *c, cl_mem data)
     static const uint32_t slot = 0;
     static const int32_t none = LMS_SKIP_ROW;
     lms_status status = LMS_OK;
-    cl_command_queue queue = c->ctx->queue;
+    cl_command_queue queue = c->op.ctx->queue;
     const lms_contrastive_propose_args proposal = {.requests = 1,
                                                    .slots = &slot,
                                                    .logits = {data, 0},
@@ -337,88 +343,51 @@ fail:
     return status;
 }
 
-/* Runtimes compile or link a kernel when it is first enqueued, and a step must not wait for
- * that. */
-static lms_status dry_run(lms_contrastive *c)
+static lms_status dry_run(lmsi_operator *op)
 {
+    lms_contrastive *const c = (lms_contrastive *)op;
     const lms_contrastive_params params = LMS_CONTRASTIVE_PARAMS_INIT(0.5f, 1);
-    const cl_uint zero = 0;
+    const uint64_t elements = c->desc.vocab > c->desc.width ? c->desc.vocab : c->desc.width;
+    const lmsi_buffer list = {"data", "a row", elements + 16, sizeof(cl_float), 0};
     lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
     cl_mem data = NULL;
-    const size_t elements = c->desc.vocab > c->desc.width ? c->desc.vocab : c->desc.width;
-    const size_t bytes = (elements + 16) * sizeof(cl_float);
-    data = clCreateBuffer(c->ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    LMSI_CL(
-        clEnqueueFillBuffer(c->ctx->queue, data, &zero, sizeof zero, 0, bytes, 0, NULL, NULL));
-    LMSI_CL(clFinish(c->ctx->queue));
+    LMSI_TRY(lmsi_memory_make(op->ctx, &list, 1, &data));
+    LMSI_TRY(lmsi_memory_clear(op->ctx, data, (size_t)(list.count * list.bytes)));
     LMSI_TRY(lms_contrastive_open(c, 0, &params));
     LMSI_TRY(dry_steps(c, data));
     if (c->desc.max_requests > 1 && c->pages.free_count > 0) {
-        LMSI_TRY(lms_contrastive_fork(c, c->ctx->queue, 0, 1, NULL, 0, NULL, NULL));
-        LMSI_CL(clFinish(c->ctx->queue));
+        LMSI_TRY(lms_contrastive_fork(c, op->ctx->queue, 0, 1, NULL, 0, NULL, NULL));
+        LMSI_CL(clFinish(op->ctx->queue));
         LMSI_TRY(lms_contrastive_close(c, 1));
     }
     LMSI_TRY(lms_contrastive_close(c, 0));
 fail:
-    if (data != NULL) clReleaseMemObject(data);
+    lmsi_memory_release(&data, 1);
     return status;
 }
 
-static lms_status make(lms_contrastive *c)
-{
-    lms_status status = LMS_OK;
-    const lms_contrastive_desc *const d = &c->desc;
-    const lmsi_kernels propose = list_kernels(c, LMSI_PROPOSE);
-    const lmsi_kernels context = list_kernels(c, LMSI_CONTEXT);
-    LMSI_TRY(lmsi_shape_for(c->ctx, d->logits, d->vocab, d->work_items, &c->shape, NULL));
-    LMSI_TRY(
-        lmsi_shape_for(c->ctx, d->hidden, d->width, d->work_items, &c->context_shape, NULL));
-    if (c->context_shape.team < 32) c->context_shape.team = 1;
-    c->tiles = (d->vocab + LMS_TILE - 1) / LMS_TILE;
-    c->chunks = (c->tiles + c->shape.chunk - 1) / c->shape.chunk;
-    c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
-    c->pages_each = lmsi_pages_for(d->max_length);
-    LMSI_TRY(count_pages(c));
-    LMSI_TRY(plan_workspace(c)); /* before the kernels: they take a while */
-    LMSI_TRY(lmsi_kernels_make(c->ctx, &propose, &c->shape));
-    LMSI_TRY(lmsi_kernels_make(c->ctx, &context, &c->context_shape));
-    LMSI_TRY(plan_workspace(c)); /* for the teams that they take */
-    LMSI_TRY(make_workspace(c));
-    LMSI_TRY(dry_run(c));
-fail:
-    return status;
-}
+static const lmsi_class contrastive_class = {
+    .name = "a contrastive search",
+    .size = sizeof(lms_contrastive),
+    .describe = describe,
+    .plan = plan,
+    .make = make,
+    .dry_run = dry_run,
+    .unmake = unmake,
+};
 
 lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
                                   lms_contrastive **out)
 {
-    lms_status status = LMS_OK;
-    lms_contrastive *c = NULL;
-    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
-    *out = NULL;
-    LMSI_TRY(lmsi_child_check());
-    LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
-    LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
-    LMSI_TRY(desc_check(ctx, desc));
-    c = calloc(1, sizeof *c);
-    LMSI_FAIL_IF(c == NULL, LMS_E_MEMORY, "out of memory for a contrastive search");
-    c->ctx = ctx;
-    c->desc = *desc;
-    if ((int)c->desc.tokens == 0) c->desc.tokens = LMS_INT32;
-    if (c->desc.max_in_flight == 0) c->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
-    if (c->desc.max_rows == 0) c->desc.max_rows = desc->max_requests * desc->max_k;
-    LMSI_TRY(make(c));
-    *out = c;
-    return LMS_OK;
-
-fail:
-    lms_contrastive_destroy(c);
+    lmsi_operator *made = NULL;
+    const lms_status status = lmsi_operator_create(&contrastive_class, ctx, desc, out, &made);
+    if (out != NULL) *out = (lms_contrastive *)made;
     return status;
 }
 
+void lms_contrastive_destroy(lms_contrastive *c) { lmsi_operator_destroy((lmsi_operator *)c); }
+
 size_t lms_contrastive_workspace(const lms_contrastive *c)
 {
-    return c == NULL ? 0 : c->workspace;
+    return c == NULL ? 0 : c->op.workspace;
 }

@@ -6,41 +6,58 @@
 #ifndef LMSI_CONTRASTIVE_H
 #define LMSI_CONTRASTIVE_H
 
-#include "base/context.h"
-#include "op/enqueue.h"
+#include "op/operator.h"
+#include "op/rows.h"
 #include "slots/pages.h"
-#include "op/shape.h"
 #include "slots/slots.h"
 
 #include "kernels/contrastive/records.h"
 
-/* What is on its way to the device. It may be overwritten when `done` has completed. */
-typedef struct lmsi_contrastive_stage {
-    cl_event done;
-    lms_proposal_entry *entries; /* [max_requests] */
-    lms_context_turn *turns;     /* [max_requests] */
-    lms_context_piece *pieces;   /* [max_pieces] */
-    lms_context_run *runs;       /* [max_runs] */
-} lmsi_contrastive_stage;
+/* Its buffers, behind those for rows of logits: what a call is told, ... */
+enum {
+    LMSI_CONTRASTIVE_PICKS = LMSI_ROW_BUFFERS,
+    LMSI_CONTRASTIVE_ENTRIES, /* of proposals */
+    LMSI_CONTRASTIVE_TURNS,
+    LMSI_CONTRASTIVE_PIECES,
+    LMSI_CONTRASTIVE_RUNS,
+    /* ... the choice, ... */
+    LMSI_CONTRASTIVE_CANDIDATES,
+    LMSI_CONTRASTIVE_INVERSES,
+    LMSI_CONTRASTIVE_BEST,
+    LMSI_CONTRASTIVE_PIECE_STATUS,
+    LMSI_CONTRASTIVE_CHOSEN,
+    /* ... and what outlives a call: each slot's latest proposal, by its name, and what is
+     * written of each page. */
+    LMSI_CONTRASTIVE_PROPOSALS,
+    LMSI_CONTRASTIVE_PAGES,
+    LMSI_CONTRASTIVE_BUFFERS
+};
+
+enum {
+    LMSI_CONTRASTIVE_APPEND = LMSI_ROW_KERNELS,
+    LMSI_CONTRASTIVE_COPY,
+    LMSI_CONTRASTIVE_OWN, /* the candidates' states */
+    LMSI_CONTRASTIVE_SCAN,
+    LMSI_CONTRASTIVE_CHOOSE,
+    LMSI_CONTRASTIVE_KERNELS
+};
 
 /* Candidates that were proposed for a context of `length` positions. The parameters are those
  * that the slot had then; a select goes by them. */
-typedef struct lmsi_contrastive_proposed {
+typedef struct lmsi_proposed {
     uint64_t name; /* another for each; 0: none */
     uint32_t length;
     lms_contrastive_params params;
-} lmsi_contrastive_proposed;
+} lmsi_proposed;
 
-/* A context. Its pages are shared with others up to, but never including, one that is not
- * full. */
+/* What a slot holds. */
 typedef struct lmsi_contrastive_slot {
     lms_contrastive_params params;
-    lmsi_contrastive_proposed proposed;
-    uint32_t length;
-    uint32_t *pages; /* [pages_each], those in use first */
+    lmsi_proposed proposed;
+    lmsi_page_list context;
 } lmsi_contrastive_slot;
 
-/* New positions of a context in a call: [from, length). */
+/* New positions of a context in a call, from the end that it had. */
 typedef struct lmsi_growth {
     uint32_t slot;
     uint32_t from;
@@ -48,95 +65,137 @@ typedef struct lmsi_growth {
 } lmsi_growth;
 
 /* One buffer of pages. */
+enum {
+    LMSI_PAGE_STATES,
+    LMSI_PAGE_INVERSES,
+    LMSI_PAGE_BUFFERS
+};
 typedef struct lmsi_page_buffer {
-    cl_mem states;
-    cl_mem inverses;
+    cl_mem mem[LMSI_PAGE_BUFFERS];
 } lmsi_page_buffer;
 
 struct lms_contrastive {
-    lms_context *ctx;
+    lmsi_operator op;
     lms_contrastive_desc desc;
-    lmsi_shape shape;         /* of what reads logits, ... */
-    lmsi_shape context_shape; /* ... and hidden states */
-    uint32_t tiles;
-    uint32_t chunks;
-    uint32_t row_slots; /* rows that the rows' workspace is for */
-    uint32_t padded;    /* elements of a state as it is stored */
+    uint32_t padded; /* elements of a state as it is stored */
     uint32_t pages_each;
     uint32_t max_pieces; /* of a call */
     uint32_t max_runs;
-    cl_kernel tile_kernel;
-    cl_kernel rows_kernel;
-    cl_kernel append_kernel;
-    cl_kernel copy_kernel;
-    cl_kernel candidates_kernel;
-    cl_kernel scan_kernel;
-    cl_kernel choose_kernel;
-    /* Rows of logits. */
-    cl_mem groups;
-    cl_mem tile_keys;
-    cl_mem flags;
-    cl_mem list;
-    cl_mem sums;
-    cl_mem picks;
-    /* What a call is told. */
-    cl_mem entries;
-    cl_mem turns;
-    cl_mem pieces;
-    cl_mem runs;
-    /* The choice. */
-    cl_mem candidates;
-    cl_mem inverses;
-    cl_mem best;
-    cl_mem seen;
-    cl_mem chosen;
-    /* What outlives a call: each slot's latest proposal, by its name, and what is written of
-     * each page. */
-    cl_mem proposals;
-    cl_mem written;
-    size_t workspace;
     lmsi_page_buffer *buffers;
     uint32_t buffer_count;
     uint32_t pages_per_buffer;
-    uint32_t
-        *firsts; /* [buffer_count + 1]: the first piece, or run, of each buffer in a call */
-    lmsi_growth *growths; /* [max_requests]: of a call */
+    /* Of a call: the first piece, and the first run, of each buffer. */
+    uint32_t *first_pieces; /* [buffer_count + 1] */
+    uint32_t *first_runs;   /* [buffer_count + 1] */
+    lmsi_growth *growths;   /* [max_requests]: of a call */
     lmsi_pages pages;
     lmsi_slots open;
-    uint64_t last_proposal;         /* the name that was given last */
-    lmsi_contrastive_slot *slots;   /* [desc.max_requests] */
-    lmsi_contrastive_stage *stages; /* [desc.max_in_flight] */
-    uint32_t next_stage;
-    lmsi_latest last; /* calls */
+    lmsi_contrastive_slot *slots; /* [desc.max_requests] */
 };
 
-/* Everything that can be wrong with a call, before anything is enqueued. */
+/* What the kernels of a call are told: a proposal's, ... */
+typedef struct lmsi_propose {
+    lmsi_rows rows;
+    lms_view index; /* on the device */
+    lms_view tokens;
+    lms_view probs;
+    lms_view status;
+} lmsi_propose;
+
+/* ... those that read hidden states, and one buffer of pages after the other, ... */
+typedef struct lmsi_hidden {
+    lms_view hidden;
+    cl_ulong stride;
+    cl_uint width;
+    cl_uint padded;
+    cl_mem states;
+    cl_mem inverses_kept;
+    cl_uint first_page;
+} lmsi_hidden;
+
+/* ... an append's, ... */
+typedef struct lmsi_append {
+    lmsi_hidden h;
+    cl_uint first_run;
+    cl_uint marked; /* runs that the launch marks as written: all of them, if it is the last */
+    cl_mem chosen;
+    cl_uint has_chosen;
+} lmsi_append;
+
+/* ... a fork's that copies a page, ... */
+typedef struct lmsi_copy {
+    cl_mem from;
+    cl_mem from_inverses;
+    cl_uint from_first; /* page of its buffer */
+    cl_uint from_page;
+    cl_uint from_serial;
+    cl_mem to;
+    cl_mem to_inverses;
+    cl_uint to_first;
+    cl_uint to_page;
+    cl_uint to_serial;
+    cl_uint padded;
+} lmsi_copy;
+
+/* ... and a select's. */
+typedef struct lmsi_select {
+    lmsi_hidden h;
+    cl_uint first_piece;
+    cl_uint max_pieces;
+    lms_view tokens;
+    lms_view probs;
+    cl_uint wanted; /* LMS_WANT_... */
+    lms_view next;
+    lms_view rows;
+    lms_view scores;
+    lms_view penalties;
+    lms_view row_scores;
+    lms_view row_penalties;
+    lms_view status;
+} lmsi_select;
+
+lms_status lmsi_contrastive_desc_check(const lms_contrastive_desc *d);
 lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                                          const lms_contrastive_params *p);
-lms_status lmsi_contrastive_states_check(lms_contrastive *c, cl_command_queue queue,
-                                         const lms_contrastive_append_args *s, cl_uint num_wait,
-                                         const cl_event *wait_list);
-lms_status lmsi_contrastive_proposal_check(lms_contrastive *c, cl_command_queue queue,
-                                           const lms_contrastive_propose_args *p,
-                                           cl_uint num_wait, const cl_event *wait_list);
-lms_status lmsi_contrastive_batch_check(lms_contrastive *c, cl_command_queue queue,
-                                        const lms_contrastive_select_args *b, cl_uint num_wait,
-                                        const cl_event *wait_list);
+
+/* Everything that can be wrong with a call, before anything is enqueued, and what it comes to
+ * if there are requests. */
+lms_status lmsi_append_check(lms_contrastive *c, const lmsi_where *where,
+                             const lms_contrastive_append_args *s, lmsi_append *append);
+lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
+                              const lms_contrastive_propose_args *p, lmsi_propose *propose);
+lms_status lmsi_select_check(lms_contrastive *c, const lmsi_where *where,
+                             const lms_contrastive_select_args *b, lmsi_select *select);
 
 /* A request's first candidate row, where the caller says NULL for all of them. */
 uint32_t lmsi_candidate_row(const lms_contrastive *c, const uint32_t *first_rows,
                             uint32_t request);
 
-/* The stage whose turn it is; from its first write on, it is taken. */
-lms_status lmsi_contrastive_take_stage(lms_contrastive *c, lmsi_contrastive_stage **out);
-void lmsi_contrastive_use_stage(lms_contrastive *c);
+/* A place for each span of positions among all of a call, sorted by the buffers of their pages:
+ * first all spans are counted, then each gets its place. In the end, firsts[b] is the first
+ * place in buffer b, and firsts[buffer_count] their number. */
+void lmsi_places_count(const lms_contrastive *c, uint32_t *firsts, uint32_t slot,
+                       uint32_t from);
+void lmsi_places_begin(const lms_contrastive *c, uint32_t *firsts);
+uint32_t lmsi_places_take(const lms_contrastive *c, uint32_t *firsts, uint32_t page);
+void lmsi_places_end(const lms_contrastive *c, uint32_t *firsts);
 
-/* Where a page is. */
+/* A buffer of pages, for the kernels; `page` is in it. */
 uint32_t lmsi_buffer_of(const lms_contrastive *c, uint32_t page);
+void lmsi_use_buffer(const lms_contrastive *c, uint32_t buffer, lmsi_hidden *h);
 
-/* Takes pages for `count` positions more, which are known to be there. */
-void lmsi_context_grow(lms_contrastive *c, uint32_t slot, uint32_t count);
-/* Gives back what a context has beyond `length`. */
-void lmsi_context_trim(lms_contrastive *c, uint32_t slot, uint32_t length);
+/* The new positions of a call, growths[0 .. requests): contexts get them before anything is
+ * enqueued, and lose them again if that fails. */
+void lmsi_grow(lms_contrastive *c, uint32_t request, uint32_t slot, uint32_t count,
+               uint32_t source);
+void lmsi_undo_growth(lms_contrastive *c, uint32_t requests);
+
+/* Lists the runs of states that fill them, ... */
+void lmsi_list_runs(lms_contrastive *c, uint32_t requests, lms_context_run *runs);
+/* ... and writes those to the device, and launches what appends them. */
+lms_status lmsi_enqueue_runs(const lms_contrastive *c, lmsi_call *call, lmsi_append *append);
+
+/* What a device computes for contexts. */
+extern const lmsi_probe lmsi_context_probe;
 
 #endif

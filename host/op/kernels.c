@@ -1,49 +1,63 @@
+/* kernels.c - from programs to kernels, with teams that the device takes. */
 #include "op/kernels.h"
 
-#include "op/probe.h"
 #include "base/program.h"
 #include "base/status.h"
 
 #include <stdio.h>
 
-void lmsi_kernels_release(const lmsi_kernels *k)
+static int has_kernel(const lmsi_operator *op, size_t program, size_t kernel)
 {
-    for (size_t i = 0; i < k->count; ++i) {
-        if (*k->kernels[i] != NULL) clReleaseKernel(*k->kernels[i]);
-        *k->kernels[i] = NULL;
-    }
+    const lmsi_kernel *const k = &op->kernel_table[kernel];
+    return k->program == program && !(k->in_teams && op->programs[program].shape.team == 1);
 }
 
-static lms_status probe(lms_context *ctx, lmsi_kind kind, cl_program program)
+void lmsi_kernels_release(lmsi_operator *op, size_t program)
 {
-    lms_status status = LMS_OK;
-    if (kind == LMSI_CONTEXT) return lmsi_contrastive_probe(ctx, program);
-    LMSI_TRY(lmsi_probe(ctx, program));
-    if (kind == LMSI_BEAM) LMSI_TRY(lmsi_beam_probe(ctx, program));
-fail:
-    return status;
+    for (size_t i = 0; i < op->kernel_count; ++i) {
+        if (op->kernel_table[i].program != program || op->kernels[i] == NULL) continue;
+        clReleaseKernel(op->kernels[i]);
+        op->kernels[i] = NULL;
+    }
 }
 
 /* *limit is the largest team that all of the kernels take: with fewer registers than they would
  * like it may be smaller than the device's. */
-static lms_status make(lms_context *ctx, const lmsi_kernels *k, const lmsi_shape *shape,
-                       size_t *limit)
+static lms_status make(lmsi_operator *op, size_t program, size_t *limit)
 {
     lms_status status = LMS_OK;
+    const lmsi_use *const use = &op->programs[program];
     cl_int code = CL_SUCCESS;
-    cl_program program = NULL;
+    cl_program built = NULL;
     char what[64];
-    LMSI_TRY(lmsi_program_get(ctx, k->logits, k->tokens, shape, k->kind, &program));
-    LMSI_TRY(probe(ctx, k->kind, program));
+    const lmsi_variant variant = {use->kind,       use->data,        op->desc.tokens,
+                                  use->shape.team, use->shape.lanes, use->shape.chunk};
+    LMSI_TRY(lmsi_program_get(op->ctx, &variant, &built));
+    for (size_t i = 0; use->probes[i] != NULL; ++i) {
+        LMSI_TRY(lmsi_probe_ask(op->ctx, built, use->probes[i]));
+    }
     *limit = LMSI_MAX_TEAM;
-    for (size_t i = 0; i < (shape->team == 1 ? k->alone : k->count); ++i) {
+    for (size_t i = 0; i < op->kernel_count; ++i) {
         size_t own = 0;
-        *k->kernels[i] = clCreateKernel(program, k->names[i], &code);
-        snprintf(what, sizeof what, "clCreateKernel for %s", k->names[i]);
+        if (!has_kernel(op, program, i)) continue;
+        op->kernels[i] = clCreateKernel(built, op->kernel_table[i].name, &code);
+        snprintf(what, sizeof what, "clCreateKernel for %s", op->kernel_table[i].name);
         LMSI_CL_NAMED(code, what);
-        LMSI_CL(clGetKernelWorkGroupInfo(*k->kernels[i], ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
+        LMSI_CL(clGetKernelWorkGroupInfo(op->kernels[i], op->ctx->id, CL_KERNEL_WORK_GROUP_SIZE,
                                          sizeof own, &own, NULL));
         if (own < *limit) *limit = own;
+    }
+fail:
+    return status;
+}
+
+static lms_status check(const lmsi_operator *op, size_t program)
+{
+    lms_status status = LMS_OK;
+    const uint32_t team = op->programs[program].shape.team;
+    for (size_t i = 0; i < op->kernel_count; ++i) {
+        if (!has_kernel(op, program, i)) continue;
+        LMSI_TRY(lmsi_arguments_check(op->kernels[i], &op->kernel_table[i], team, op->buffers));
     }
 fail:
     return status;
@@ -57,28 +71,30 @@ static int is_about_the_team(lms_status status)
            status == CL_INVALID_WORK_GROUP_SIZE;
 }
 
-lms_status lmsi_kernels_make(lms_context *ctx, const lmsi_kernels *k, lmsi_shape *shape)
+lms_status lmsi_kernels_make(lmsi_operator *op, size_t program)
 {
     lms_status status = LMS_OK;
+    lmsi_use *const use = &op->programs[program];
+    const uint32_t asked = op->desc.work_items;
     for (;;) {
         size_t limit = 0;
-        const int may_halve = k->work_items == 0 && shape->team > 1;
-        status = make(ctx, k, shape, &limit);
-        if (status == LMS_OK && shape->team <= limit) return LMS_OK;
+        uint32_t *const team = &use->shape.team;
+        const int may_halve = asked == 0 && *team > 1;
+        status = make(op, program, &limit);
+        if (status == LMS_OK && *team <= limit) return check(op, program);
         LMSI_FAIL_IF(status == LMS_OK && !may_halve, LMS_E_UNSUPPORTED,
                      "work_items: %u is above the %zu that the kernels can have on %s",
-                     (unsigned)shape->team, limit, ctx->device.name);
+                     (unsigned)*team, limit, op->ctx->device.name);
         if (status != LMS_OK && !(may_halve && is_about_the_team(status))) goto fail;
-        /* A context has teams of 32 and more, or of one. */
-        shape->team = k->kind == LMSI_CONTEXT && shape->team == 32 ? 1 : shape->team / 2;
-        lmsi_kernels_release(k);
+        *team = *team / 2 < use->least_team ? 1 : *team / 2;
+        lmsi_kernels_release(op, program);
     }
 fail:
-    if (k->work_items > 1 && is_about_the_team(status)) {
+    if (asked > 1 && is_about_the_team(status)) {
         char message[LMSI_MESSAGE_BYTES];
         snprintf(message, sizeof message, "%s", lms_error_message());
         return lmsi_fail(status, "work_items: %u (0 leaves it to the library): %s",
-                         (unsigned)k->work_items, message);
+                         (unsigned)asked, message);
     }
     return status;
 }

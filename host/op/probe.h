@@ -4,22 +4,32 @@
 
 #include "base/context.h"
 
-/* What a probe tells of a record: its size, and where its last field is. */
+/* A right answer. */
+typedef struct lmsi_answer {
+    const char *what;
+    uint64_t value;
+} lmsi_answer;
+
+/* What a probe tells of a record: its size and where its last field is, as kernels/ has it. */
 #define LMSI_RECORD(type, field)                                                               \
-    {"sizeof " #type, sizeof(type)}, {"offset of " #field " in " #type, offsetof(type, field)},
+    {"sizeof " #type ", offset of " #field,                                                    \
+     (uint64_t)sizeof(type) << 32 | offsetof(type, field)},
 
-/* Runs a kernel of one work-item that has answers for operands. */
-lms_status lmsi_ask(lms_context *ctx, cl_program program, const char *name,
-                    const float *operands, size_t operands_size, void *results,
-                    size_t results_size);
+#define LMSI_MOST_ANSWERS 32
 
-/* kernels/probe.cl, in every program. */
-lms_status lmsi_probe(lms_context *ctx, cl_program program);
+/* A kernel of one work-item that gives answers, each a ulong, for operands. */
+typedef struct lmsi_probe {
+    const char *kernel;
+    const char *decides; /* what would differ: "tokens" */
+    float operands[3];
+    const lmsi_answer *answers;
+    size_t count; /* at most LMSI_MOST_ANSWERS */
+} lmsi_probe;
 
-/* kernels/beam_probe.cl, in those of beam searches. */
-lms_status lmsi_beam_probe(lms_context *ctx, cl_program program);
+/* What all programs that read rows of logits need. */
+extern const lmsi_probe lmsi_row_probe;
 
-/* kernels/contrastive_probe.cl, in those of contexts, in the place of probe.cl. */
-lms_status lmsi_contrastive_probe(lms_context *ctx, cl_program program);
+/* Has the device the right answers? */
+lms_status lmsi_probe_ask(lms_context *ctx, cl_program program, const lmsi_probe *probe);
 
 #endif

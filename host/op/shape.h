@@ -1,13 +1,10 @@
 /* shape.h - in which shape the kernels are built and launched. All shapes give the same bits;
  * which one is fastest depends on the device and on the type of the logits.
- *
- * Who says it, the first one that does: lms_sampler_desc.work_items (the team); LMS_SHAPE in
- * the environment (any of the fields); the user's tuning file (tuning.h); the table of known
- * devices (tuning_table.c); the device's facts. */
+ * What says which one it is, is in choice.h. */
 #ifndef LMSI_SHAPE_H
 #define LMSI_SHAPE_H
 
-#include "lmsample.h"
+#include "base/context.h"
 
 #include "kernels/row/records.h"
 
@@ -21,16 +18,6 @@ typedef struct lmsi_shape {
     uint32_t chunk;     /* tiles of a work-group of the tile pass: a power of two, 8 to 1024 */
     uint32_t fuse_from; /* rows from which on a team of one does its row's tiles too        */
 } lmsi_shape;
-
-/* Shorter rows, of at most this many logits, are always fused, unless LMS_SHAPE has a
- * fuse_from: a work-item has read one before another one has woken up to help. What was
- * measured for fuse_from was measured with longer ones. */
-#define LMSI_SHORT_ROW 65536u
-
-/* The shape for a context's device and rows of `vocab` logits of a type; `work_items` > 0 asks
- * for that team. *origin (may be NULL) is who says it, as text. */
-lms_status lmsi_shape_for(const lms_context *ctx, lms_dtype logits, uint32_t vocab,
-                          uint32_t work_items, lmsi_shape *out, const char **origin);
 
 /* With enough rows for every core, a row's tiles and the rest of it are one launch. */
 int lmsi_shape_fuses(const lmsi_shape *shape, uint32_t rows);
@@ -48,6 +35,9 @@ void lmsi_shape_print(const lmsi_shape *shape, char text[LMSI_SHAPE_BYTES]);
 /* The same, or a part of it in any order; what is not in the text is 0. Returns 0 if the text
  * is wrong, and says why. */
 int lmsi_shape_read(const char *text, lmsi_shape *out, char *problem, size_t problem_size);
+
+/* Fields of `asked` that are not 0 replace those of the shape. Returns whether there are any. */
+int lmsi_shape_replace(lmsi_shape *shape, const lmsi_shape *asked);
 
 /* Is it whole, and does the device take it? */
 int lmsi_shape_fits(const lms_context *ctx, const lmsi_shape *shape);

@@ -4,6 +4,7 @@
 #include "base/cache.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "op/choice.h"
 #include "op/desc.h"
 #include "op/tuning.h"
 
@@ -13,11 +14,10 @@ lms_status lms_shape_in_use(const lms_context *ctx, lms_dtype logits, uint32_t v
                             char shape[LMS_SHAPE_BYTES], const char **origin)
 {
     lms_status status = LMS_OK;
-    const lmsi_desc desc = {.logits = logits};
     lmsi_shape found;
     LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
     LMSI_FAIL_IF(shape == NULL, LMS_E_ARGUMENT, "shape: is NULL");
-    LMSI_TRY(lmsi_desc_check(ctx, &desc));
+    LMSI_TRY(lmsi_dtype_check("logits", logits));
     LMSI_FAIL_IF(vocab < 1 || vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
                  "vocab: is %u, must be 1 to %u", (unsigned)vocab, LMS_MAX_VOCAB);
     LMSI_TRY(lmsi_shape_for(ctx, logits, vocab, 0, &found, origin));

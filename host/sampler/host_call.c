@@ -31,16 +31,40 @@ enum {
 /* No array of C has more bytes. */
 #define LARGEST_ARRAY ((size_t)PTRDIFF_MAX)
 
+/* The caller's arrays in bytes, and rows of logits. */
+typedef struct host_sizes {
+    size_t logits_rows;
+    size_t row, stride;             /* of logits */
+    size_t probs_row, probs_stride; /* of probabilities */
+    size_t token;
+    size_t attempts; /* of a row */
+} host_sizes;
+
+static host_sizes sizes_of(const lms_sampler *s, const lms_sample_host_args *b)
+{
+    const size_t v = s->desc.vocab, logit = (size_t)lmsi_dtype_bytes(s->desc.logits);
+    return (host_sizes){
+        .logits_rows = b->logits_rows != 0 ? b->logits_rows : b->rows,
+        .row = v * logit,
+        .stride = (b->row_stride != 0 ? b->row_stride : v) * logit,
+        .probs_row = v * sizeof *b->probs,
+        .probs_stride = (b->probs_stride != 0 ? b->probs_stride : v) * sizeof *b->probs,
+        .token = (size_t)lmsi_token_bytes(s->op.desc.tokens),
+        .attempts = (size_t)b->uniforms_per_row * 16,
+    };
+}
+
+/* Are the sizes above those that the caller means, or would they overflow? */
 static lms_status strides_check(const lms_sampler *s, const lms_sample_host_args *b)
 {
     lms_status status = LMS_OK;
-    const size_t element = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
+    const size_t v = s->desc.vocab, element = (size_t)lmsi_dtype_bytes(s->desc.logits);
     const size_t rows = b->logits_rows ? b->logits_rows : b->rows;
-    const size_t stride = b->row_stride ? b->row_stride : s->desc.vocab;
-    const size_t probs = b->probs_stride ? b->probs_stride : s->desc.vocab;
-    LMSI_FAIL_IF(stride < s->desc.vocab, LMS_E_ARGUMENT,
-                 "row_stride: %zu is less than vocab (%u)", stride, (unsigned)s->desc.vocab);
-    LMSI_FAIL_IF(stride > (LARGEST_ARRAY / element - s->desc.vocab) / rows, LMS_E_ARGUMENT,
+    const size_t stride = b->row_stride ? b->row_stride : v;
+    const size_t probs = b->probs_stride ? b->probs_stride : v;
+    LMSI_FAIL_IF(stride < v, LMS_E_ARGUMENT, "row_stride: %zu is less than vocab (%zu)", stride,
+                 v);
+    LMSI_FAIL_IF(stride > (LARGEST_ARRAY / element - v) / rows, LMS_E_ARGUMENT,
                  "row_stride: %zu rows of %zu logits overflow", rows, stride);
     LMSI_FAIL_IF(b->uniforms_per_row > INT32_MAX, LMS_E_ARGUMENT,
                  "uniforms_per_row: %u is above 2^31-1", (unsigned)b->uniforms_per_row);
@@ -48,41 +72,32 @@ static lms_status strides_check(const lms_sampler *s, const lms_sample_host_args
                  "uniforms_per_row: %u rows of %u attempts overflow", (unsigned)b->rows,
                  (unsigned)b->uniforms_per_row);
     if (b->probs == NULL) return LMS_OK;
-    LMSI_FAIL_IF(probs < s->desc.vocab, LMS_E_ARGUMENT,
-                 "probs_stride: %zu is less than vocab (%u)", probs, (unsigned)s->desc.vocab);
-    LMSI_FAIL_IF(probs > (LARGEST_ARRAY / 4 - s->desc.vocab) / b->rows, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(probs < v, LMS_E_ARGUMENT, "probs_stride: %zu is less than vocab (%zu)", probs,
+                 v);
+    LMSI_FAIL_IF(probs > (LARGEST_ARRAY / 4 - v) / b->rows, LMS_E_ARGUMENT,
                  "probs_stride: %u rows of %zu probabilities overflow", (unsigned)b->rows,
                  probs);
 fail:
     return status;
 }
 
-static size_t logits_rows_of(const lms_sample_host_args *b)
-{
-    return b->logits_rows ? b->logits_rows : b->rows;
-}
-
 static void list_arrays(const lms_sampler *s, const lms_sample_host_args *b,
                         lms_sampler_run_args *call, host_array arrays[HOST_ARRAYS])
 {
-    const size_t v = s->desc.vocab, rows = b->rows;
-    const size_t logit = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
-    const size_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
-    const size_t logits_stride = (b->row_stride ? b->row_stride : v) * logit;
-    const size_t probs_stride = (b->probs_stride ? b->probs_stride : v) * 4;
-    const size_t attempts = (size_t)b->uniforms_per_row * 16;
+    const host_sizes z = sizes_of(s, b);
+    const size_t rows = b->rows;
     void *const logits = (void *)(uintptr_t)b->logits;
     void *const uniforms = (void *)(uintptr_t)b->uniforms;
     const host_array all[HOST_ARRAYS] = {
-        {"logits", logits, &call->logits, b->logits_rows ? b->logits_rows : rows, v * logit,
-         logits_stride, READ},
-        {"uniforms", uniforms, &call->uniforms, rows, attempts, attempts, READ},
-        {"tokens", b->tokens, &call->tokens, rows, token, token, WRITTEN_AND_LAST},
+        {"logits", logits, &call->logits, z.logits_rows, z.row, z.stride, READ},
+        {"uniforms", uniforms, &call->uniforms, rows, z.attempts, z.attempts, READ},
+        {"tokens", b->tokens, &call->tokens, rows, z.token, z.token, WRITTEN_AND_LAST},
         {"status", b->status, &call->status, rows, 4, 4, WRITTEN},
         {"logprob_raw", b->logprob_raw, &call->logprob_raw, rows, 4, 4, WRITTEN_IF_SAMPLED},
         {"logprob", b->logprob, &call->logprob, rows, 4, 4, WRITTEN_IF_SAMPLED},
         {"kept", b->kept, &call->kept, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"probs", b->probs, &call->probs, rows, v * 4, probs_stride, WRITTEN_IF_SAMPLED},
+        {"probs", b->probs, &call->probs, rows, z.probs_row, z.probs_stride,
+         WRITTEN_IF_SAMPLED},
     };
     memcpy(arrays, all, sizeof all);
 }
@@ -93,12 +108,13 @@ static lms_status batch_check(const lms_sampler *s, const lms_sample_host_args *
     lms_status status = LMS_OK;
     host_array arrays[HOST_ARRAYS];
     lms_sampler_run_args call;
-    const uint64_t largest = s->ctx->device.max_alloc_bytes;
+    const size_t logits_rows = sizes_of(s, b).logits_rows;
+    const uint64_t largest = s->op.ctx->device.max_alloc_bytes;
     LMSI_FAIL_IF(b->logits == NULL, LMS_E_ARGUMENT, "logits: is NULL");
     LMSI_FAIL_IF(b->params == NULL, LMS_E_ARGUMENT, "params: is NULL");
     LMSI_FAIL_IF(b->tokens == NULL, LMS_E_ARGUMENT, "tokens: is NULL");
-    LMSI_FAIL_IF(logits_rows_of(b) > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
-                 "logits_rows: %zu is above 2^31", logits_rows_of(b));
+    LMSI_FAIL_IF(logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
+                 "logits_rows: %zu is above 2^31", logits_rows);
     LMSI_FAIL_IF((b->uniforms != NULL) != (b->uniforms_per_row != 0), LMS_E_ARGUMENT,
                  "uniforms_per_row: %u is not 0 exactly when uniforms is not given",
                  (unsigned)b->uniforms_per_row);
@@ -109,10 +125,11 @@ static lms_status batch_check(const lms_sampler *s, const lms_sample_host_args *
                      "%s: one row has %zu bytes; the device allocates at most %llu",
                      arrays[i].name, arrays[i].row, (unsigned long long)largest);
     }
-    LMSI_FAIL_IF(b->index == NULL && logits_rows_of(b) < b->rows, LMS_E_ARGUMENT,
-                 "logits_rows: %zu is less than rows (%u) without an index", logits_rows_of(b),
+    LMSI_FAIL_IF(b->index == NULL && logits_rows < b->rows, LMS_E_ARGUMENT,
+                 "logits_rows: %zu is less than rows (%u) without an index", logits_rows,
                  (unsigned)b->rows);
-    LMSI_TRY(lmsi_rows_check(b->params, b->index, b->rows, logits_rows_of(b)));
+    LMSI_TRY(lmsi_params_check(b->params, b->rows));
+    LMSI_TRY(lmsi_indices_check(b->index, b->rows, logits_rows));
 fail:
     return status;
 }
@@ -123,12 +140,12 @@ static lms_status make_buffer(const lms_sampler *s, const host_array *a)
 {
     cl_int code = CL_SUCCESS;
     const cl_mem_flags place =
-        s->ctx->device.unified ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
+        s->op.ctx->device.unified ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
     const cl_mem_flags flags = a->use == READ ? CL_MEM_READ_ONLY | place : CL_MEM_READ_WRITE;
     const size_t bytes = a->use == READ ? (a->rows - 1) * a->stride + a->row : a->rows * a->row;
     if (a->host == NULL) return LMS_OK;
-    a->view->buffer =
-        clCreateBuffer(s->ctx->context, flags, bytes, a->use == READ ? a->host : NULL, &code);
+    a->view->buffer = clCreateBuffer(s->op.ctx->context, flags, bytes,
+                                     a->use == READ ? a->host : NULL, &code);
     if (code == CL_SUCCESS) return LMS_OK;
     return lmsi_fail(code, "%s (%d) from clCreateBuffer for %s: %zu bytes",
                      lms_status_text(code), (int)code, a->name, bytes);
@@ -144,13 +161,13 @@ static lms_status read_rows(const lms_sampler *s, const host_array *a, size_t fi
     const size_t origin[3] = {0, first, 0};
     const size_t region[3] = {a->row, rows, 1};
     if (a->stride == a->row) {
-        LMSI_CL(clEnqueueReadBuffer(s->ctx->queue, a->view->buffer, waits, first * a->row,
+        LMSI_CL(clEnqueueReadBuffer(s->op.ctx->queue, a->view->buffer, waits, first * a->row,
                                     rows * a->row, (char *)a->host + first * a->row, 0, NULL,
                                     NULL));
     } else {
-        LMSI_CL(clEnqueueReadBufferRect(s->ctx->queue, a->view->buffer, waits, origin, origin,
-                                        region, a->row, 0, a->stride, 0, a->host, 0, NULL,
-                                        NULL));
+        LMSI_CL(clEnqueueReadBufferRect(s->op.ctx->queue, a->view->buffer, waits, origin,
+                                        origin, region, a->row, 0, a->stride, 0, a->host, 0,
+                                        NULL, NULL));
     }
 fail:
     return status;
@@ -190,17 +207,15 @@ static lms_status sample_part(lms_sampler *s, const lms_sample_host_args *b, cl_
         call.logits.buffer = logits;
     }
     for (int i = 0; i < HOST_ARRAYS; ++i) LMSI_TRY(make_buffer(s, &arrays[i]));
-    status = lms_sampler_run(s, s->ctx->queue, &call, 0, NULL, NULL);
+    status = lms_sampler_run(s, s->op.ctx->queue, &call, 0, NULL, NULL);
     enqueued = status <= 0;
     LMSI_TRY(status);
     for (int i = HOST_ARRAYS; i-- > 0;) LMSI_TRY(read_back(s, &arrays[i], b->index));
 fail:
     /* The caller's arrays may be freed on return. */
-    if (status != LMS_OK && enqueued) clFinish(s->ctx->queue);
+    if (status != LMS_OK && enqueued) clFinish(s->op.ctx->queue);
     for (int i = 0; i < HOST_ARRAYS; ++i) {
-        if (arrays[i].host != NULL && arrays[i].view->buffer != NULL) {
-            clReleaseMemObject(arrays[i].view->buffer);
-        }
+        if (arrays[i].host != NULL) lmsi_memory_release(&arrays[i].view->buffer, 1);
     }
     return status;
 }
@@ -217,7 +232,7 @@ typedef struct part_limits {
  * quarter of the device's memory each. */
 static part_limits limits_of(const lms_sampler *s, const lms_sample_host_args *b)
 {
-    const lmsi_device *const device = &s->ctx->device;
+    const lmsi_device *const device = &s->op.ctx->device;
     const uint64_t quarter = device->memory_bytes / 4, largest = device->max_alloc_bytes;
     const uint64_t most = largest < quarter ? largest : quarter;
     host_array arrays[HOST_ARRAYS];
@@ -264,10 +279,7 @@ static void *behind(const void *array, size_t bytes)
 static lms_sample_host_args part_of(const lms_sampler *s, const lms_sample_host_args *b,
                                     uint32_t first, part_limits most, int32_t *near)
 {
-    const size_t logit = s->desc.logits == LMS_FLOAT32 ? 4 : 2;
-    const size_t token = s->desc.tokens == LMS_INT64 ? 8 : 4;
-    const size_t stride = b->row_stride ? b->row_stride : s->desc.vocab;
-    const size_t probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab;
+    const host_sizes z = sizes_of(s, b);
     lms_sample_host_args part = *b;
     size_t source = first;
     part.rows = b->rows - first < most.rows ? b->rows - first : (uint32_t)most.rows;
@@ -277,7 +289,7 @@ static lms_sample_host_args part_of(const lms_sampler *s, const lms_sample_host_
         part.logits_rows = part.rows;
     } else if (near == NULL) {
         source = 0;
-        part.logits_rows = logits_rows_of(b);
+        part.logits_rows = z.logits_rows;
     } else {
         cut_by_index(&part, most.logits_rows, &source);
         for (uint32_t r = 0; r < part.rows; ++r) {
@@ -286,15 +298,15 @@ static lms_sample_host_args part_of(const lms_sampler *s, const lms_sample_host_
         }
         part.index = near;
     }
-    part.logits = behind(b->logits, source * stride * logit);
+    part.logits = behind(b->logits, source * z.stride);
     part.params = b->params + first;
-    part.uniforms = behind(b->uniforms, (size_t)first * b->uniforms_per_row * 16);
-    part.tokens = behind(b->tokens, first * token);
+    part.uniforms = behind(b->uniforms, first * z.attempts);
+    part.tokens = behind(b->tokens, first * z.token);
     part.status = behind(b->status, first * sizeof *b->status);
     part.logprob_raw = behind(b->logprob_raw, first * sizeof *b->logprob_raw);
     part.logprob = behind(b->logprob, first * sizeof *b->logprob);
     part.kept = behind(b->kept, first * sizeof *b->kept);
-    part.probs = behind(b->probs, first * probs_stride * sizeof *b->probs);
+    part.probs = behind(b->probs, first * z.probs_stride);
     return part;
 }
 
@@ -321,7 +333,7 @@ lms_status lms_sample_host(lms_sampler *s, const lms_sample_host_args *b)
     if (b->rows == 0) return LMS_OK;
     LMSI_TRY(batch_check(s, b));
     const part_limits most = limits_of(s, b);
-    if (b->index != NULL && logits_rows_of(b) > most.logits_rows) {
+    if (b->index != NULL && sizes_of(s, b).logits_rows > most.logits_rows) {
         near = malloc(most.rows * sizeof *near);
         LMSI_FAIL_IF(near == NULL, LMS_E_MEMORY, "out of memory for %zu indices", most.rows);
     } else if (b->index != NULL && b->rows > most.rows) {
@@ -332,7 +344,7 @@ lms_status lms_sample_host(lms_sampler *s, const lms_sample_host_args *b)
         LMSI_TRY(sample_part(s, &part, logits));
     }
 fail:
-    if (logits != NULL) clReleaseMemObject(logits);
+    lmsi_memory_release(&logits, 1);
     free(near);
     return status;
 }

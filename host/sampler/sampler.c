@@ -1,192 +1,136 @@
-/* sampler.c - making and unmaking a sampler: kernels, workspace, and one dry run. */
+/* sampler.c - what a sampler is: its kernels, its buffers, and one dry run. */
 #include "sampler/sampler.h"
 
-#include "op/desc.h"
-#include "op/kernels.h"
-#include "base/memory.h"
-#include "base/process.h"
 #include "base/status.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum {
-    BUFFERS = 8
+#define MEMBER(kind, name) LMSI_MEMBER(kind, lmsi_sampler_run, name)
+
+#define LOGITS                                                                                 \
+    LMSI_LOGITS_ARGUMENTS, LMSI_LOGITS_ROWS_ARGUMENT, LMSI_VOCAB_ARGUMENT,                     \
+        MEMBER(LMSI_OPTIONAL, index), MEMBER(LMSI_VIEW, params)
+#define OUTPUTS                                                                                \
+    MEMBER(LMSI_UINT, wanted), MEMBER(LMSI_VIEW, logprob_raw), MEMBER(LMSI_VIEW, logprob),     \
+        MEMBER(LMSI_VIEW, kept), MEMBER(LMSI_VIEW, probs), MEMBER(LMSI_ULONG, probs_stride)
+
+static const lmsi_argument tile_arguments[] = {LOGITS, LMSI_TILE_PASS_ARGUMENTS};
+
+static const lmsi_argument sample_arguments[] = {
+    LOGITS,
+    MEMBER(LMSI_VIEW, words),
+    MEMBER(LMSI_UINT, attempts),
+    LMSI_ROWS_ARGUMENT,
+    LMSI_ROW_PASS_ARGUMENTS,
+    {"outcomes", LMSI_BUFFER, LMSI_SAMPLER_OUTCOMES},
+    MEMBER(LMSI_VIEW, tokens),
+    MEMBER(LMSI_OPTIONAL, status),
 };
 
-/* Every buffer. Rows that are sampled at once have a place each. */
-static void list_buffers(lms_sampler *s, lmsi_buffer out[BUFFERS])
+static const lmsi_argument report_arguments[] = {
+    LMSI_LOGITS_ARGUMENTS,
+    LMSI_VOCAB_ARGUMENT,
+    MEMBER(LMSI_VIEW, params),
+    LMSI_MAXIMA_ARGUMENTS,
+    {"outcomes", LMSI_BUFFER, LMSI_SAMPLER_OUTCOMES},
+    OUTPUTS,
+};
+
+static const lmsi_argument outputs[] = {OUTPUTS};
+
+/* Without outputs. */
+static const lmsi_kernel plain_kernels[] = {
+    [LMSI_TILES] = {.name = "lms_tile_maxima", .arguments = LMSI_ARGUMENTS(tile_arguments)},
+    [LMSI_ROWS] = {.name = "lms_sample", .arguments = LMSI_ARGUMENTS(sample_arguments)},
+};
+
+/* A team of one reports on a row when it has its token. */
+static const lmsi_kernel reporting_kernels[] = {
+    [LMSI_TILES] = {.name = "lms_tile_maxima", .arguments = LMSI_ARGUMENTS(tile_arguments)},
+    [LMSI_ROWS] = {.name = "lms_sample",
+                   .arguments = LMSI_ARGUMENTS(sample_arguments),
+                   .alone = LMSI_ARGUMENTS(outputs)},
+    [LMSI_SAMPLER_REPORT] = {.name = "lms_report",
+                             .arguments = LMSI_ARGUMENTS(report_arguments),
+                             .in_teams = 1},
+};
+
+static lms_status describe(lmsi_operator *op, const void *desc)
 {
-    const uint64_t places = s->places, rows = s->desc.max_rows, tiles = s->tiles;
-    const lmsi_buffer all[BUFFERS] = {
-        {"group maxima", &s->groups, places, tiles * 8 * sizeof(cl_int)},
-        {"tile maxima", &s->tile_keys, places, tiles * sizeof(cl_int)},
-        {"flags", &s->seen, places, s->chunks * sizeof(cl_uint)},
-        {"candidates", &s->list, places, LMS_LIST * LMS_LIST_BYTES},
-        {"tile sums", &s->sums, places, tiles * sizeof(cl_ulong)},
-        {"outcomes", &s->outcomes, rows, sizeof(lms_outcome)},
-        {"parameters", &s->params, rows, sizeof(lms_row_params)},
-        {"indices", &s->index, rows, sizeof(cl_int)},
+    static const lmsi_probe *const probes[] = {&lmsi_row_probe, NULL};
+    lms_sampler *const s = (lms_sampler *)op;
+    const lms_sampler_desc *const d = &s->desc;
+    lms_status status = LMS_OK;
+    s->desc = *(const lms_sampler_desc *)desc;
+    const lmsi_desc common = {d->logits, d->tokens, d->vocab, d->max_in_flight, d->work_items};
+    const int reports = d->outputs != 0;
+    LMSI_TRY(lmsi_rows_describe(op, &common, reports ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE,
+                                probes));
+    LMSI_TRY(lmsi_sampler_desc_check(d));
+    op->kernel_table = reports ? reporting_kernels : plain_kernels;
+    op->kernel_count = reports ? LMSI_SAMPLER_REPORT + 1 : LMSI_ROW_KERNELS;
+fail:
+    return status;
+}
+
+static void plan(lmsi_operator *op, lmsi_plan *plan)
+{
+    const lms_sampler_desc *const d = &((lms_sampler *)op)->desc;
+    const uint64_t rows = d->max_rows;
+    const lmsi_buffer own[] = {
+        {"outcomes", "outcomes", rows, sizeof(lms_outcome), 0},
+        {"params", "parameters", rows, sizeof(lms_row_params), rows},
+        {"index", "indices", rows, sizeof(cl_int), rows},
     };
-    memcpy(out, all, sizeof all);
+    lmsi_rows_plan(op, d->max_rows);
+    lmsi_operator_list(op, LMSI_ROW_BUFFERS, own, sizeof own / sizeof own[0]);
+    snprintf(plan->asked, sizeof plan->asked, "max_rows: %u rows of %u logits",
+             (unsigned)d->max_rows, (unsigned)d->vocab);
 }
 
-static lmsi_kernels list_kernels(lms_sampler *s)
-{
-    const int report = s->desc.outputs != 0;
-    return (lmsi_kernels){report ? LMSI_SAMPLE_AND_REPORT : LMSI_SAMPLE,
-                          s->desc.logits,
-                          s->desc.tokens,
-                          s->desc.work_items,
-                          report ? 3 : 2,
-                          2,
-                          {"lms_tile_maxima", "lms_sample", "lms_report"},
-                          {&s->tile_kernel, &s->sample_kernel, &s->report_kernel}};
-}
-
-void lms_sampler_destroy(lms_sampler *s)
-{
-    lmsi_buffer buffers[BUFFERS];
-    if (s == NULL || lmsi_is_child()) return;
-    const lmsi_kernels kernels = list_kernels(s);
-    lmsi_latest_end(&s->last);
-    for (uint32_t i = 0; s->stages != NULL && i < s->desc.max_in_flight; ++i) {
-        if (s->stages[i].done != NULL) {
-            clWaitForEvents(1, &s->stages[i].done);
-            clReleaseEvent(s->stages[i].done);
-        }
-        free(s->stages[i].params);
-        free(s->stages[i].index);
-    }
-    free(s->stages);
-    lmsi_kernels_release(&kernels);
-    list_buffers(s, buffers);
-    lmsi_memory_release(buffers, BUFFERS);
-    free(s);
-}
-
-static lms_status desc_check(const lms_context *ctx, const lms_sampler_desc *d)
-{
-    const lmsi_desc common = {d->logits, d->tokens, d->max_in_flight, d->work_items};
-    lms_status status = LMS_OK;
-    LMSI_FAIL_IF(d->vocab < 1 || d->vocab > LMS_MAX_VOCAB, LMS_E_ARGUMENT,
-                 "vocab: %u is not in 1..%u", (unsigned)d->vocab, LMS_MAX_VOCAB);
-    LMSI_FAIL_IF(d->max_rows < 1 || d->max_rows > INT32_MAX, LMS_E_ARGUMENT,
-                 "max_rows: %u is not in 1..2^31-1", (unsigned)d->max_rows);
-    LMSI_FAIL_IF(d->outputs > 15, LMS_E_ARGUMENT, "outputs: 0x%x has bits other than 0xf",
-                 (unsigned)d->outputs);
-    LMSI_TRY(lmsi_desc_check(ctx, &common));
-    LMSI_FAIL_IF(d->reserved != 0, LMS_E_ARGUMENT, "reserved: is not 0");
-fail:
-    return status;
-}
-
-/* What the shape needs, and whether the device has it. */
-static lms_status plan_workspace(lms_sampler *s)
-{
-    char asked[80];
-    lmsi_buffer buffers[BUFFERS];
-    s->places = lmsi_shape_places(&s->shape, s->ctx->device.units, s->desc.max_rows);
-    list_buffers(s, buffers);
-    snprintf(asked, sizeof asked, "max_rows: %u rows of %u logits", (unsigned)s->desc.max_rows,
-             (unsigned)s->desc.vocab);
-    return lmsi_memory_check(s->ctx, asked, buffers, BUFFERS, 0, &s->workspace);
-}
-
-static lms_status make_workspace(lms_sampler *s)
-{
-    lms_status status = LMS_OK;
-    lmsi_buffer buffers[BUFFERS];
-    list_buffers(s, buffers);
-    LMSI_TRY(lmsi_memory_make(s->ctx, buffers, BUFFERS));
-    s->stages = calloc(s->desc.max_in_flight, sizeof *s->stages);
-    LMSI_FAIL_IF(s->stages == NULL, LMS_E_MEMORY, "out of memory for staging");
-    for (uint32_t i = 0; i < s->desc.max_in_flight; ++i) {
-        s->stages[i].params = calloc(s->desc.max_rows, sizeof *s->stages[i].params);
-        s->stages[i].index = calloc(s->desc.max_rows, sizeof *s->stages[i].index);
-        LMSI_FAIL_IF(s->stages[i].params == NULL || s->stages[i].index == NULL, LMS_E_MEMORY,
-                     "out of memory for staging %u rows", (unsigned)s->desc.max_rows);
-    }
-fail:
-    return status;
-}
-
-static void release_mem(cl_mem mem)
-{
-    if (mem != NULL) clReleaseMemObject(mem);
-}
-
-/* One skipped row: runtimes compile or link a kernel when it is first enqueued, and run must
- * not wait for that. */
-static lms_status dry_run(lms_sampler *s)
+/* One skipped row. */
+static lms_status dry_run(lmsi_operator *op)
 {
     static const lms_row_params params = LMS_ROW_PARAMS_INIT;
     static const int32_t skip = LMS_SKIP_ROW;
+    lms_sampler *const s = (lms_sampler *)op;
+    const uint32_t outputs_made = s->desc.outputs;
+    const lmsi_buffer row = {"probs", "a row", s->desc.vocab, sizeof(cl_float), 0};
+    const lmsi_buffer token = {"tokens", "a token", 1, sizeof(cl_long), 0};
+    const lmsi_buffer list[] = {row, token, row};
     lms_status status = LMS_OK;
-    cl_int code = CL_SUCCESS;
-    lms_sampler_run_args batch;
-    cl_mem logits = NULL, tokens = NULL, probs = NULL;
-    memset(&batch, 0, sizeof batch);
-    logits = clCreateBuffer(s->ctx->context, CL_MEM_READ_ONLY, s->desc.vocab * sizeof(cl_float),
-                            NULL, &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    tokens = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE, sizeof(cl_long), NULL, &code);
-    LMSI_CL_NAMED(code, "clCreateBuffer");
-    batch.rows = 1;
-    batch.logits.buffer = logits;
-    batch.tokens.buffer = tokens;
-    batch.params = &params;
-    batch.index = &skip;
-    if (s->desc.outputs & LMS_OUT_LOGPROB_RAW) batch.logprob_raw.buffer = tokens;
-    if (s->desc.outputs & LMS_OUT_LOGPROB) batch.logprob.buffer = tokens;
-    if (s->desc.outputs & LMS_OUT_KEPT) batch.kept.buffer = tokens;
-    if (s->desc.outputs & LMS_OUT_PROBS) {
-        probs = clCreateBuffer(s->ctx->context, CL_MEM_READ_WRITE,
-                               s->desc.vocab * sizeof(cl_float), NULL, &code);
-        LMSI_CL_NAMED(code, "clCreateBuffer");
-        batch.probs.buffer = probs;
-    }
-    LMSI_TRY(lms_sampler_run(s, s->ctx->queue, &batch, 0, NULL, NULL));
-    LMSI_CL(clFinish(s->ctx->queue));
+    cl_mem mem[3] = {NULL, NULL, NULL};
+    LMSI_TRY(lmsi_memory_make(op->ctx, list, outputs_made & LMS_OUT_PROBS ? 3 : 2, mem));
+    lms_sampler_run_args batch = {.rows = 1, .params = &params, .index = &skip};
+    batch.logits.buffer = mem[0];
+    batch.tokens.buffer = mem[1];
+    if (outputs_made & LMS_OUT_LOGPROB_RAW) batch.logprob_raw.buffer = mem[1];
+    if (outputs_made & LMS_OUT_LOGPROB) batch.logprob.buffer = mem[1];
+    if (outputs_made & LMS_OUT_KEPT) batch.kept.buffer = mem[1];
+    batch.probs.buffer = mem[2];
+    LMSI_TRY(lms_sampler_run(s, op->ctx->queue, &batch, 0, NULL, NULL));
+    LMSI_CL(clFinish(op->ctx->queue));
 fail:
-    release_mem(logits);
-    release_mem(tokens);
-    release_mem(probs);
+    lmsi_memory_release(mem, 3);
     return status;
 }
+
+static const lmsi_class sampler_class = {
+    .name = "a sampler",
+    .size = sizeof(lms_sampler),
+    .describe = describe,
+    .plan = plan,
+    .dry_run = dry_run,
+};
 
 lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lms_sampler **out)
 {
-    lms_status status = LMS_OK;
-    lms_sampler *s = NULL;
-    if (out == NULL) return lmsi_fail(LMS_E_ARGUMENT, "out: is NULL");
-    *out = NULL;
-    LMSI_TRY(lmsi_child_check());
-    LMSI_FAIL_IF(ctx == NULL, LMS_E_ARGUMENT, "ctx: is NULL");
-    LMSI_FAIL_IF(desc == NULL, LMS_E_ARGUMENT, "desc: is NULL");
-    LMSI_TRY(desc_check(ctx, desc));
-    s = calloc(1, sizeof *s);
-    LMSI_FAIL_IF(s == NULL, LMS_E_MEMORY, "out of memory for a sampler");
-    s->ctx = ctx;
-    s->desc = *desc;
-    if ((int)s->desc.tokens == 0) s->desc.tokens = LMS_INT32;
-    if (s->desc.max_in_flight == 0) s->desc.max_in_flight = LMSI_DEFAULT_IN_FLIGHT;
-    LMSI_TRY(lmsi_shape_for(ctx, desc->logits, desc->vocab, desc->work_items, &s->shape, NULL));
-    s->tiles = (desc->vocab + LMS_TILE - 1) / LMS_TILE;
-    s->chunks = (s->tiles + s->shape.chunk - 1) / s->shape.chunk;
-    LMSI_TRY(plan_workspace(s)); /* before the kernels: they take a while */
-    const lmsi_kernels kernels = list_kernels(s);
-    LMSI_TRY(lmsi_kernels_make(ctx, &kernels, &s->shape));
-    LMSI_TRY(plan_workspace(s)); /* for the team that they take */
-    LMSI_TRY(make_workspace(s));
-    LMSI_TRY(dry_run(s));
-    *out = s;
-    return LMS_OK;
-
-fail:
-    lms_sampler_destroy(s);
+    lmsi_operator *made = NULL;
+    const lms_status status = lmsi_operator_create(&sampler_class, ctx, desc, out, &made);
+    if (out != NULL) *out = (lms_sampler *)made;
     return status;
 }
 
-size_t lms_sampler_workspace(const lms_sampler *s) { return s == NULL ? 0 : s->workspace; }
+void lms_sampler_destroy(lms_sampler *s) { lmsi_operator_destroy((lmsi_operator *)s); }
+
+size_t lms_sampler_workspace(const lms_sampler *s) { return s == NULL ? 0 : s->op.workspace; }

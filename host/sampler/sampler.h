@@ -2,49 +2,52 @@
 #ifndef LMSI_SAMPLER_H
 #define LMSI_SAMPLER_H
 
-#include "base/context.h"
-#include "op/enqueue.h"
-#include "op/shape.h"
+#include "op/operator.h"
+#include "op/rows.h"
 
-/* Host records on their way to the device. They may be overwritten when `done` has
- * completed. */
-typedef struct lmsi_stage {
-    cl_event done;
-    lms_row_params *params; /* [max_rows] */
-    int32_t *index;         /* [max_rows] */
-} lmsi_stage;
-
-struct lms_sampler {
-    lms_context *ctx;
-    lms_sampler_desc desc;
-    uint32_t tiles;
-    uint32_t chunks;
-    uint32_t places; /* of rows in the workspace */
-    lmsi_shape shape;
-    cl_kernel tile_kernel;
-    cl_kernel sample_kernel;
-    cl_kernel report_kernel; /* NULL without outputs, and in teams of one */
-    cl_mem groups;
-    cl_mem tile_keys;
-    cl_mem seen;
-    cl_mem list;
-    cl_mem sums;
-    cl_mem outcomes;
-    cl_mem params; /* where host records go */
-    cl_mem index;
-    size_t workspace;
-    lmsi_stage *stages; /* [desc.max_in_flight] */
-    uint32_t next_stage;
-    lmsi_latest last; /* calls: the memory above is free when they are over */
+/* Its buffers, behind those for rows, ... */
+enum {
+    LMSI_SAMPLER_OUTCOMES = LMSI_ROW_BUFFERS,
+    LMSI_SAMPLER_PARAMS, /* where records of the host go */
+    LMSI_SAMPLER_INDEX,
+    LMSI_SAMPLER_BUFFERS
 };
 
-/* Everything that can be wrong with a call, before anything is enqueued. */
-lms_status lmsi_batch_check(const lms_sampler *s, cl_command_queue queue,
-                            const lms_sampler_run_args *batch, cl_uint num_wait,
-                            const cl_event *wait_list);
+/* ... and its third kernel, which is there if outputs are and teams of several. */
+enum {
+    LMSI_SAMPLER_REPORT = LMSI_ROW_KERNELS
+};
 
-/* The part of it that looks at the host's records and indices, either of which may be NULL. */
-lms_status lmsi_rows_check(const lms_row_params *params, const int32_t *index, uint32_t rows,
-                           uint64_t logits_rows);
+struct lms_sampler {
+    lmsi_operator op;
+    lms_sampler_desc desc;
+};
+
+/* What the kernels of a call are told. */
+typedef struct lmsi_sampler_run {
+    lmsi_rows rows;
+    lms_view index;
+    lms_view params;
+    lms_view words; /* random ones of the caller */
+    cl_uint attempts;
+    lms_view tokens;
+    lms_view status;
+    cl_uint wanted; /* LMS_OUT_... */
+    lms_view logprob_raw;
+    lms_view logprob;
+    lms_view kept;
+    lms_view probs;
+    cl_ulong probs_stride;
+} lmsi_sampler_run;
+
+lms_status lmsi_sampler_desc_check(const lms_sampler_desc *d);
+
+/* Everything that can be wrong with a call, before anything is enqueued. *run is what the call
+ * comes to, if there are rows. */
+lms_status lmsi_sampler_run_check(const lms_sampler *s, const lmsi_where *where,
+                                  const lms_sampler_run_args *b, lmsi_sampler_run *run);
+
+/* The host's records. */
+lms_status lmsi_params_check(const lms_row_params *params, uint32_t rows);
 
 #endif

@@ -2,25 +2,18 @@
  * scores as they are specified.
  *
  *   in   two float operands that no compiler can fold
- *   out  results ulong[]; host/beam_probe.c knows the right ones
+ *   out  results ulong[]; host/beam/probe.c knows the right ones
  *   run  one work-item
  */
 #pragma once
 #include "beam/rating.cl"
-
-/* A record's size, and where its last field is. */
-#define LMS_BEAM_TELL(type, field)                                                             \
-    {                                                                                          \
-        type r;                                                                                \
-        const ulong at = (ulong)((__private char *)&r.field - (__private char *)&r);           \
-        results[n++] = (ulong)sizeof(type) << 32 | at;                                         \
-    }
+#include "numeric/tell.cl"
 
 __kernel void lms_beam_probe(__global const float *in, __global ulong *results)
 {
     const float a = in[0], b = in[1]; /* 1.75, 0.3 */
     uint n = 0;
-    LMS_BEAM_RECORDS(LMS_BEAM_TELL)
+    LMS_BEAM_RECORDS(LMS_TELL)
     const lms_rating less = lms_rate(-12345678901234l, 17, b);
     const lms_rating more = lms_rate(-12345678901234l, 17, -a);
     results[n++] = lms_gap(lms_inverse_of(b), a, b);

@@ -128,7 +128,7 @@ void lms_put_entrant(const lms_gather *g, uint i, uint result, lms_rating rating
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_state *states,
-                      __global lms_beam_group *groups, __global lms_beam_live *live,
+                      __global lms_beam_group *beam_groups, __global lms_beam_live *live,
                       uint max_width, uint max_length, __global const lms_beam_link *links,
                       __global const lms_hypothesis *pool, __global lms_beam_entrant *entrants,
                       uint max_results, uint columns, ulong stride, uint wanted,
@@ -148,7 +148,7 @@ void lms_beam_results(__global const lms_beam_turn *turns, __global lms_beam_sta
         g.p.results = 0;
     }
     g.group_width = max(g.p.width / max(g.p.groups, 1u), 1u);
-    g.groups = groups + slot * max_width;
+    g.groups = beam_groups + slot * max_width;
     g.live = live + slot * max_width;
     g.pool = pool + slot * max_width;
     g.links = links + slot * max_length * max_width;

@@ -4,7 +4,7 @@
  *   in   hidden [..][stride], `width` of each row; of lms_context_append, runs
  *        lms_context_run[..] and, where the states are choices, chosen int[turns], their rows;
  *        of lms_context_candidates, turns lms_context_turn[..]
- *   out  states [pages][LMS_CONTEXT_PAGE][padded] and inverses float[pages][..] of one buffer
+ *   out  states [pages][LMS_CONTEXT_PAGE][padded], inverses_kept float[pages][..] of a buffer
  *        of pages, from `first_page` on; pages lms_context_page[..], all; or candidates
  *        float[..][padded], those of a block interleaved, and inverses float[..]
  *   run  lms_context_append, lms_context_copy: a work-group of LMS_TEAM for each run, for each
@@ -38,8 +38,9 @@ void lms_mark_run(const lms_context_run *run, bool here, __global lms_context_pa
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_context_append(LMS_HIDDEN_ARGUMENTS, __global const lms_context_run *runs,
                         uint first_run, uint marked, __global const int *chosen,
-                        uint has_chosen, __global lms_element *states, __global float *inverses,
-                        uint first_page, __global lms_context_page *pages)
+                        uint has_chosen, __global lms_element *states,
+                        __global float *inverses_kept, uint first_page,
+                        __global lms_context_page *pages)
 {
     __local lms_crew_shared shared;
     const lms_context_run run = runs[first_run + get_group_id(0)];
@@ -50,7 +51,7 @@ void lms_context_append(LMS_HIDDEN_ARGUMENTS, __global const lms_context_run *ru
         const uint count = here ? width : 0, end = here ? padded : 0; /* others just meet */
         const ulong at = (ulong)(run.page - first_page) * LMS_CONTEXT_PAGE + run.first + i;
         __global const lms_element *const x =
-            hidden + offset + (here ? (ulong)row + i : 0) * stride;
+            hidden + hidden_offset + (here ? (ulong)row + i : 0) * stride;
         __global lms_element *const out = states + at * padded;
         const int field = lms_state_field(x, count, &shared);
         lms_own sum = lms_own_zero();
@@ -60,7 +61,7 @@ void lms_context_append(LMS_HIDDEN_ARGUMENTS, __global const lms_context_run *ru
             sum = lms_own_fma(v, v, sum);
         }
         const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
-        if (here && lms_dot_lane() == 0) inverses[at] = inverse;
+        if (here && lms_dot_lane() == 0) inverses_kept[at] = inverse;
     }
     for (uint r = (uint)get_global_id(0); r < marked; r += (uint)get_global_size(0)) {
         const lms_context_run other = runs[r];
@@ -78,7 +79,7 @@ void lms_context_candidates(LMS_HIDDEN_ARGUMENTS, __global const lms_context_tur
     const bool here = i < turn.k;
     const uint count = here ? width : 0, end = here ? padded : 0; /* others just meet */
     __global const lms_element *const x =
-        hidden + offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
+        hidden + hidden_offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
     __global float *const out = candidates + (ulong)turn.first_state * padded;
     const int field = lms_state_field(x, count, &shared);
     lms_own sum = lms_own_zero();

@@ -1,25 +1,18 @@
 /* contrastive/probe.cl - does the device lay out and compute what a context needs as specified?
  *
  *   in   three float operands that no compiler can fold
- *   out  results uint[]; host/contrastive_probe.c knows the right ones
+ *   out  results ulong[]; host/contrastive/probe.c knows the right ones
  *   run  one work-item
  */
 #pragma once
 #include "contrastive/choose.cl"
+#include "numeric/tell.cl"
 
-/* A record's size, and where its last field is. */
-#define LMS_CONTEXT_TELL(type, field)                                                          \
-    {                                                                                          \
-        type r;                                                                                \
-        results[n++] = (uint)sizeof(type);                                                     \
-        results[n++] = (uint)((__private char *)&r.field - (__private char *)&r);              \
-    }
-
-__kernel void lms_context_probe(__global const float *in, __global uint *results)
+__kernel void lms_context_probe(__global const float *in, __global ulong *results)
 {
     const float a = in[0], b = in[1], c = in[2]; /* 1 + 2^-12, 1 - 2^-12, -(1 + 2^-11) */
     uint n = 0;
-    LMS_CONTEXT_RECORDS(LMS_CONTEXT_TELL)
+    LMS_CONTEXT_RECORDS(LMS_TELL)
     results[n++] = as_uint(fma(a, a, c)); /* fused: 2^-24 */
     results[n++] = as_uint(a * a + c);    /* rounded on its own: 0 */
     results[n++] = as_uint((0x1p+23f + b) - 0x1p+23f);

@@ -44,7 +44,8 @@ ulong lms_place_of(uint e, uint state, uint states)
 
 /* Hidden states of a call, which are rows of a caller's buffer, and how they are kept. */
 #define LMS_HIDDEN_ARGUMENTS                                                                   \
-    __global const lms_element *hidden, ulong offset, ulong stride, uint width, uint padded
+    __global const lms_element *hidden, ulong hidden_offset, ulong stride, uint width,         \
+        uint padded
 
 /* The positions of a page that were written for the context that gave it the serial. */
 uint lms_written(lms_context_page page, uint serial)

@@ -124,7 +124,7 @@ static void test_kernels_with_small_groups(void **state)
 /* --- Calls ------------------------------------------------------------------------------- */
 
 /* References, without those to calls that the search keeps until a later one is over. */
-static long live_of(const beam_rig *r) { return hook_live() - (long)r->beam->last.count; }
+static long live_of(const beam_rig *r) { return hook_live() - (long)r->beam->op.latest.count; }
 
 /* A call of a search, with all that it can have: a wait list and an event. */
 static lms_status full_call(const beam_rig *r, cl_command_queue queue, unsigned call,

@@ -133,7 +133,7 @@ static void test_kernels_with_small_groups(void **state)
 /* References, without those to calls that the search keeps until a later one is over. */
 static long live_of(const contrastive_api_rig *r)
 {
-    return hook_live() - (long)r->search->last.count;
+    return hook_live() - (long)r->search->op.latest.count;
 }
 
 /* A call of a search, with all that it can have: a wait list and an event. */

@@ -5,7 +5,7 @@
 
 #include "cache_rig.h"
 #include "base/context.h"
-#include "op/shape.h"
+#include "op/choice.h"
 #include "op/tuning.h"
 
 #include <stdio.h>

@@ -1,0 +1,143 @@
+/* arguments.c - kernel arguments by their tables: compared with the kernel's own, and set. */
+#include "op/arguments.h"
+
+#include "base/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LMSI_NAME_BYTES 80u
+
+/* A parameter of a kernel: a pointer to global memory, or a number of that type. */
+typedef struct parameter {
+    const char *before, *name, *after; /* the parts of its name */
+    const char *type;                  /* NULL: a pointer to global memory */
+} parameter;
+
+/* The parameters of an entry, of which the first `count` are there. */
+static size_t list_parameters(const lmsi_argument *a, parameter out[3])
+{
+    const char *const number = a->kind == LMSI_UINT    ? "uint"
+                               : a->kind == LMSI_ULONG ? "ulong"
+                                                       : NULL;
+    out[0] = (parameter){"", a->name, "", number};
+    out[1] = (parameter){"", a->name, "_offset", "ulong"};
+    out[2] = (parameter){"has_", a->name, "", "uint"};
+    return a->kind == LMSI_OPTIONAL ? 3 : a->kind == LMSI_VIEW ? 2 : 1;
+}
+
+static lms_status parameter_check(cl_kernel kernel, const lmsi_kernel *k,
+                                  const parameter *expected, cl_uint i)
+{
+    lms_status status = LMS_OK;
+    char name[LMSI_NAME_BYTES] = "", type[LMSI_NAME_BYTES] = "", wanted[LMSI_NAME_BYTES];
+    cl_kernel_arg_address_qualifier place = 0;
+    const cl_int code =
+        clGetKernelArgInfo(kernel, i, CL_KERNEL_ARG_NAME, sizeof name, name, NULL);
+    if (code == CL_KERNEL_ARG_INFO_NOT_AVAILABLE) return LMS_OK;
+    LMSI_CL_NAMED(code, "clGetKernelArgInfo");
+    LMSI_CL(clGetKernelArgInfo(kernel, i, CL_KERNEL_ARG_TYPE_NAME, sizeof type, type, NULL));
+    LMSI_CL(clGetKernelArgInfo(kernel, i, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof place, &place,
+                               NULL));
+    snprintf(wanted, sizeof wanted, "%s%s%s", expected->before, expected->name,
+             expected->after);
+    LMSI_FAIL_IF(strcmp(name, wanted) != 0, LMS_E_BUILD, "%s: parameter %u is %s, not %s",
+                 k->name, (unsigned)i, name, wanted);
+    LMSI_FAIL_IF(expected->type == NULL ? place != CL_KERNEL_ARG_ADDRESS_GLOBAL
+                                        : strcmp(type, expected->type) != 0,
+                 LMS_E_BUILD, "%s: %s is %s, not %s", k->name, wanted, type,
+                 expected->type == NULL ? "in global memory" : expected->type);
+fail:
+    return status;
+}
+
+/* The parameters from *next on. */
+static lms_status table_check(cl_kernel kernel, const lmsi_kernel *k,
+                              const lmsi_arguments *table, const lmsi_buffer *buffers,
+                              cl_uint count, cl_uint *next)
+{
+    lms_status status = LMS_OK;
+    for (size_t i = 0; i < table->count; ++i) {
+        const lmsi_argument *const a = &table->list[i];
+        parameter list[3];
+        const size_t parameters = list_parameters(a, list);
+        LMSI_FAIL_IF(a->kind == LMSI_BUFFER && strcmp(buffers[a->from].name, a->name) != 0,
+                     LMS_E_BUILD, "%s: %s would get the buffer %s", k->name, a->name,
+                     buffers[a->from].name);
+        LMSI_FAIL_IF(*next + parameters > count, LMS_E_BUILD,
+                     "%s: has %u parameters, and no %s", k->name, (unsigned)count, a->name);
+        for (size_t p = 0; p < parameters; ++p) {
+            LMSI_TRY(parameter_check(kernel, k, &list[p], (*next)++));
+        }
+    }
+fail:
+    return status;
+}
+
+lms_status lmsi_arguments_check(cl_kernel kernel, const lmsi_kernel *k, uint32_t team,
+                                const lmsi_buffer *buffers)
+{
+    lms_status status = LMS_OK;
+    cl_uint count = 0, next = 0;
+    LMSI_CL(clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof count, &count, NULL));
+    LMSI_TRY(table_check(kernel, k, &k->arguments, buffers, count, &next));
+    if (team == 1) LMSI_TRY(table_check(kernel, k, &k->alone, buffers, count, &next));
+    LMSI_FAIL_IF(next != count, LMS_E_BUILD, "%s: has %u parameters, not %u", k->name,
+                 (unsigned)count, (unsigned)next);
+fail:
+    return status;
+}
+
+/* --- Setting ----------------------------------------------------------------------------- */
+
+/* A kernel whose parameters are set one after the other, and the first failure. */
+typedef struct setter {
+    cl_kernel kernel;
+    cl_uint next;
+    cl_int code;
+} setter;
+
+static void set(setter *s, size_t size, const void *value)
+{
+    const cl_int code = clSetKernelArg(s->kernel, s->next++, size, value);
+    if (s->code == CL_SUCCESS) s->code = code;
+}
+
+static void set_view(setter *s, const lms_view *view, cl_mem otherwise, int is_optional)
+{
+    const cl_mem buffer = view->buffer != NULL ? view->buffer : otherwise;
+    const cl_ulong offset = view->offset;
+    const cl_uint is_given = view->buffer != NULL;
+    set(s, sizeof buffer, &buffer);
+    set(s, sizeof offset, &offset);
+    if (is_optional) set(s, sizeof is_given, &is_given);
+}
+
+static void set_table(setter *s, const lmsi_arguments *table, const cl_mem *mem,
+                      const void *record)
+{
+    for (size_t i = 0; i < table->count; ++i) {
+        const lmsi_argument *const a = &table->list[i];
+        const void *const member = (const char *)record + a->from;
+        switch (a->kind) {
+        case LMSI_BUFFER: set(s, sizeof *mem, &mem[a->from]); break;
+        case LMSI_MEM: set(s, sizeof(cl_mem), member); break;
+        case LMSI_UINT: set(s, sizeof(cl_uint), member); break;
+        case LMSI_ULONG: set(s, sizeof(cl_ulong), member); break;
+        case LMSI_VIEW: set_view(s, member, mem[0], 0); break;
+        case LMSI_OPTIONAL: set_view(s, member, mem[0], 1); break;
+        }
+    }
+}
+
+lms_status lmsi_arguments_set(cl_kernel kernel, const lmsi_kernel *k, uint32_t team,
+                              const cl_mem *mem, const void *record)
+{
+    char what[80];
+    setter s = {kernel, 0, CL_SUCCESS};
+    set_table(&s, &k->arguments, mem, record);
+    if (team == 1) set_table(&s, &k->alone, mem, record);
+    if (s.code == CL_SUCCESS) return LMS_OK;
+    snprintf(what, sizeof what, "clSetKernelArg of %s", k->name);
+    return lmsi_cl_fail(s.code, what);
+}
