@@ -1,5 +1,5 @@
 /* records.h - what a sampler's workspace consists of, and records in it: one layout on the
- * host, which makes room for them, and in the kernels. Included by host/shape.h, and by every
+ * host, which makes room for them, and in the kernels. Included by host/op/shape.h and by every
  * program that reads logits. */
 #ifndef LMS_SAMPLER_H
 #define LMS_SAMPLER_H
