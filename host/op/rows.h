@@ -34,7 +34,8 @@ typedef struct lmsi_rows {
     cl_uint with_tiles; /* the row pass does the tiles of its rows, too */
 } lmsi_rows;
 
-/* Entries of the tables: logits and their rows, what a tile pass writes, what a row pass has. */
+/* Entries of the tables: logits and their rows, what a tile pass writes, what a row pass
+ * has. */
 #define LMSI_ROWS_MEMBER(kind, name) LMSI_MEMBER(kind, lmsi_rows, name)
 #define LMSI_LOGITS_ARGUMENTS                                                                  \
     LMSI_ROWS_MEMBER(LMSI_VIEW, logits), LMSI_ROWS_MEMBER(LMSI_ULONG, stride)
@@ -58,8 +59,8 @@ typedef struct lmsi_rows {
 lms_status lmsi_rows_describe(lmsi_operator *op, const lmsi_desc *desc, lmsi_kind kind,
                               const lmsi_probe *const *probes);
 
-/* Lists the first buffers, for calls of at most `max_rows` rows. Returns how many rows can be in
- * them at once. */
+/* Lists the first buffers, for calls of at most `max_rows` rows. Returns how many rows can
+ * be in them at once. */
 uint64_t lmsi_rows_plan(lmsi_operator *op, uint32_t max_rows);
 
 /* What a call's record begins with; 0 for row_stride is vocab, for logits_rows is `rows`. */

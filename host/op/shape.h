@@ -36,7 +36,8 @@ void lmsi_shape_print(const lmsi_shape *shape, char text[LMSI_SHAPE_BYTES]);
  * is wrong, and says why. */
 int lmsi_shape_read(const char *text, lmsi_shape *out, char *problem, size_t problem_size);
 
-/* Fields of `asked` that are not 0 replace those of the shape. Returns whether there are any. */
+/* Fields of `asked` that are not 0 replace those of the shape. Returns whether there are
+ * any. */
 int lmsi_shape_replace(lmsi_shape *shape, const lmsi_shape *asked);
 
 /* Is it whole, and does the device take it? */

@@ -21,8 +21,8 @@ typedef struct lmsi_slots {
 lms_status lmsi_slots_make(lmsi_slots *s, uint32_t count);
 void lmsi_slots_free(lmsi_slots *s);
 
-/* The first of `count` names that follow each other, none of which was ever given: what has such
- * a name is never taken for anything else. */
+/* The first of `count` names that follow each other, none of which was ever given: what has
+ * such a name is never taken for anything else. */
 uint64_t lmsi_slots_names(lmsi_slots *s, uint32_t count);
 
 /* Is `slot`, which the caller calls `what`, there, and open or not? */
