@@ -408,9 +408,9 @@ mutant "the first candidate's state is appended" contrastive/choose.cl \
 # Pages
 mutant 'pages are not shared' host/slots/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
 mutant 'all pages of a buffer in one place' contrastive/append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
-mutant 'windows of one more' host/contrastive/context.c 's/? s->length - window : 0/? s->length - window - 1 : 0/'
-mutant 'a window and no begin' host/contrastive/context.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
-mutant 'states of the first run' host/contrastive/context.c 's/{g.source + (at - g.from), /{g.source, /'
+mutant 'windows of one more' host/contrastive/select.c 's/? length - window : 0/? length - window - 1 : 0/'
+mutant 'a window and no begin' host/contrastive/select.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
+mutant 'states of the first run' host/contrastive/append.c 's/{g.source + (at - g.from), /{g.source, /'
 
 printf '%d mutants, %d survived\n' "$tried" "$survivors"
 ((tried > 0 && survivors == 0))

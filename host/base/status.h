@@ -24,7 +24,8 @@ const char *lmsi_log_of(uint64_t context);
 /* The same for an OpenCL call. */
 lms_status lmsi_cl_fail(cl_int code, const char *call);
 
-/* The only ways to reach the label `fail` of a function that has a variable `status`. */
+/* How to leave for the label `fail` of a function that has a variable `status`, with what is to be
+ * returned in it. Behind the label the function gives back what it has taken. */
 #define LMSI_TRY(call)                                                                         \
     do {                                                                                       \
         status = (call);                                                                       \

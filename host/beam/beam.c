@@ -197,14 +197,7 @@ fail:
 }
 
 static const lmsi_class beam_class = {
-    .name = "a beam search",
-    .size = sizeof(lms_beam),
-    .describe = describe,
-    .plan = plan,
-    .make = make,
-    .dry_run = dry_run,
-    .unmake = unmake,
-};
+    "a beam search", sizeof(lms_beam), describe, plan, make, dry_run, unmake};
 
 lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out)
 {

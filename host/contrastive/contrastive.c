@@ -367,14 +367,7 @@ fail:
 }
 
 static const lmsi_class contrastive_class = {
-    .name = "a contrastive search",
-    .size = sizeof(lms_contrastive),
-    .describe = describe,
-    .plan = plan,
-    .make = make,
-    .dry_run = dry_run,
-    .unmake = unmake,
-};
+    "a contrastive search", sizeof(lms_contrastive), describe, plan, make, dry_run, unmake};
 
 lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
                                   lms_contrastive **out)

@@ -116,12 +116,7 @@ fail:
 }
 
 static const lmsi_class sampler_class = {
-    .name = "a sampler",
-    .size = sizeof(lms_sampler),
-    .describe = describe,
-    .plan = plan,
-    .dry_run = dry_run,
-};
+    "a sampler", sizeof(lms_sampler), describe, plan, NULL, dry_run, NULL};
 
 lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *desc, lms_sampler **out)
 {

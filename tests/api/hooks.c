@@ -165,6 +165,10 @@ HOOK_INFO(clGetContextInfo, cl_context, cl_context_info)
 HOOK_INFO(clGetCommandQueueInfo, cl_command_queue, cl_command_queue_info)
 HOOK_INFO(clGetMemObjectInfo, cl_mem, cl_mem_info)
 HOOK_INFO(clGetProgramInfo, cl_program, cl_program_info)
+HOOK_INFO(clGetKernelInfo, cl_kernel, cl_kernel_info)
+HOOK_CODE(clGetKernelArgInfo, 0,
+          (cl_kernel a, cl_uint b, cl_kernel_arg_info c, size_t d, void *e, size_t *f),
+          (a, b, c, d, e, f))
 HOOK_CODE(clGetProgramBuildInfo, 0,
           (cl_program a, cl_device_id b, cl_program_build_info c, size_t d, void *e, size_t *f),
           (a, b, c, d, e, f))
