@@ -4,7 +4,7 @@
  *   in   pieces lms_context_piece[..], turns lms_context_turn[..], candidates as
  *        lms_context_candidates leaves them; states and inverses of one buffer of pages, from
  *        `first_page` on; pages lms_context_page[..], all
- *   out  best float[..][max_pieces], of a turn's candidate and piece: m but for other pieces,
+ *   out  best float[..][max_pieces], the largest product of a turn's candidate with a piece, or
  *        -inf where no position takes part; piece_status uint[..], LMS_CHOICE_...
  *   run  a work-group of LMS_TEAM for each piece
  */
