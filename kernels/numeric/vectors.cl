@@ -94,14 +94,18 @@ lms_pairs lms_widen(lms_uints v)
 }
 
 /* Is any lane of a comparison true? Not any(): some runtimes test lane by lane. */
+bool lms_any8(int8 m)
+{
+    const ulong4 u = as_ulong4(m);
+    return (u.x | u.y | u.z | u.w) != 0;
+}
 bool lms_any(lms_ints m)
 {
 #if LMS_LANES == 16
-    const ulong4 u = as_ulong4(m.lo | m.hi);
+    return lms_any8(m.lo | m.hi);
 #else
-    const ulong4 u = as_ulong4(m);
+    return lms_any8(m);
 #endif
-    return (u.x | u.y | u.z | u.w) != 0;
 }
 
 /* Ones to count comparisons with, `some` not being 0: what compilers make of a constant one, a

@@ -24,32 +24,36 @@ typedef struct lms_tile_shared {
 bool lms_maxima_of_block(const lms_logits *x, uint first, const lms_tiles *t)
 {
     const bool is_twice = t->scale > 0.0f;
+    /* Copies, which no store to the maxima can change. */
+    const lms_logits logits = *x;
+    __global int *const groups = t->groups, *const tile_keys = t->keys;
     int8 odd = (int8)(0);
     for (uint tile = first; tile < first + LMS_BLOCK_TILES; ++tile) {
         const uint begin = tile * LMS_TILE;
         if (is_twice) {
-            lms_prefetch(x, begin + LMS_BLOCK, LMS_TILE / 2);
+            lms_prefetch(&logits, begin + LMS_BLOCK, LMS_TILE / 2);
         } else {
-            lms_prefetch(x, begin + LMS_AHEAD, LMS_TILE);
+            lms_prefetch(&logits, begin + LMS_AHEAD, LMS_TILE);
         }
-        const int8 keys = lms_whole_tile(x, begin, &odd);
-        vstore8(keys, tile, t->groups);
-        t->keys[tile] = lms_max8(keys);
+        const int8 keys = lms_whole_tile(&logits, begin, &odd);
+        vstore8(keys, tile, groups);
+        tile_keys[tile] = lms_max8(keys);
     }
-    const ulong4 u = as_ulong4(odd);
-    return (u.x | u.y | u.z | u.w) == 0;
+    return !lms_any8(odd);
 }
 
 /* Sums of a block's tiles. False, and nothing is summed, if a tile needs more than the plain
  * sum. */
 bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
 {
+    const lms_logits logits = *x;
+    const lms_tiles tiles = *t;
     float h[LMS_BLOCK_TILES];
     for (uint i = 0; i < LMS_BLOCK_TILES; i += LMS_LANES) {
-        const lms_floats top = lms_logits_of(LMS_V(vload)(0, t->keys + first + i));
-        const lms_floats u = top * t->scale;
+        const lms_floats top = lms_logits_of(LMS_V(vload)(0, tiles.keys + first + i));
+        const lms_floats u = top * tiles.scale;
         const lms_floats rounded = lms_rints(u);
-        const lms_floats c = lms_rints(fma(top, (lms_floats)(t->scale), -rounded));
+        const lms_floats c = lms_rints(fma(top, (lms_floats)(tiles.scale), -rounded));
         const lms_ints plain =
             (LMS_V(as_float)(lms_magnitudes(u)) < LMS_HUGE) & (c == 0.0f);
         if (lms_any(~plain)) return false;
@@ -57,8 +61,8 @@ bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
     }
     for (uint i = 0; i < LMS_BLOCK_TILES; ++i) {
         const uint begin = (first + i) * LMS_TILE;
-        lms_prefetch(x, begin + LMS_BLOCK + LMS_TILE / 2, LMS_TILE / 2);
-        t->sums[first + i] = lms_plain_sum(x, begin, t->scale, h[i]);
+        lms_prefetch(&logits, begin + LMS_BLOCK + LMS_TILE / 2, LMS_TILE / 2);
+        tiles.sums[first + i] = lms_plain_sum(&logits, begin, tiles.scale, h[i]);
     }
     return true;
 }
@@ -76,6 +80,20 @@ uint lms_do_block(const lms_logits *x, uint first, const lms_tiles *t)
     return seen;
 }
 
+/* Maxima of a tile that is in no block. False if it is not whole, or edited, or they are not to
+ * be trusted. */
+LMS_APART
+bool lms_do_whole_tile(const lms_logits *x, uint tile, const lms_tiles *t)
+{
+    const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
+    int8 odd = (int8)(0);
+    if (end > x->vocab || lms_is_edited(x, begin, end)) return false;
+    const int8 keys = lms_whole_tile(x, begin, &odd);
+    vstore8(keys, tile, t->groups);
+    t->keys[tile] = lms_max8(keys);
+    return !lms_any8(odd);
+}
+
 /* Tiles [first, last), a block to each work-item in turn; returns what was seen. */
 uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t,
                   __local lms_tile_shared *shared)
@@ -91,7 +109,7 @@ uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t
             continue;
         }
         for (uint i = tile; i < min(tile + LMS_BLOCK_TILES, last); ++i) {
-            seen |= lms_do_tile(x, i, t);
+            if (!lms_do_whole_tile(x, i, t)) seen |= lms_do_tile(x, i, t);
             if (t->scale > 0.0f) lms_sum_tile(x, i, t);
         }
     }

@@ -34,10 +34,11 @@ bool lms_is_edited(const lms_logits *x, uint begin, uint end)
     return false;
 }
 
-LMS_APART
-lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
+/* Not a call: around one, compilers have to keep what a loop has in vector registers in memory. */
+LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
 {
     const lms_uints ids = (lms_uints)(begin) + LMS_LANE_IDS;
+#pragma unroll 1
     for (uint i = 0; i < x->suppressed_count; ++i) {
         v = ids == (lms_uints)((uint)x->suppressed[i]) ? (lms_floats)(-INFINITY) : v;
     }

@@ -42,6 +42,11 @@ lms_rules lms_rules_top_k(uint k, float scale)
     return r;
 }
 
+bool lms_has_rules(const lms_rules *r)
+{
+    return r->k > 0 || as_int(r->min_p) > 0 || r->top_p < 1.0f;
+}
+
 lms_rules lms_rules_of(const lms_filters *f, uint vocab)
 {
     lms_rules r = lms_rules_none();
@@ -51,16 +56,13 @@ lms_rules lms_rules_of(const lms_filters *f, uint vocab)
     r.keeps_ties = f->flags & LMS_TOP_K_TIES;
     r.is_min_p_in_base = lms_has_min_p(f) && !(f->flags & LMS_MIN_P_LAST);
     r.is_base_whole = (f->flags & LMS_TOP_P_WHOLE_ROW) || !(r.k > 0 || r.is_min_p_in_base);
-    r.scale = lms_scale(f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature);
+    if (lms_has_rules(&r)) {
+        r.scale = lms_scale(f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature);
+    }
     return r;
 }
 
-bool lms_has_rules(const lms_rules *r)
-{
-    return r->k > 0 || as_int(r->min_p) > 0 || r->top_p < 1.0f;
-}
-
-/* Does a cut depend on the mass of the whole row? Then the tile pass sums weights. */
+/* Does a cut depend on the mass of the whole row? */
 bool lms_needs_total(const lms_rules *r) { return r->top_p < 1.0f && r->is_base_whole; }
 
 /* By bits, subnormals included. */
@@ -69,13 +71,14 @@ bool lms_is_greedy(const lms_filters *f)
     return (as_uint(f->temperature) & 0x7fffffffu) == 0 || as_int(f->top_p) <= 0;
 }
 
-/* At which scale the tile pass sums the weights of a row of the sampler; 0: it does not. */
-float lms_sums_if_needed(const lms_filters *f, uint vocab)
+/* The rules of a row of the sampler, which has none if it is greedy. */
+lms_rules lms_sampler_rules(const lms_filters *f, uint vocab)
 {
-    if (lms_is_greedy(f)) return 0.0f;
-    const lms_rules rules = lms_rules_of(f, vocab);
-    return lms_needs_total(&rules) ? rules.scale : 0.0f;
+    return lms_is_greedy(f) ? lms_rules_none() : lms_rules_of(f, vocab);
 }
+
+/* At which scale the tile pass sums the weights of such a row; 0: it does not. */
+float lms_sums_if_needed(const lms_rules *r) { return lms_needs_total(r) ? r->scale : 0.0f; }
 
 /* At which scale it sums those of a row whose mass is wanted in any case: that of the rules
  * where a cut depends on it, else the temperature's. */

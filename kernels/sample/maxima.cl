@@ -30,6 +30,7 @@ void lms_tile_maxima(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
     if (logits_row < 0 || (ulong)logits_row >= logits_rows) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_logits x = LMS_LOGITS_ROW(logits_row);
-    const float scale = lms_bad_field(p) ? 0.0f : lms_sums_if_needed(&p.filters, vocab);
-    lms_do_chunk(&x, &workspace, row, scale, &shared);
+    const lms_rules rules =
+        lms_bad_field(p) ? lms_rules_none() : lms_sampler_rules(&p.filters, vocab);
+    lms_do_chunk(&x, &workspace, row, lms_sums_if_needed(&rules), &shared);
 }

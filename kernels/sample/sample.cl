@@ -119,12 +119,10 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shar
         lms_logits_at(c->logits + (ulong)outcome.logits_row * c->stride, c->vocab);
     lms_row row = lms_row_at(x, &c->workspace, place, shared);
     row.next = LMS_TEAM == 1 ? lms_after(c, r) : 0;
-    const bool is_greedy = lms_is_greedy(&p.filters);
-    const float sums_scale = lms_sums_if_needed(&p.filters, c->vocab);
-    lms_cutting cutting = lms_cutting_of(
-        is_greedy ? lms_rules_none() : lms_rules_of(&p.filters, c->vocab));
+    lms_cutting cutting = lms_cutting_of(lms_sampler_rules(&p.filters, c->vocab));
     lms_drawing drawing = lms_drawing_of(lms_words_of(c, r, &p));
-    cutting.seen = lms_seen_in_row(&row, &c->workspace, r, place, sums_scale);
+    cutting.seen = lms_seen_in_row(&row, &c->workspace, r, place,
+                                   lms_sums_if_needed(&cutting.rules));
     lms_sample_row(&row, &p.filters, &cutting, &drawing);
     outcome.token = drawing.token;
     outcome.status = cutting.seen | drawing.status;
@@ -132,7 +130,7 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shar
     outcome.cut_key = cutting.cut.key;
     outcome.cut_id = cutting.cut.id;
     if (row.max_key == LMS_NEVER) return outcome;
-    if (is_greedy) outcome.filtered = LMS_GREEDY;
+    if (lms_is_greedy(&p.filters)) outcome.filtered = LMS_GREEDY;
     if (lms_has_rules(&cutting.rules)) outcome.filtered = LMS_FILTERED;
     return outcome;
 }

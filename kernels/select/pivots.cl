@@ -109,8 +109,8 @@ LMS_INLINE void lms_pivot_masses(const lms_logits *x, uint begin, lms_unit unit,
 #pragma unroll
     for (uint j = 0; j < LMS_PIVOTS; ++j) four[j] = (lms_uints)(0);
 #pragma unroll
-    for (uint i = 0; i < 4; ++i) {
-        const lms_floats v = lms_read_plain(x, begin + i * LMS_LANES);
+    for (uint i = 0; i < 4 * LMS_LANES; i += LMS_LANES) {
+        const lms_floats v = lms_read_plain(x, begin + i);
         const lms_uints w = is_plain ? LMS_V(as_uint)(lms_weights_plain(unit.s, unit.h, v))
                                      : lms_rounded(unit, lms_weights(unit, v));
 #pragma unroll
@@ -123,19 +123,18 @@ LMS_INLINE void lms_pivot_masses(const lms_logits *x, uint begin, lms_unit unit,
 }
 
 /* Adds the masses of a tile that is whole and not edited. */
-void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, const float *pivot,
+LMS_INLINE void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, const float *pivot,
                     lms_pivots *p)
 {
-    const uint end = begin + LMS_TILE;
     lms_pairs sums[LMS_PIVOTS];
     for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] = (lms_pairs)(0);
     if (!unit.huge && unit.c == 0.0f && unit.shift <= LMS_GUARD_BITS) {
-        for (uint i = begin; i < end; i += 4 * LMS_LANES) {
-            lms_pivot_masses(x, i, unit, true, pivot, sums);
+        for (uint i = 0; i < LMS_TILE; i += 4 * LMS_LANES) {
+            lms_pivot_masses(x, begin + i, unit, true, pivot, sums);
         }
     } else {
-        for (uint i = begin; i < end; i += 4 * LMS_LANES) {
-            lms_pivot_masses(x, i, unit, false, pivot, sums);
+        for (uint i = 0; i < LMS_TILE; i += 4 * LMS_LANES) {
+            lms_pivot_masses(x, begin + i, unit, false, pivot, sums);
         }
     }
     for (uint j = 0; j < LMS_PIVOTS; ++j) {
@@ -147,8 +146,8 @@ void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, const float 
 LMS_INLINE void lms_pivot_counts(const lms_logits *x, uint begin, const float *pivot,
                                  lms_ints one, lms_ints *count)
 {
-    for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
-        const lms_floats v = lms_read_plain(x, at);
+    for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
+        const lms_floats v = lms_read_plain(x, begin + i);
 #pragma unroll
         for (uint j = 0; j < LMS_PIVOTS; ++j) {
             count[j] += (v > (lms_floats)(pivot[j])) & one;
@@ -160,7 +159,8 @@ LMS_INLINE void lms_pivot_counts(const lms_logits *x, uint begin, const float *p
 void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
                         lms_pivots *p)
 {
-    const lms_ints one = lms_ones(row->logits.vocab);
+    const lms_logits logits = row->logits;
+    const lms_ints one = lms_ones(logits.vocab);
     float pivot[LMS_PIVOTS];
     lms_ints count[LMS_PIVOTS];
 #pragma unroll
@@ -172,13 +172,13 @@ void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_
     for (uint tile = 0; tile < row->tiles; ++tile) {
         const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
         if (row->tile_keys[tile] <= p->key[LMS_PIVOTS - 1]) continue;
-        if (end > row->logits.vocab || lms_is_edited(&row->logits, begin, end)) {
+        if (end > logits.vocab || lms_is_edited(&logits, begin, end)) {
             lms_pivot_any_tile(row, scaled, s, tile, p);
         } else if (s->by_mass) {
             const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-            lms_pivot_tile(&row->logits, begin, unit, pivot, p);
+            lms_pivot_tile(&logits, begin, unit, pivot, p);
         } else {
-            lms_pivot_counts(&row->logits, begin, pivot, one, count);
+            lms_pivot_counts(&logits, begin, pivot, one, count);
         }
     }
     for (uint j = 0; j < LMS_PIVOTS; ++j) p->above[j] += (ulong)lms_sum(count[j]);
