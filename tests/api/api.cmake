@@ -1,9 +1,8 @@
 # What the programs of this folder and of ../inside need beyond the others'; included by ../CMakeLists.txt.
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
-add_library(lms_api_rig STATIC ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
-            ${LMS_API_DIR}/beam_rig.c ${LMS_API_DIR}/cache_rig.c
-            ${LMS_API_DIR}/contrastive_api_rig.c
-            ${LMS_API_DIR}/trace.c)
+file(GLOB LMS_API_CALLS CONFIGURE_DEPENDS ${LMS_API_DIR}/calls/*.c)
+add_library(lms_api_rig STATIC ${LMS_API_CALLS} ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
+            ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/trace.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 

@@ -214,6 +214,7 @@ HOOK_NEW(clCreateContext, cl_context,
 HOOK_NEW(clCreateCommandQueue, cl_command_queue,
          (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code),
          (a, b, c, code))
+HOOK_NEW(clCreateUserEvent, cl_event, (cl_context a, cl_int *code), (a, code))
 HOOK_NEW(clCreateProgramWithBinary, cl_program,
          (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d,
           const unsigned char **e, cl_int *f, cl_int *code),

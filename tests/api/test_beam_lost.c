@@ -1,6 +1,6 @@
 /* An open whose writes never happen, as its wait list failed: the slot has what an earlier
  * request left in it, or nothing. The new request gets none of that, and is told so. */
-#include "beam_rig.h"
+#include "calls/beam.h"
 #include "hooks.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static void open_in_vain(const beam_rig *r, unsigned request)
 {
     hook_reset();
     hook_drop_writes();
-    RIG_OK(beam_open(r, r->beam, r->queue, request, 0, NULL, NULL));
+    RIG_OK(beam_open(r, r->base.object, request));
     hook_reset();
 }
 
@@ -47,26 +47,26 @@ static void assert_lost(const beam_rig *r, const beam_trace *found, unsigned ste
 static void assert_all_lost(const beam_rig *r)
 {
     beam_trace found;
-    assert_int_equal(beam_poison(r), CL_SUCCESS);
-    RIG_OK(beam_calls(r, r->beam, BEAM_FIRST_STEP, BEAM_CALLS));
-    assert_int_equal(beam_read(r, &found), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
+    RIG_OK(object_calls(&r->base, r->base.object, BEAM_FIRST_STEP, BEAM_CALLS));
+    assert_int_equal(object_read(&r->base, &found), CL_SUCCESS);
     for (unsigned step = 0; step < BEAM_STEPS; ++step) {
         assert_lost(r, &found, step, (1u << BEAM_REQUESTS) - 1);
     }
-    RIG_OK(beam_close_all(r, r->beam));
+    RIG_OK(object_end(&r->base, r->base.object));
 }
 
 /* A slot that never had a request. */
 static void test_never_used(void **state)
 {
     beam_rig *const r = *state;
-    lms_beam *const used = r->beam;
-    RIG_OK(lms_beam_create(r->ctx, &r->desc, &r->beam));
+    void *const used = r->base.object;
+    r->base.object = object_new(&r->base, &r->base.desc);
     for (unsigned q = 0; q < BEAM_REQUESTS; ++q) open_in_vain(r, q);
     assert_all_lost(r);
-    beam_assert_good(r, r->beam);
-    lms_beam_destroy(r->beam);
-    r->beam = used;
+    object_assert_good(&r->base, r->base.object);
+    lms_beam_destroy(r->base.object);
+    r->base.object = used;
 }
 
 /* One that had a request just like the new one, which was closed at every point of its life. */
@@ -74,12 +74,12 @@ static void test_the_same_request_before(void **state)
 {
     const beam_rig *const r = *state;
     for (unsigned steps = 0; steps <= BEAM_STEPS; ++steps) {
-        RIG_OK(beam_calls(r, r->beam, 0, BEAM_FIRST_STEP + steps));
-        RIG_OK(beam_close_all(r, r->beam));
+        RIG_OK(object_calls(&r->base, r->base.object, 0, BEAM_FIRST_STEP + steps));
+        RIG_OK(object_end(&r->base, r->base.object));
         for (unsigned q = 0; q < BEAM_REQUESTS; ++q) open_in_vain(r, q);
         assert_all_lost(r);
     }
-    beam_assert_good(r, r->beam);
+    object_assert_good(&r->base, r->base.object);
 }
 
 static void assert_as_expected(const beam_rig *r, const beam_trace *found, unsigned step,
@@ -99,25 +99,25 @@ static void test_others_go_on(void **state)
     const beam_rig *const r = *state;
     for (unsigned lost = 0; lost < BEAM_REQUESTS; ++lost) {
         beam_trace found;
-        RIG_OK(beam_calls(r, r->beam, 0, BEAM_FIRST_STEP + 2));
-        RIG_OK(beam_close_all(r, r->beam));
-        assert_int_equal(beam_poison(r), CL_SUCCESS);
+        RIG_OK(object_calls(&r->base, r->base.object, 0, BEAM_FIRST_STEP + 2));
+        RIG_OK(object_end(&r->base, r->base.object));
+        assert_int_equal(object_poison(&r->base), CL_SUCCESS);
         for (unsigned q = 0; q < BEAM_REQUESTS; ++q) {
             if (q == lost) {
                 open_in_vain(r, q);
             } else {
-                RIG_OK(beam_calls(r, r->beam, q, q + 1));
+                RIG_OK(object_calls(&r->base, r->base.object, q, q + 1));
             }
         }
-        RIG_OK(beam_calls(r, r->beam, BEAM_FIRST_STEP, BEAM_CALLS));
-        assert_int_equal(beam_read(r, &found), CL_SUCCESS);
+        RIG_OK(object_calls(&r->base, r->base.object, BEAM_FIRST_STEP, BEAM_CALLS));
+        assert_int_equal(object_read(&r->base, &found), CL_SUCCESS);
         for (unsigned step = 0; step < BEAM_STEPS; ++step) {
             assert_lost(r, &found, step, 1u << lost);
             for (unsigned q = 0; q < BEAM_REQUESTS; ++q) {
                 if (q != lost) assert_as_expected(r, &found, step, q);
             }
         }
-        RIG_OK(beam_close_all(r, r->beam));
+        RIG_OK(object_end(&r->base, r->base.object));
     }
 }
 
@@ -126,8 +126,8 @@ static void test_opened_again(void **state)
 {
     const beam_rig *const r = *state;
     open_in_vain(r, 0);
-    RIG_OK(lms_beam_close(r->beam, r->slots[0]));
-    beam_assert_good(r, r->beam);
+    RIG_OK(lms_beam_close(r->base.object, r->slots[0]));
+    object_assert_good(&r->base, r->base.object);
 }
 
 int main(void)
@@ -138,5 +138,5 @@ int main(void)
         cmocka_unit_test(test_others_go_on),
         cmocka_unit_test(test_opened_again),
     };
-    return cmocka_run_group_tests_name("beam_lost", tests, beam_setup, beam_teardown);
+    return cmocka_run_group_tests_name("beam_lost", tests, beam_setup, object_teardown);
 }

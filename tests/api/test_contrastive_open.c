@@ -1,16 +1,17 @@
 /* What lms_contrastive_open, _update, _fork, _close and _length refuse, that they say why, and
  * what they take. */
-#include "contrastive_api_rig.h"
+#include "calls/contrastive.h"
 #include "hooks.h"
 
 #include <float.h>
 #include <math.h>
 
-#define OPEN(slot, params) lms_contrastive_open(r->search, (slot), (params))
-#define UPDATE(slot, params) lms_contrastive_update(r->search, (slot), (params))
+#define OPEN(slot, params) lms_contrastive_open(r->base.object, (slot), (params))
+#define UPDATE(slot, params) lms_contrastive_update(r->base.object, (slot), (params))
 #define FORK(from, to, params)                                                                 \
-    lms_contrastive_fork(r->search, r->queue, (from), (to), (params), 0, NULL, NULL)
-#define REFUSED(code, call, ...) CONTRASTIVE_REFUSED(r->search, code, call, __VA_ARGS__)
+    lms_contrastive_fork(r->base.object, r->base.queue, (from), (to), (params), 0, NULL, NULL)
+#define REFUSED(code, call, ...)                                                               \
+    OBJECT_REFUSED(&r->base, r->base.object, code, call, __VA_ARGS__)
 
 static lms_contrastive_params good_params(void)
 {
@@ -20,31 +21,33 @@ static lms_contrastive_params good_params(void)
 
 static void test_missing_arguments(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const lms_contrastive_params p = good_params();
-    cl_event event = (cl_event)r->queue;
+    cl_event event = (cl_event)r->base.queue;
     uint32_t length = 77;
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_open(NULL, 0, &p), "contrastive: is NULL");
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_update(NULL, 0, &p), "contrastive: is NULL");
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_close(NULL, 0), "contrastive: is NULL");
     REFUSED(LMS_E_ARGUMENT, lms_contrastive_length(NULL, 0, &length), "contrastive: is NULL");
-    REFUSED(LMS_E_ARGUMENT, lms_contrastive_fork(NULL, r->queue, 0, 1, NULL, 0, NULL, &event),
+    REFUSED(LMS_E_ARGUMENT,
+            lms_contrastive_fork(NULL, r->base.queue, 0, 1, NULL, 0, NULL, &event),
             "contrastive: is NULL");
     assert_null(event);
     REFUSED(LMS_E_ARGUMENT, OPEN(0, NULL), "params: is NULL");
     RIG_OK(OPEN(0, &p));
     REFUSED(LMS_E_ARGUMENT, UPDATE(0, NULL), "params: is NULL");
-    REFUSED(LMS_E_ARGUMENT, lms_contrastive_length(r->search, 0, NULL), "length: is NULL");
-    event = (cl_event)r->queue;
-    REFUSED(LMS_E_ARGUMENT, lms_contrastive_fork(r->search, NULL, 0, 1, NULL, 0, NULL, &event),
+    REFUSED(LMS_E_ARGUMENT, lms_contrastive_length(r->base.object, 0, NULL), "length: is NULL");
+    event = (cl_event)r->base.queue;
+    REFUSED(LMS_E_ARGUMENT,
+            lms_contrastive_fork(r->base.object, NULL, 0, 1, NULL, 0, NULL, &event),
             "queue: is NULL");
     assert_null(event);
-    RIG_OK(lms_contrastive_close(r->search, 0));
+    RIG_OK(lms_contrastive_close(r->base.object, 0));
 }
 
 static void test_slots(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const lms_contrastive_params p = good_params();
     uint32_t length = 77;
     const uint32_t beyond[] = {CONTRASTIVE_REQUESTS, UINT32_MAX};
@@ -52,32 +55,32 @@ static void test_slots(void **state)
         const char *const text = i == 0 ? "slot: 4" : "slot: 4294967295";
         REFUSED(LMS_E_SLOT, OPEN(beyond[i], &p), text, "max_requests (4)");
         REFUSED(LMS_E_SLOT, UPDATE(beyond[i], &p), text, "max_requests (4)");
-        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->search, beyond[i]), text,
+        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->base.object, beyond[i]), text,
                 "max_requests (4)");
-        REFUSED(LMS_E_SLOT, lms_contrastive_length(r->search, beyond[i], &length), text,
+        REFUSED(LMS_E_SLOT, lms_contrastive_length(r->base.object, beyond[i], &length), text,
                 "max_requests (4)");
     }
     for (uint32_t slot = 0; slot < CONTRASTIVE_REQUESTS; ++slot) {
         REFUSED(LMS_E_SLOT, UPDATE(slot, &p), "slot: ", "not open");
-        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->search, slot), "slot: ", "not open");
-        REFUSED(LMS_E_SLOT, lms_contrastive_length(r->search, slot, &length),
+        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->base.object, slot), "slot: ", "not open");
+        REFUSED(LMS_E_SLOT, lms_contrastive_length(r->base.object, slot, &length),
                 "slot: ", "not open");
         RIG_OK(OPEN(slot, &p));
         REFUSED(LMS_E_SLOT, OPEN(slot, &p), "slot: ", "open already");
     }
     for (uint32_t slot = 0; slot < CONTRASTIVE_REQUESTS; ++slot) {
-        RIG_OK(lms_contrastive_length(r->search, slot, &length));
+        RIG_OK(lms_contrastive_length(r->base.object, slot, &length));
         assert_int_equal(length, 0);
         RIG_OK(UPDATE(slot, &p));
-        RIG_OK(lms_contrastive_close(r->search, slot));
-        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->search, slot), "slot: ", "not open");
+        RIG_OK(lms_contrastive_close(r->base.object, slot));
+        REFUSED(LMS_E_SLOT, lms_contrastive_close(r->base.object, slot), "slot: ", "not open");
     }
-    contrastive_assert_good(r, r->search);
+    object_assert_good(&r->base, r->base.object);
 }
 
 static void test_slots_of_fork(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const lms_contrastive_params p = good_params();
     REFUSED(LMS_E_SLOT, FORK(0, 1, &p), "from: 0 is not open");
     RIG_OK(OPEN(0, &p));
@@ -92,8 +95,8 @@ static void test_slots_of_fork(void **state)
     RIG_OK(FORK(0, 2, NULL));
     REFUSED(LMS_E_SLOT, FORK(0, 2, NULL), "to: 2 is open already");
     RIG_OK(FORK(2, 3, &p));
-    RIG_OK(contrastive_close_all(r, r->search));
-    contrastive_assert_good(r, r->search);
+    RIG_OK(object_end(&r->base, r->base.object));
+    object_assert_good(&r->base, r->base.object);
 }
 
 /* --- Parameters -------------------------------------------------------------------------- */
@@ -166,20 +169,20 @@ static const field bad[] = {
 /* By each of the three doors, of which two leave an open slot as it was. */
 static void test_bad_params(void **state)
 {
-    const contrastive_api_rig *const r = *state;
-    RIG_OK(contrastive_open_all(r, r->search));
+    const contrastive_rig *const r = *state;
+    RIG_OK(contrastive_open_all(r, r->base.object));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
         const lms_contrastive_params p = changed(&bad[i]);
         REFUSED(LMS_E_CONTRASTIVE_PARAMS, OPEN(3, &p), bad[i].text, bad[i].rule);
         REFUSED(LMS_E_CONTRASTIVE_PARAMS, UPDATE(0, &p), bad[i].text, bad[i].rule);
         REFUSED(LMS_E_CONTRASTIVE_PARAMS, FORK(0, 3, &p), bad[i].text, bad[i].rule);
     }
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     for (unsigned call = 0; call < CONTRASTIVE_CALLS; ++call) {
-        RIG_OK(contrastive_call(r, r->search, r->queue, call, 0, NULL, NULL));
+        RIG_OK(object_call(&r->base, r->base.object, r->base.queue, call, 0, NULL, NULL));
     }
-    contrastive_assert_expected(r);
-    RIG_OK(contrastive_close_all(r, r->search));
+    object_assert_expected(&r->base);
+    RIG_OK(object_end(&r->base, r->base.object));
 }
 
 static const field good[] = {
@@ -212,29 +215,29 @@ static const field good[] = {
 };
 
 /* A context of one request, a step of it, and whether that gave a token. */
-static void accept(const contrastive_api_rig *r, uint32_t slot)
+static void accept(const contrastive_rig *r, uint32_t slot)
 {
     const uint32_t first = 0, count = 3;
     int32_t token = -7;
-    lms_contrastive_append_args s = contrastive_states(r);
-    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
-    lms_contrastive_select_args b = contrastive_batch(r, 0);
+    lms_contrastive_append_args s = contrastive_append_args(r);
+    lms_contrastive_propose_args p = contrastive_propose_args(r, 0);
+    lms_contrastive_select_args b = contrastive_select_args(r, 0);
     s.requests = p.requests = b.requests = 1;
     s.slots = p.slots = b.slots = &slot;
     p.first_rows = b.first_rows = &first;
     s.counts = &count;
-    RIG_OK(lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL));
-    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
-    RIG_OK(lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL));
-    assert_int_equal(
-        clEnqueueReadBuffer(r->queue, r->next, CL_TRUE, 0, sizeof token, &token, 0, NULL, NULL),
-        CL_SUCCESS);
+    RIG_OK(lms_contrastive_append(r->base.object, r->base.queue, &s, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_propose(r->base.object, r->base.queue, &p, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_select(r->base.object, r->base.queue, &b, 0, NULL, NULL));
+    assert_int_equal(clEnqueueReadBuffer(r->base.queue, r->next, CL_TRUE, 0, sizeof token,
+                                         &token, 0, NULL, NULL),
+                     CL_SUCCESS);
     assert_in_range(token, 0, CONTRASTIVE_VOCAB - 1);
 }
 
 static void test_just_inside(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const lms_contrastive_params usual = good_params();
     for (size_t i = 0; i < sizeof good / sizeof good[0]; ++i) {
         const lms_contrastive_params p = changed(&good[i]);
@@ -247,18 +250,18 @@ static void test_just_inside(void **state)
         accept(r, 2);
         RIG_OK(FORK(1, 3, &p));
         accept(r, 3);
-        RIG_OK(contrastive_close_all(r, r->search));
+        RIG_OK(object_end(&r->base, r->base.object));
     }
-    contrastive_assert_good(r, r->search);
+    object_assert_good(&r->base, r->base.object);
 }
 
 /* Parameters are read at once: nothing that happens to them later has an influence. And an
  * update is in force with the next call. */
 static void test_update(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     lms_contrastive_params p;
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     for (size_t q = 0; q < CONTRASTIVE_PARENTS; ++q) {
         p = good_params();
         p.alpha = 0.0f;
@@ -266,81 +269,91 @@ static void test_update(void **state)
         RIG_OK(OPEN(r->slots[q], &p));
         memset(&p, 0xff, sizeof p);
     }
-    RIG_OK(contrastive_call(r, r->search, r->queue, 0, 0, NULL, NULL));
+    RIG_OK(object_call(&r->base, r->base.object, r->base.queue, 0, 0, NULL, NULL));
     for (unsigned call = 1; call < CONTRASTIVE_CALLS; ++call) {
         for (size_t q = 0; q < CONTRASTIVE_PARENTS; ++q) {
             p = r->params[q];
             RIG_OK(UPDATE(r->slots[q], &p));
             memset(&p, 0xff, sizeof p);
         }
-        RIG_OK(contrastive_call(r, r->search, r->queue, call, 0, NULL, NULL));
+        RIG_OK(object_call(&r->base, r->base.object, r->base.queue, call, 0, NULL, NULL));
         for (size_t q = 0; q < CONTRASTIVE_PARENTS; ++q) {
             p = good_params();
             p.k = 1;
             RIG_OK(UPDATE(r->slots[q], &p));
         }
     }
-    contrastive_assert_expected(r);
-    RIG_OK(contrastive_close_all(r, r->search));
+    object_assert_expected(&r->base);
+    RIG_OK(object_end(&r->base, r->base.object));
 }
 
-/* --- Queues and events of a fork --------------------------------------------------------- */
+/* --- Between calls ----------------------------------------------------------------------- */
 
-static void test_wait_list(void **state)
+/* Refused, whatever for. */
+#define REFUSED_SOMEHOW(call)                                                                  \
+    do {                                                                                       \
+        const object_view before_ = object_look(&r->base, search);                             \
+        hook_reset();                                                                          \
+        if ((call) == LMS_OK) fail_msg("%s was taken in kind %u", #call, kind);                \
+        assert_null(hook_deed());                                                              \
+        object_assert_looks(&r->base, search, &before_);                                       \
+    } while (0)
+enum {
+    OTHERS = 11
+};
+
+/* On slots. Slot 1 has the first request, slot 3 nobody, or its fork. */
+static void refuse_other(const contrastive_rig *r, lms_contrastive *search, unsigned kind,
+                         bool forked)
 {
-    const contrastive_api_rig *const r = *state;
-    const lms_contrastive_params p = good_params();
-    cl_event none[2] = {NULL, NULL};
-#define FORK_WITH(num_wait, wait_list)                                                         \
-    lms_contrastive_fork(r->search, r->queue, 0, 1, NULL, (num_wait), (wait_list), NULL)
-    RIG_OK(OPEN(0, &p));
-    REFUSED(LMS_E_ARGUMENT, FORK_WITH(2, NULL), "num_wait: 2");
-    REFUSED(LMS_E_ARGUMENT, FORK_WITH(0, none), "num_wait: 0");
-    none[0] = rig_user_event(r->context);
-    REFUSED(LMS_E_ARGUMENT, FORK_WITH(2, none), "wait_list[1]: is NULL");
-    rig_complete(none[0]);
-    RIG_OK(contrastive_close_all(r, r->search));
-#undef FORK_WITH
+    const uint32_t far = CONTRASTIVE_REQUESTS, closed = forked ? far : 3;
+    lms_contrastive_params wrong = r->params[0];
+    const lms_contrastive_params *const p = &r->params[1];
+    uint32_t length = 0;
+    wrong.alpha = 1.5f;
+    switch (kind) {
+    case 0: REFUSED_SOMEHOW(lms_contrastive_open(search, 1, p)); break;
+    case 1: REFUSED_SOMEHOW(lms_contrastive_open(search, far, p)); break;
+    case 2: REFUSED_SOMEHOW(lms_contrastive_open(search, 3, &wrong)); break;
+    case 3: REFUSED_SOMEHOW(lms_contrastive_update(search, 1, &wrong)); break;
+    case 4: REFUSED_SOMEHOW(lms_contrastive_update(search, closed, p)); break;
+    case 5: REFUSED_SOMEHOW(lms_contrastive_close(search, closed)); break;
+    case 6: REFUSED_SOMEHOW(lms_contrastive_length(search, closed, &length)); break;
+    case 7: REFUSED_SOMEHOW(FORK(1, 0, p)); break;
+    case 8: REFUSED_SOMEHOW(FORK(1, 3, &wrong)); break;
+    case 9: REFUSED_SOMEHOW(FORK(far, 3, p)); break;
+    default: REFUSED_SOMEHOW(FORK(1, far, p)); break;
+    }
 }
 
-/* A queue and an event of another context; the event is OpenCL's to refuse, before anything is
- * enqueued. */
-static void test_foreign_things(void **state)
+/* A scenario goes on between refusals as if there had been none. */
+static void test_refusals_between_calls(void **state)
 {
-    const contrastive_api_rig *const r = *state;
-    lms_context *other = NULL;
-    cl_event made = (cl_event)r->queue;
-    RIG_OK(lms_context_open(NULL, &other));
-    RIG_OK(contrastive_begin(r, r->search, 1));
-    const cl_event event = rig_user_event(lms_context_cl_context(other));
-    REFUSED(
-        LMS_E_ARGUMENT,
-        lms_contrastive_fork(r->search, lms_context_queue(other), 0, 3, NULL, 0, NULL, &made),
-        "queue: ", "another cl_context or device");
-    assert_null(made);
-    const contrastive_view before = contrastive_look(r->search);
-    hook_reset();
-    RIG_FAILS(CL_INVALID_CONTEXT,
-              lms_contrastive_fork(r->search, r->queue, 0, 3, NULL, 1, &event, &made),
-              "clEnqueueMarkerWithWaitList");
-    assert_null(made);
-    assert_int_equal(hook_count("clEnqueueWriteBuffer"), 0);
-    assert_int_equal(hook_count("clEnqueueNDRangeKernel"), 0);
-    contrastive_assert_looks(r->search, &before);
-    RIG_OK(contrastive_close_all(r, r->search));
-    rig_complete(event);
-    lms_context_destroy(other);
-    contrastive_assert_good(r, r->search);
+    const contrastive_rig *const r = *state;
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
+    RIG_OK(contrastive_open_all(r, r->base.object));
+    for (unsigned call = 0; call <= CONTRASTIVE_CALLS; ++call) {
+        for (unsigned kind = 0; kind < OTHERS; ++kind) {
+            refuse_other(r, r->base.object, kind, call > CONTRASTIVE_FORK);
+        }
+        if (call == CONTRASTIVE_CALLS) break;
+        RIG_OK(object_calls(&r->base, r->base.object, call, call + 1));
+    }
+    object_assert_expected(&r->base);
+    RIG_OK(object_end(&r->base, r->base.object));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_arguments), cmocka_unit_test(test_slots),
-        cmocka_unit_test(test_slots_of_fork),     cmocka_unit_test(test_bad_params),
-        cmocka_unit_test(test_just_inside),       cmocka_unit_test(test_update),
-        cmocka_unit_test(test_wait_list),         cmocka_unit_test(test_foreign_things),
+        cmocka_unit_test(test_missing_arguments),
+        cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_slots_of_fork),
+        cmocka_unit_test(test_bad_params),
+        cmocka_unit_test(test_just_inside),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_refusals_between_calls),
     };
     return cmocka_run_group_tests_name("contrastive_open", tests, contrastive_setup,
-                                       contrastive_teardown);
+                                       object_teardown);
 }

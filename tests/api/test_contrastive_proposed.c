@@ -1,11 +1,11 @@
 /* A select chooses among what was proposed to its slots, by the parameters of then, or is
  * refused: whatever is called in between, and whatever became of the proposal's commands. */
-#include "contrastive_api_rig.h"
+#include "calls/contrastive.h"
 #include "hooks.h"
 
 #include <math.h>
 
-#define REFUSED(...) CONTRASTIVE_REFUSED(r->search, LMS_E_SLOT, __VA_ARGS__)
+#define REFUSED(...) OBJECT_REFUSED(&r->base, r->base.object, LMS_E_SLOT, __VA_ARGS__)
 
 enum {
     A = 1,
@@ -27,12 +27,12 @@ static lms_contrastive_params others(uint32_t k)
 
 static int close_all(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     hook_reset();
-    return contrastive_close_all(r, r->search) == LMS_OK ? 0 : -1;
+    return object_end(&r->base, r->base.object) == LMS_OK ? 0 : -1;
 }
 
-static void append(const contrastive_api_rig *r, uint32_t slot, uint32_t count)
+static void append(const contrastive_rig *r, uint32_t slot, uint32_t count)
 {
     static const uint32_t first;
     const lms_contrastive_append_args s = {.requests = 1,
@@ -40,55 +40,55 @@ static void append(const contrastive_api_rig *r, uint32_t slot, uint32_t count)
                                            .counts = &count,
                                            .first_rows = &first,
                                            .hidden = {r->states, 0}};
-    RIG_OK(lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_append(r->base.object, r->base.queue, &s, 0, NULL, NULL));
 }
 
-static void begin(const contrastive_api_rig *r, uint32_t slot)
+static void begin(const contrastive_rig *r, uint32_t slot)
 {
-    RIG_OK(lms_contrastive_open(r->search, slot, &usual));
+    RIG_OK(lms_contrastive_open(r->base.object, slot, &usual));
     append(r, slot, BEFORE);
 }
 
-static lms_status propose(const contrastive_api_rig *r, uint32_t slot, unsigned step)
+static lms_status propose(const contrastive_rig *r, uint32_t slot, unsigned step)
 {
-    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
+    lms_contrastive_propose_args p = contrastive_propose_args(r, 0);
     p.requests = 1;
     p.slots = &slot;
     p.logits.offset = (size_t)step * CONTRASTIVE_VOCAB;
-    return lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL);
+    return lms_contrastive_propose(r->base.object, r->base.queue, &p, 0, NULL, NULL);
 }
 
-static lms_status select_rows(const contrastive_api_rig *r, uint32_t slot, size_t rows)
+static lms_status select_rows(const contrastive_rig *r, uint32_t slot, size_t rows)
 {
-    lms_contrastive_select_args b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_select_args(r, 0);
     b.requests = 1;
     b.slots = &slot;
     b.candidate_rows = rows;
-    return lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL);
+    return lms_contrastive_select(r->base.object, r->base.queue, &b, 0, NULL, NULL);
 }
 
-static lms_status select_of(const contrastive_api_rig *r, uint32_t slot)
+static lms_status select_of(const contrastive_rig *r, uint32_t slot)
 {
     return select_rows(r, slot, CONTRASTIVE_ROWS);
 }
 
-static contrastive_trace after(const contrastive_api_rig *r)
+static contrastive_trace after(const contrastive_rig *r)
 {
     contrastive_trace found;
-    assert_int_equal(contrastive_read(r, &found), CL_SUCCESS);
+    assert_int_equal(object_read(&r->base, &found), CL_SUCCESS);
     return found;
 }
 
 /* A step of the usual parameters, which nothing has come between. Rows that are not its own
  * have what they were poisoned with. */
-static contrastive_trace usual_step(const contrastive_api_rig *r)
+static contrastive_trace usual_step(const contrastive_rig *r)
 {
     begin(r, B);
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     RIG_OK(propose(r, B, 0));
     RIG_OK(select_of(r, B));
     const contrastive_trace found = after(r);
-    RIG_OK(lms_contrastive_close(r->search, B));
+    RIG_OK(lms_contrastive_close(r->base.object, B));
     assert_int_equal(found.status[0][0], 0);
     assert_in_range(found.rows[0][0], 0, 2);
     return found;
@@ -99,18 +99,18 @@ static contrastive_trace usual_step(const contrastive_api_rig *r)
 /* Other parameters are for the next proposal. */
 static void test_update(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
     for (uint32_t k = 1; k <= CONTRASTIVE_K; ++k) {
         const lms_contrastive_params p = others(k);
         begin(r, A);
-        assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+        assert_int_equal(object_poison(&r->base), CL_SUCCESS);
         RIG_OK(propose(r, A, 0));
-        RIG_OK(lms_contrastive_update(r->search, A, &p));
+        RIG_OK(lms_contrastive_update(r->base.object, A, &p));
         RIG_FAILS(LMS_E_ARGUMENT, select_rows(r, A, 2), "candidate_rows: 2", "the 3 that");
         RIG_OK(select_rows(r, A, 3));
         const contrastive_trace found = after(r);
-        contrastive_assert_same(&found, &expected);
+        object_assert_same(&r->base, &found, &expected);
         /* The next step goes by them: the most probable token is the only candidate. */
         RIG_OK(propose(r, A, 1));
         RIG_OK(select_of(r, A));
@@ -121,7 +121,7 @@ static void test_update(void **state)
             assert_int_equal(next.tokens[0][i], LMS_NO_TOKEN);
             assert_true(isnan(next.row_scores[0][i]));
         }
-        RIG_OK(lms_contrastive_close(r->search, A));
+        RIG_OK(lms_contrastive_close(r->base.object, A));
     }
 }
 
@@ -129,7 +129,7 @@ static void test_update(void **state)
  * there was. */
 static void test_append(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     begin(r, A);
     RIG_OK(propose(r, A, 0));
     append(r, A, 0); /* nothing */
@@ -141,10 +141,10 @@ static void test_append(void **state)
 
 static void test_append_of_nothing(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
     begin(r, A);
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     RIG_OK(propose(r, A, 0));
     append(r, A, 0);
     hook_reset();
@@ -153,52 +153,52 @@ static void test_append_of_nothing(void **state)
     const lms_contrastive_append_args s = {
         .requests = 1, .slots = &slot, .counts = &count, .hidden = {r->states, 0}};
     RIG_FAILS(CL_OUT_OF_RESOURCES,
-              lms_contrastive_append(r->search, r->queue, &s, 0, NULL, NULL), "");
+              lms_contrastive_append(r->base.object, r->base.queue, &s, 0, NULL, NULL), "");
     RIG_OK(select_of(r, A));
     const contrastive_trace found = after(r);
-    contrastive_assert_same(&found, &expected);
+    object_assert_same(&r->base, &found, &expected);
 }
 
 /* A slot that is opened again, with as long a context, has no proposal; nor has a fork, while
  * the slot that it was made of keeps its own. */
 static void test_slots_that_begin(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
     begin(r, A);
     REFUSED(select_of(r, A), "slots[0]: 1 has no proposal");
     RIG_OK(propose(r, A, 0));
-    RIG_OK(lms_contrastive_close(r->search, A));
+    RIG_OK(lms_contrastive_close(r->base.object, A));
     begin(r, A);
     REFUSED(select_of(r, A), "slots[0]: 1 has no proposal");
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     RIG_OK(propose(r, A, 0));
-    RIG_OK(lms_contrastive_fork(r->search, r->queue, A, B, NULL, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_fork(r->base.object, r->base.queue, A, B, NULL, 0, NULL, NULL));
     REFUSED(select_of(r, B), "slots[0]: 2 has no proposal");
     RIG_OK(select_of(r, A));
     const contrastive_trace found = after(r);
-    contrastive_assert_same(&found, &expected);
-    RIG_OK(lms_contrastive_close(r->search, A));
-    RIG_OK(lms_contrastive_fork(r->search, r->queue, B, A, NULL, 0, NULL, NULL));
+    object_assert_same(&r->base, &found, &expected);
+    RIG_OK(lms_contrastive_close(r->base.object, A));
+    RIG_OK(lms_contrastive_fork(r->base.object, r->base.queue, B, A, NULL, 0, NULL, NULL));
     REFUSED(select_of(r, A), "slots[0]: 1 has no proposal");
 }
 
 /* One proposal, one choice; a second proposal takes the place of the first. */
 static void test_one_for_one(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
     lms_contrastive_params p = others(5);
     begin(r, A);
-    RIG_OK(lms_contrastive_update(r->search, A, &p));
+    RIG_OK(lms_contrastive_update(r->base.object, A, &p));
     RIG_OK(propose(r, A, 1));
-    RIG_OK(lms_contrastive_update(r->search, A, &usual));
-    clFinish(r->queue);
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    RIG_OK(lms_contrastive_update(r->base.object, A, &usual));
+    clFinish(r->base.queue);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     RIG_OK(propose(r, A, 0));
     RIG_OK(select_of(r, A));
     const contrastive_trace found = after(r);
-    contrastive_assert_same(&found, &expected);
+    object_assert_same(&r->base, &found, &expected);
     REFUSED(select_of(r, A), "slots[0]: 1", "40 positions", "41 now");
 }
 
@@ -206,20 +206,20 @@ static void test_one_for_one(void **state)
 static void test_one_of_two_lacks_one(void **state)
 {
     static const uint32_t both[] = {A, B};
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
-    lms_contrastive_select_args b = contrastive_batch(r, 0);
+    lms_contrastive_select_args b = contrastive_select_args(r, 0);
     begin(r, A);
     begin(r, B);
-    assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+    assert_int_equal(object_poison(&r->base), CL_SUCCESS);
     RIG_OK(propose(r, A, 0));
     b.requests = 2;
     b.slots = both;
-    REFUSED(lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL),
+    REFUSED(lms_contrastive_select(r->base.object, r->base.queue, &b, 0, NULL, NULL),
             "slots[1]: 2 has no proposal");
     RIG_OK(select_of(r, A));
     const contrastive_trace found = after(r);
-    contrastive_assert_same(&found, &expected);
+    object_assert_same(&r->base, &found, &expected);
 }
 
 /* --- Proposals that came to nothing ------------------------------------------------------ */
@@ -227,7 +227,7 @@ static void test_one_of_two_lacks_one(void **state)
 /* A call that failed has changed nothing: the proposal before it stands, or there is none. */
 static void test_failed_proposals(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
     const lms_contrastive_params p = others(5);
     for (unsigned nth = 1; nth <= 2; ++nth) {
@@ -236,16 +236,16 @@ static void test_failed_proposals(void **state)
         hook_fail("clEnqueueNDRangeKernel", nth, CL_OUT_OF_RESOURCES);
         RIG_FAILS(CL_OUT_OF_RESOURCES, propose(r, A, 0), "");
         REFUSED(select_of(r, A), "slots[0]: 1 has no proposal");
-        assert_int_equal(contrastive_poison(r), CL_SUCCESS);
+        assert_int_equal(object_poison(&r->base), CL_SUCCESS);
         RIG_OK(propose(r, A, 0));
-        RIG_OK(lms_contrastive_update(r->search, A, &p));
+        RIG_OK(lms_contrastive_update(r->base.object, A, &p));
         hook_reset();
         hook_fail("clEnqueueNDRangeKernel", nth, CL_OUT_OF_RESOURCES);
         RIG_FAILS(CL_OUT_OF_RESOURCES, propose(r, A, 1), "");
         RIG_OK(select_of(r, A));
         const contrastive_trace found = after(r);
-        contrastive_assert_same(&found, &expected);
-        RIG_OK(lms_contrastive_close(r->search, A));
+        object_assert_same(&r->base, &found, &expected);
+        RIG_OK(lms_contrastive_close(r->base.object, A));
     }
 }
 
@@ -264,15 +264,15 @@ static void assert_no_choice(const contrastive_trace *t, size_t request, uint32_
  * they an earlier proposal's, to this context or to another in the slot. */
 static void test_terminated_proposals(void **state)
 {
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     for (int reopened = 0; reopened < 2; ++reopened) {
         begin(r, A);
         RIG_OK(propose(r, A, 0));
         if (reopened) {
-            RIG_OK(lms_contrastive_close(r->search, A));
+            RIG_OK(lms_contrastive_close(r->base.object, A));
             begin(r, A);
         }
-        clFinish(r->queue);
+        clFinish(r->base.queue);
         hook_reset();
         hook_drop_kernels();
         RIG_OK(propose(r, A, 1));
@@ -281,7 +281,7 @@ static void test_terminated_proposals(void **state)
         const contrastive_trace found = after(r);
         assert_in_range(found.tokens[0][0], 0, CONTRASTIVE_VOCAB - 1);
         assert_no_choice(&found, 0, 0);
-        RIG_OK(lms_contrastive_close(r->search, A));
+        RIG_OK(lms_contrastive_close(r->base.object, A));
     }
 }
 
@@ -289,25 +289,25 @@ static void test_terminated_proposals(void **state)
 static void test_terminated_for_one_of_two(void **state)
 {
     static const uint32_t both[] = {B, A}, rows[] = {0, 3};
-    const contrastive_api_rig *const r = *state;
+    const contrastive_rig *const r = *state;
     const contrastive_trace expected = usual_step(r);
-    lms_contrastive_propose_args p = contrastive_proposal(r, 0);
-    lms_contrastive_select_args b = contrastive_batch(r, 0);
+    lms_contrastive_propose_args p = contrastive_propose_args(r, 0);
+    lms_contrastive_select_args b = contrastive_select_args(r, 0);
     begin(r, A);
     begin(r, B);
     p.requests = b.requests = 2;
     p.slots = b.slots = both;
     p.first_rows = b.first_rows = rows;
-    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
-    clFinish(r->queue);
+    RIG_OK(lms_contrastive_propose(r->base.object, r->base.queue, &p, 0, NULL, NULL));
+    clFinish(r->base.queue);
     p.requests = 1;
     p.slots = both + 1;
     p.first_rows = rows + 1;
     hook_reset();
     hook_drop_kernels();
-    RIG_OK(lms_contrastive_propose(r->search, r->queue, &p, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_propose(r->base.object, r->base.queue, &p, 0, NULL, NULL));
     hook_reset();
-    RIG_OK(lms_contrastive_select(r->search, r->queue, &b, 0, NULL, NULL));
+    RIG_OK(lms_contrastive_select(r->base.object, r->base.queue, &b, 0, NULL, NULL));
     const contrastive_trace found = after(r);
     assert_int_equal(found.next[0][0], expected.next[0][0]);
     assert_int_equal(found.rows[0][0], expected.rows[0][0]);
@@ -331,5 +331,5 @@ int main(void)
         TEST(test_terminated_for_one_of_two),
     };
     return cmocka_run_group_tests_name("contrastive_proposed", tests, contrastive_setup,
-                                       contrastive_teardown);
+                                       object_teardown);
 }

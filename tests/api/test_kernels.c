@@ -2,8 +2,8 @@
  * work-groups only, a damaged entry of the runtime's own cache (the same for all objects);
  * source that does not compile, and the log of it. */
 /* LMS_SLOW_TESTS: damages pocl's own files, and so builds everything three times. */
-#include "beam_rig.h"
-#include "contrastive_api_rig.h"
+#include "calls/beam.h"
+#include "calls/contrastive.h"
 #include "hooks.h"
 
 #include <pthread.h>
@@ -28,7 +28,7 @@ enum {
 typedef struct rigs {
     rig sampler;
     beam_rig beam;
-    contrastive_api_rig contrastive;
+    contrastive_rig contrastive;
 } rigs;
 
 static lms_status make(lms_context *ctx, int object, uint32_t work_items, made *m)
@@ -53,8 +53,8 @@ static void destroy(const made *m)
 /* It gives what the rig's own gives. */
 static void assert_good(rigs *r, int object, const made *m)
 {
-    if (object == BEAM) beam_assert_good(&r->beam, m->beam);
-    if (object == CONTRASTIVE) contrastive_assert_good(&r->contrastive, m->search);
+    if (object == BEAM) object_assert_good(&r->beam.base, m->beam);
+    if (object == CONTRASTIVE) object_assert_good(&r->contrastive.base, m->search);
     if (object != SAMPLER) return;
     lms_sampler *const own = r->sampler.sampler;
     r->sampler.sampler = m->sampler;
@@ -65,12 +65,12 @@ static void assert_good(rigs *r, int object, const made *m)
 static int setup(void **state)
 {
     rigs *const r = calloc(1, sizeof *r);
-    const lms_beam_desc beam = beam_desc();
-    const lms_contrastive_desc contrastive = contrastive_desc();
+    const object_desc beam = beam_kind.desc();
+    const object_desc contrastive = contrastive_kind.desc();
     assert_non_null(r);
     rig_open(&r->sampler);
-    beam_rig_open(&r->beam, r->sampler.ctx, &beam);
-    contrastive_api_rig_open(&r->contrastive, r->sampler.ctx, &contrastive);
+    object_open(&r->beam.base, &beam_kind, r->sampler.ctx, &beam);
+    object_open(&r->contrastive.base, &contrastive_kind, r->sampler.ctx, &contrastive);
     *state = r;
     return 0;
 }
@@ -78,8 +78,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     rigs *const r = *state;
-    contrastive_api_rig_close(&r->contrastive);
-    beam_rig_close(&r->beam);
+    object_close(&r->contrastive.base);
+    object_close(&r->beam.base);
     rig_close(&r->sampler);
     free(r);
     return 0;

@@ -1,7 +1,7 @@
 /* What samplers and searches take of a device's memory: said before any of it is taken, and no
  * more than the rows under way need. */
-#include "beam_rig.h"
-#include "contrastive_api_rig.h"
+#include "calls/beam.h"
+#include "calls/contrastive.h"
 #include "hooks.h"
 #include "rig.h"
 

@@ -1,7 +1,7 @@
 /* What holds for a process: its first OpenCL call may come from several threads at once, and a
  * child of fork() is told that it has no OpenCL, and never waits. */
-#include "beam_rig.h"
-#include "contrastive_api_rig.h"
+#include "calls/beam.h"
+#include "calls/contrastive.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -145,24 +145,27 @@ static void check_sampler(rig *r)
 static void check_beam(beam_rig *r)
 {
     lms_beam *beam = NULL;
-    CHECK_FORKED(lms_beam_create(r->ctx, &r->desc, &beam));
+    CHECK_FORKED(lms_beam_create(r->base.ctx, &r->base.desc.beam, &beam));
     CHECK(beam == NULL);
-    CHECK_FORKED(beam_call(r, r->beam, r->queue, 0, 0, NULL, NULL));
-    CHECK_FORKED(beam_call(r, r->beam, r->queue, BEAM_FIRST_STEP, 0, NULL, NULL));
-    CHECK_FORKED(beam_call(r, r->beam, r->queue, BEAM_RESULTS, 0, NULL, NULL));
-    lms_beam_destroy(r->beam);
+    CHECK_FORKED(object_call(&r->base, r->base.object, r->base.queue, 0, 0, NULL, NULL));
+    CHECK_FORKED(
+        object_call(&r->base, r->base.object, r->base.queue, BEAM_FIRST_STEP, 0, NULL, NULL));
+    CHECK_FORKED(
+        object_call(&r->base, r->base.object, r->base.queue, BEAM_RESULTS, 0, NULL, NULL));
+    lms_beam_destroy(r->base.object);
 }
 
-static void check_contrastive(contrastive_api_rig *r)
+static void check_contrastive(contrastive_rig *r)
 {
     static const unsigned calls[] = {0, 1, 2, CONTRASTIVE_FORK};
     lms_contrastive *search = NULL;
-    CHECK_FORKED(lms_contrastive_create(r->ctx, &r->desc, &search));
+    CHECK_FORKED(lms_contrastive_create(r->base.ctx, &r->base.desc.contrastive, &search));
     CHECK(search == NULL);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; ++i) {
-        CHECK_FORKED(contrastive_call(r, r->search, r->queue, calls[i], 0, NULL, NULL));
+        CHECK_FORKED(
+            object_call(&r->base, r->base.object, r->base.queue, calls[i], 0, NULL, NULL));
     }
-    lms_contrastive_destroy(r->search);
+    lms_contrastive_destroy(r->base.object);
 }
 
 /* With calls of the parent in flight, which no child can wait for. */
@@ -170,20 +173,22 @@ static void test_objects_in_a_child(void **state)
 {
     rig r;
     beam_rig beams;
-    contrastive_api_rig search;
-    const lms_beam_desc beam = beam_desc();
-    const lms_contrastive_desc contrastive = contrastive_desc();
+    contrastive_rig search;
+    const object_desc beam = beam_kind.desc();
+    const object_desc contrastive = contrastive_kind.desc();
     cl_event done[3] = {NULL, NULL, NULL};
     (void)state;
     rig_open(&r);
-    beam_rig_open(&beams, r.ctx, &beam);
-    contrastive_api_rig_open(&search, r.ctx, &contrastive);
+    object_open(&beams.base, &beam_kind, r.ctx, &beam);
+    object_open(&search.base, &contrastive_kind, r.ctx, &contrastive);
     const cl_event hold = rig_user_event(r.context);
     const lms_sampler_run_args batch = rig_small_batch(&r);
     RIG_OK(lms_sampler_run(r.sampler, r.queue, &batch, 1, &hold, &done[0]));
-    RIG_OK(beam_open(&beams, beams.beam, beams.queue, 0, 1, &hold, &done[1]));
-    RIG_OK(contrastive_open_all(&search, search.search));
-    RIG_OK(contrastive_call(&search, search.search, search.queue, 0, 1, &hold, &done[2]));
+    RIG_OK(
+        object_call(&beams.base, beams.base.object, beams.base.queue, 0, 1, &hold, &done[1]));
+    RIG_OK(contrastive_open_all(&search, search.base.object));
+    RIG_OK(object_call(&search.base, search.base.object, search.base.queue, 0, 1, &hold,
+                       &done[2]));
     const pid_t pid = fork_child();
     if (pid == 0) {
         check_first_calls();
@@ -202,13 +207,13 @@ static void test_objects_in_a_child(void **state)
     assert_child_is_good(pid);
     rig_complete(hold);
     for (int i = 0; i < 3; ++i) rig_wait(done[i]);
-    RIG_OK(lms_beam_close(beams.beam, beams.slots[0]));
-    RIG_OK(contrastive_close_all(&search, search.search));
+    RIG_OK(lms_beam_close(beams.base.object, beams.slots[0]));
+    RIG_OK(object_end(&search.base, search.base.object));
     rig_assert_good(&r); /* the parent has lost nothing */
-    beam_assert_good(&beams, beams.beam);
-    contrastive_assert_good(&search, search.search);
-    contrastive_api_rig_close(&search);
-    beam_rig_close(&beams);
+    object_assert_good(&beams.base, beams.base.object);
+    object_assert_good(&search.base, search.base.object);
+    object_close(&search.base);
+    object_close(&beams.base);
     rig_close(&r);
 }
 

@@ -1,98 +1,13 @@
-/* Samplers: what a description may say, and their life. */
+/* The smallest and the largest samplers, their memory, and their outputs: which there are, and
+ * where in their buffers they land. */
 #include "rig.h"
 
+#include <stdlib.h>
+
+enum {
+    STRIDE = RIG_VOCAB + 7
+};
 #define CREATE(desc) lms_sampler_create(r->ctx, &(desc), &sampler)
-
-static void test_create_arguments(void **state)
-{
-    rig *const r = *state;
-    const lms_sampler_desc desc = rig_desc();
-    lms_sampler *sampler = r->sampler;
-    lms_sampler_destroy(NULL);
-    RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_create(r->ctx, &desc, NULL), "out: is NULL");
-    RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_create(NULL, &desc, &sampler), "ctx: is NULL");
-    assert_null(sampler);
-    sampler = r->sampler;
-    RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_create(r->ctx, NULL, &sampler), "desc: is NULL");
-    assert_null(sampler);
-}
-
-static void test_descriptions(void **state)
-{
-    rig *const r = *state;
-    lms_sampler *sampler = NULL;
-    const struct {
-        lms_sampler_desc desc;
-        const char *text, *rule;
-    } bad[] = {
-        {{.vocab = 0, .max_rows = 1, .logits = LMS_FLOAT32}, "vocab: 0", "1..1048576"},
-        {{.vocab = LMS_MAX_VOCAB + 1, .max_rows = 1, .logits = LMS_FLOAT32},
-         "vocab: 1048577",
-         "1..1048576"},
-        {{.vocab = UINT32_MAX, .max_rows = 1, .logits = LMS_FLOAT32},
-         "vocab: 4294967295",
-         "1..1048576"},
-        {{.vocab = 1, .max_rows = 0, .logits = LMS_FLOAT32}, "max_rows: 0", "1..2^31-1"},
-        {{.vocab = 1, .max_rows = 1u << 31, .logits = LMS_FLOAT32},
-         "max_rows: 2147483648",
-         "1..2^31-1"},
-        {{.vocab = 1, .max_rows = 1}, "logits: 0", "lms_dtype"},
-        {{.vocab = 1, .max_rows = 1, .logits = (lms_dtype)4}, "logits: 4", "lms_dtype"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .tokens = (lms_token_type)3},
-         "tokens: 3",
-         "lms_token_type"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .outputs = 16},
-         "outputs: 0x10",
-         "0xf"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .max_in_flight = 65},
-         "max_in_flight: 65",
-         "0..64"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .work_items = 3},
-         "work_items: 3",
-         "power of two"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .work_items = 512},
-         "work_items: 512",
-         "up to 256"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .work_items = 1u << 31},
-         "work_items: 2147483648",
-         "up to 256"},
-        {{.vocab = 1, .max_rows = 1, .logits = LMS_FLOAT32, .reserved = 1},
-         "reserved: is not 0",
-         ""},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
-        sampler = r->sampler;
-        RIG_FAILS(LMS_E_ARGUMENT, CREATE(bad[i].desc), bad[i].text, bad[i].rule);
-        assert_null(sampler);
-    }
-}
-
-/* More than the device allocates at once is said before anything is allocated. */
-static void test_too_much_memory(void **state)
-{
-    rig *const r = *state;
-    lms_sampler *sampler = NULL;
-    lms_sampler_desc desc = rig_desc();
-    desc.vocab = LMS_MAX_VOCAB;
-    desc.max_rows = INT32_MAX;
-    RIG_FAILS(LMS_E_BUFFER_SIZE, CREATE(desc), "max_rows: 2147483647", "1048576 logits",
-              "the device allocates at most");
-    assert_null(sampler);
-}
-
-static void test_many_lives(void **state)
-{
-    rig *const r = *state;
-    for (int i = 0; i < 50; ++i) {
-        const lms_sampler_desc desc = rig_desc();
-        lms_sampler *sampler = NULL;
-        const lms_sampler_run_args b = rig_small_batch(r);
-        RIG_OK(CREATE(desc));
-        if (i % 2) RIG_OK(lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL));
-        lms_sampler_destroy(sampler); /* with a call in flight */
-    }
-    rig_assert_good(r);
-}
 
 static void test_workspace_grows_with_the_shape(void **state)
 {
@@ -133,25 +48,6 @@ static void test_smallest_and_largest(void **state)
     }
 }
 
-/* The number of work-items never changes a result. */
-static void test_teams(void **state)
-{
-    rig *const r = *state;
-    for (uint32_t team = 1; team <= 256; team *= 16) {
-        lms_sampler_desc desc = rig_desc();
-        lms_sampler *sampler = NULL;
-        rig_results found;
-        const lms_sampler_run_args b = rig_batch(r);
-        desc.work_items = team;
-        RIG_OK(CREATE(desc));
-        rig_poison(r);
-        RIG_OK(lms_sampler_run(sampler, r->queue, &b, 0, NULL, NULL));
-        rig_read(r, &found);
-        rig_assert_same(&found, &r->expected);
-        lms_sampler_destroy(sampler);
-    }
-}
-
 /* Samplers with different outputs share what can be shared, and agree on the tokens. */
 static void test_any_outputs(void **state)
 {
@@ -182,17 +78,79 @@ static void test_any_outputs(void **state)
     }
 }
 
+static void test_outputs_the_sampler_lacks(void **state)
+{
+    static const char *const names[] = {"logprob_raw: ", "logprob: ", "kept: ", "probs: "};
+    rig *const r = *state;
+    for (unsigned i = 0; i < 4; ++i) {
+        lms_sampler_desc desc = rig_desc();
+        lms_sampler *without = NULL;
+        const lms_sampler_run_args b = rig_batch(r);
+        desc.outputs = RIG_ALL_OUTPUTS & ~(1u << i);
+        RIG_OK(lms_sampler_create(r->ctx, &desc, &without));
+        RIG_FAILS(LMS_E_ARGUMENT, lms_sampler_run(without, r->queue, &b, 0, NULL, NULL),
+                  names[i], "made without this output");
+        lms_sampler_destroy(without);
+    }
+}
+
+/* The last stride need not be there whole; a row more than there is needs it. */
+static void test_logits_rows_decide(void **state)
+{
+    rig *const r = *state;
+    lms_sampler_run_args b = rig_batch(r);
+    b.logits_rows = RIG_ROWS;
+    b.rows = 1;
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+    b.logits_rows = RIG_ROWS + 1;
+    RIG_FAILS(LMS_E_BUFFER_SIZE, lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL),
+              "logits: ", "(7 rows - 1)", "need 8400 bytes", "has 7200");
+    b.logits_rows = 1;
+    b.logits.offset = (RIG_ROWS - 1) * RIG_VOCAB;
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+    clFinish(r->queue);
+}
+
+/* Offsets and strides move data, and nothing beside it is written. */
+static void test_outputs_land_where_they_should(void **state)
+{
+    enum {
+        AT = 11,
+        AROUND = 9,
+        PROBS = (RIG_ROWS - 1) * STRIDE + RIG_VOCAB
+    };
+    rig *const r = *state;
+    const size_t bytes = (AT + PROBS + AROUND) * sizeof(float);
+    unsigned char *const found = malloc(bytes);
+    float *const probs = (float *)(void *)found;
+    lms_sampler_run_args b = rig_batch(r);
+    assert_non_null(found);
+    memset(found, 0x5a, bytes);
+    const cl_mem buffer = clCreateBuffer(r->context, CL_MEM_COPY_HOST_PTR, bytes, found, NULL);
+    assert_non_null(buffer);
+    b.probs = (lms_view){buffer, AT};
+    b.probs_stride = STRIDE;
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
+    clEnqueueReadBuffer(r->queue, buffer, CL_TRUE, 0, bytes, found, 0, NULL, NULL);
+    for (size_t row = 0; row < RIG_ROWS; ++row) {
+        assert_memory_equal(probs + AT + row * STRIDE, r->expected.probs + row * RIG_VOCAB,
+                            RIG_VOCAB * sizeof(float));
+        memset(probs + AT + row * STRIDE, 0x5a, RIG_VOCAB * sizeof(float));
+    }
+    for (size_t i = 0; i < bytes; ++i) assert_int_equal(found[i], 0x5a);
+    clReleaseMemObject(buffer);
+    free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_arguments),
-        cmocka_unit_test(test_descriptions),
-        cmocka_unit_test(test_too_much_memory),
-        cmocka_unit_test(test_many_lives),
         cmocka_unit_test(test_workspace_grows_with_the_shape),
         cmocka_unit_test(test_smallest_and_largest),
-        cmocka_unit_test(test_teams),
         cmocka_unit_test(test_any_outputs),
+        cmocka_unit_test(test_outputs_the_sampler_lacks),
+        cmocka_unit_test(test_logits_rows_decide),
+        cmocka_unit_test(test_outputs_land_where_they_should),
     };
     return cmocka_run_group_tests_name("sampler", tests, rig_setup, rig_teardown);
 }

@@ -1,7 +1,7 @@
 /* Parts of a device, for programs that keep the rest for something else: contexts on them, and
  * queues of them in a context of the whole. Bits as on the whole. */
-#include "beam_rig.h"
-#include "contrastive_api_rig.h"
+#include "calls/beam.h"
+#include "calls/contrastive.h"
 
 /* The whole device, two parts of it, and contexts of each. */
 typedef struct parts {
@@ -80,24 +80,34 @@ static void test_context_of_a_part(void **state)
     lms_context_destroy(none);
 }
 
+/* Searches beside the sampler of the rigs. */
+static const object_kind *const searches[] = {&beam_kind, &contrastive_kind};
+
+static object_rig *open_in(lms_context *ctx, const object_kind *kind)
+{
+    const object_desc desc = kind->desc();
+    object_rig *const r = calloc(1, kind->rig_bytes);
+    assert_non_null(r);
+    object_open(r, kind, ctx, &desc);
+    return r;
+}
+
+static void close_and_free(object_rig *r)
+{
+    object_close(r);
+    free(r);
+}
+
 static void test_searches_on_a_part(void **state)
 {
     parts *const p = *state;
-    const lms_beam_desc beam = beam_desc();
-    const lms_contrastive_desc contrastive = contrastive_desc();
-    beam_rig beams[2];
-    contrastive_api_rig searches[2];
     if (p->ctx == NULL) skip();
-    for (int i = 0; i < 2; ++i) {
-        lms_context *const ctx = i == 0 ? p->whole.ctx : p->ctx;
-        beam_rig_open(&beams[i], ctx, &beam);
-        contrastive_api_rig_open(&searches[i], ctx, &contrastive);
-    }
-    beam_assert_same(&beams[0].expected, &beams[1].expected);
-    contrastive_assert_same(&searches[0].expected, &searches[1].expected);
-    for (int i = 0; i < 2; ++i) {
-        contrastive_api_rig_close(&searches[i]);
-        beam_rig_close(&beams[i]);
+    for (size_t i = 0; i < sizeof searches / sizeof searches[0]; ++i) {
+        object_rig *const whole = open_in(p->whole.ctx, searches[i]);
+        object_rig *const part = open_in(p->ctx, searches[i]);
+        object_assert_same(whole, object_expected(whole), object_expected(part));
+        close_and_free(part);
+        close_and_free(whole);
     }
 }
 
@@ -106,10 +116,6 @@ static void test_searches_on_a_part(void **state)
 static void test_queues_of_a_part(void **state)
 {
     parts *const p = *state;
-    const lms_beam_desc beam = beam_desc();
-    const lms_contrastive_desc contrastive = contrastive_desc();
-    beam_rig beams;
-    contrastive_api_rig searches;
     rig_results found;
     if (p->ctx == NULL) skip();
     const cl_command_queue queue = queue_of(p->whole.context, p->part[1]);
@@ -120,24 +126,17 @@ static void test_queues_of_a_part(void **state)
     rig_read(&p->whole, &found);
     rig_assert_same(&found, &p->whole.expected);
 
-    beam_rig_open(&beams, p->whole.ctx, &beam);
-    assert_int_equal(beam_poison(&beams), CL_SUCCESS);
-    for (unsigned call = 0; call < BEAM_CALLS; ++call) {
-        RIG_OK(beam_call(&beams, beams.beam, queue, call, 0, NULL, NULL));
+    for (size_t i = 0; i < sizeof searches / sizeof searches[0]; ++i) {
+        object_rig *const r = open_in(p->whole.ctx, searches[i]);
+        assert_int_equal(object_poison(r), CL_SUCCESS);
+        RIG_OK(object_begin(r, r->object, 0));
+        for (unsigned call = 0; call < r->kind->calls; ++call) {
+            RIG_OK(object_call(r, r->object, queue, call, 0, NULL, NULL));
+        }
+        assert_int_equal(clFinish(queue), CL_SUCCESS);
+        object_assert_expected(r);
+        close_and_free(r);
     }
-    assert_int_equal(clFinish(queue), CL_SUCCESS);
-    beam_assert_expected(&beams);
-    beam_rig_close(&beams);
-
-    contrastive_api_rig_open(&searches, p->whole.ctx, &contrastive);
-    assert_int_equal(contrastive_poison(&searches), CL_SUCCESS);
-    RIG_OK(contrastive_open_all(&searches, searches.search));
-    for (unsigned call = 0; call < CONTRASTIVE_CALLS; ++call) {
-        RIG_OK(contrastive_call(&searches, searches.search, queue, call, 0, NULL, NULL));
-    }
-    assert_int_equal(clFinish(queue), CL_SUCCESS);
-    contrastive_assert_expected(&searches);
-    contrastive_api_rig_close(&searches);
     clReleaseCommandQueue(queue);
 }
 
