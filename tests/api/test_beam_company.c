@@ -1,5 +1,5 @@
 /* Requests, and whole objects, beside others that they must not notice. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The smallest and the largest beam searches, and the memory that they take. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* An open whose writes never happen, as its wait list failed: the slot has what an earlier
  * request left in it, or nothing. The new request gets none of that, and is told so. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 #include "hooks.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Slots of a beam search that are opened and closed, and what lms_beam_open takes. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 #include "hooks.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
 /* Where in its buffers the outputs of a beam search land, and that nothing beside them is
  * written. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Which requests a beam search takes in a call, and how much of buffers they need: rules of its
  * own, beside those of all calls. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 #include "faults.h"
 #include "hooks.h"
 

@@ -1,5 +1,5 @@
 /* Results of a beam search at any time, and steps of requests that are done. */
-#include "calls/beam.h"
+#include "calls/beam_object.h"
 
 #include <math.h>
 

@@ -175,8 +175,8 @@ static void fill_stages(const object_rig *r, cl_event before)
     }
 }
 
-/* A scenario in which one call fails once, if it comes, and is made again. Returns what is wrong
- * with it, or NULL. */
+/* A scenario in which one call fails once, if it comes, and is made again. Returns what is
+ * wrong with it, or NULL. */
 static const char *fail_call(const object_rig *r, cl_command_queue queue, cl_event before,
                              unsigned call, const char *name, unsigned nth, void *found,
                              bool *came)
@@ -208,8 +208,8 @@ static const char *fail_call(const object_rig *r, cl_command_queue queue, cl_eve
     return problem;
 }
 
-/* Functions that are called at all, until a scenario in which they are not called so often: that
- * depends on the pages that contexts get, and on which earlier calls are over. */
+/* Functions that are called at all, until a scenario in which they are not called so often:
+ * that depends on the pages that contexts get, and on which earlier calls are over. */
 static void fail_each(object_rig *r, cl_command_queue queue, cl_event before, unsigned call)
 {
     unsigned calls[HOOKS] = {0}, failures = 0;

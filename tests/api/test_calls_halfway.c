@@ -37,8 +37,8 @@ static void for_each_part(const object_rig *r,
     }
 }
 
-/* A scenario on two queues, of which one is held when a call on it fails. The call is made again
- * on the other, and all later ones, before anything of it has run. */
+/* A scenario on two queues, of which one is held when a call on it fails. The call is made
+ * again on the other, and all later ones, before anything of it has run. */
 static void repeat_while_held(const object_rig *r, void *object, const call_part *p)
 {
     const cl_command_queue other = rig_queue(r->ctx, 0);
@@ -63,7 +63,8 @@ static void fail_again_and_again(const object_rig *r, void *object, const call_p
     object_assert_expected(r);
 }
 
-/* Slots are closed, and what was theirs goes to others, while parts of a failed call are held. */
+/* Slots are closed, and what was theirs goes to others, while parts of a failed call are held.
+ * */
 static void close_after_a_failure(const object_rig *r, void *object, const call_part *p)
 {
     const cl_command_queue other = rig_queue(r->ctx, 0);

@@ -47,8 +47,8 @@ static void test_busy_and_retry(void **state)
     }
 }
 
-/* By default 8, at most 64. The scenario's calls up to one that can be repeated fill them up, and
- * then that one over and over: a wait list holds the first. */
+/* By default 8, at most 64. The scenario's calls up to one that can be repeated fill them up,
+ * and then that one over and over: a wait list holds the first. */
 static void limit(const object_rig *r, uint32_t asked, uint32_t most)
 {
     const unsigned again = r->kind->repeated;

@@ -46,8 +46,9 @@ static void test_reopened_slots_start_afresh(void **state)
     close_other(other);
 }
 
-/* Which slot it is makes no difference, and neither does what is left in it: the slots are those
- * of the rig, in all orders that one can be brought into by turning and by reversing it. */
+/* Which slot it is makes no difference, and neither does what is left in it: the slots are
+ * those of the rig, in all orders that one can be brought into by turning and by reversing it.
+ * */
 static void test_any_slots(void **state)
 {
     const object_rig *const r = *state;

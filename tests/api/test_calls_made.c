@@ -1,5 +1,5 @@
-/* How an object is made, its types, its team, its kernels, makes no difference to what its calls
- * give. */
+/* How an object is made, its types, its team, its kernels, makes no difference to what its
+ * calls give. */
 #include "calls/kinds.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Requests, and whole objects, beside others that they must not notice; forks and their
  * parents, which must not notice each other. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 
 static int close_all(void **state)
 {

@@ -1,5 +1,5 @@
 /* The smallest and the largest contrastive searches, and the memory that they take. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 
 #include <stdlib.h>
 

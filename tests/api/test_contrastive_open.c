@@ -1,6 +1,6 @@
 /* What lms_contrastive_open, _update, _fork, _close and _length refuse, that they say why, and
  * what they take. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
 /* Where in its buffers the outputs of a contrastive search land, that nothing beside them is
  * written, and that rows may be apart. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 
 #include <math.h>
 #include <stdlib.h>

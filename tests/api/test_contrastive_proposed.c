@@ -1,6 +1,6 @@
 /* A select chooses among what was proposed to its slots, by the parameters of then, or is
  * refused: whatever is called in between, and whatever became of the proposal's commands. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Which requests a contrastive search takes in a call, and what calls of many requests cost:
  * rules of its own, beside those of all calls. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #define APPEND(states)                                                                         \

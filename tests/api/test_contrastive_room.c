@@ -1,6 +1,6 @@
 /* Pages: contexts that are full, what a call that does not fit leaves behind, what forks share,
  * and what comes back. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #define REFUSED(search, call, ...)                                                             \

@@ -2,8 +2,8 @@
  * work-groups only, a damaged entry of the runtime's own cache (the same for all objects);
  * source that does not compile, and the log of it. */
 /* LMS_SLOW_TESTS: damages pocl's own files, and so builds everything three times. */
-#include "calls/beam.h"
-#include "calls/contrastive.h"
+#include "calls/beam_object.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #include <pthread.h>

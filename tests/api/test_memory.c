@@ -1,7 +1,7 @@
 /* What samplers and searches take of a device's memory: said before any of it is taken, and no
  * more than the rows under way need. */
-#include "calls/beam.h"
-#include "calls/contrastive.h"
+#include "calls/beam_object.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 #include "rig.h"
 

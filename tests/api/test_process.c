@@ -1,7 +1,7 @@
 /* What holds for a process: its first OpenCL call may come from several threads at once, and a
  * child of fork() is told that it has no OpenCL, and never waits. */
-#include "calls/beam.h"
-#include "calls/contrastive.h"
+#include "calls/beam_object.h"
+#include "calls/contrastive_object.h"
 
 #include <pthread.h>
 #include <stdio.h>

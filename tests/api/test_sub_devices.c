@@ -1,7 +1,7 @@
 /* Parts of a device, for programs that keep the rest for something else: contexts on them, and
  * queues of them in a context of the whole. Bits as on the whole. */
-#include "calls/beam.h"
-#include "calls/contrastive.h"
+#include "calls/beam_object.h"
+#include "calls/contrastive_object.h"
 
 /* The whole device, two parts of it, and contexts of each. */
 typedef struct parts {

@@ -1,6 +1,6 @@
 /* Positions that were never written: their calls were terminated, or there was no candidate.
  * They take no part, that is said, and nothing else is different. */
-#include "calls/contrastive.h"
+#include "calls/contrastive_object.h"
 #include "hooks.h"
 
 #include "contrastive/contrastive.h" /* of host/ */

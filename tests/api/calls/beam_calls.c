@@ -1,6 +1,6 @@
 /* The calls of a beam search that steps and gives results: their buffers, and what they
  * refuse. */
-#include "beam.h"
+#include "beam_object.h"
 
 enum {
     LOGITS_STRIDE = BEAM_VOCAB + 7,

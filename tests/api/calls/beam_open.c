@@ -1,5 +1,5 @@
 /* What lms_beam_open and the description of a beam search refuse. */
-#include "beam.h"
+#include "beam_object.h"
 
 #include <float.h>
 #include <math.h>

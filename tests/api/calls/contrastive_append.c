@@ -1,6 +1,6 @@
 /* The calls of a contrastive search that append and fork, and its description: buffers, and
  * what they refuse. */
-#include "contrastive.h"
+#include "contrastive_object.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* The calls of a contrastive search that propose and select: their buffers, and what they
  * refuse. */
-#include "contrastive.h"
+#include "contrastive_object.h"
 
 enum {
     STRIDE = CONTRASTIVE_WIDTH + 7,

@@ -1,5 +1,5 @@
 /* The contrastive search that the checks see: its requests, their logits and states. */
-#include "contrastive.h"
+#include "contrastive_object.h"
 
 #include <math.h>
 #include <stdlib.h>

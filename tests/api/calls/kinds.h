@@ -2,9 +2,9 @@
 #ifndef LMS_TEST_KINDS_H
 #define LMS_TEST_KINDS_H
 
-#include "beam.h"
-#include "contrastive.h"
-#include "sampler.h"
+#include "beam_object.h"
+#include "contrastive_object.h"
+#include "sampler_object.h"
 
 /* Runs the tests of a program for each of them; *state is an object_rig. How many failed. */
 #define RUN_FOR_EACH_KIND(name, tests)                                                         \

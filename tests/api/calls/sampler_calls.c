@@ -1,6 +1,6 @@
 /* The calls of a sampler, by its two doors, and its description: buffers, and what they
  * refuse. */
-#include "sampler.h"
+#include "sampler_object.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
-/* beam.h - beam searches for the tests of the calls: three requests that differ in all they
- * can, logits for all of their steps, and room for all that every step gives. */
-#ifndef LMS_TEST_BEAM_H
-#define LMS_TEST_BEAM_H
+/* beam_object.h - beam searches for the tests of the calls: three requests that differ in all
+ * they can, logits for all of their steps, and room for all that every step gives. */
+#ifndef LMS_TEST_BEAM_OBJECT_H
+#define LMS_TEST_BEAM_OBJECT_H
 
 #include "object.h"
 

@@ -1,5 +1,5 @@
 /* The beam search that the checks see: its requests, its logits, and its scenario. */
-#include "beam.h"
+#include "beam_object.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The contrastive search that the checks see: its scenario. */
-#include "contrastive.h"
+#include "contrastive_object.h"
 
 #include <math.h>
 

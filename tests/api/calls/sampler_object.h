@@ -1,7 +1,7 @@
-/* sampler.h - a sampler for the tests of the calls: batches of rows that are sampled in all ways,
- * by both doors, each into buffers of its own. */
-#ifndef LMS_TEST_SAMPLER_H
-#define LMS_TEST_SAMPLER_H
+/* sampler_object.h - a sampler for the tests of the calls: batches of rows that are sampled in
+ * all ways, by both doors, each into buffers of its own. */
+#ifndef LMS_TEST_SAMPLER_OBJECT_H
+#define LMS_TEST_SAMPLER_OBJECT_H
 
 #include "object.h"
 

@@ -1,8 +1,8 @@
-/* contrastive.h - contrastive searches for the tests of the calls: three requests that differ in
- * all they can, a fork of the first on the way, and logits and hidden states for all steps,
- * whatever is chosen. */
-#ifndef LMS_TEST_CONTRASTIVE_H
-#define LMS_TEST_CONTRASTIVE_H
+/* contrastive_object.h - contrastive searches for the tests of the calls: three requests that
+ * differ in all they can, a fork of the first on the way, and logits and hidden states for all
+ * steps, whatever is chosen. */
+#ifndef LMS_TEST_CONTRASTIVE_OBJECT_H
+#define LMS_TEST_CONTRASTIVE_OBJECT_H
 
 #include "object.h"
 
@@ -56,8 +56,8 @@ typedef struct contrastive_rig {
     contrastive_trace expected;
 } contrastive_rig;
 
-/* Float logits and hidden states, int32 tokens, as many calls in flight as the scenario has, and
- * more; its contexts lie in several buffers. */
+/* Float logits and hidden states, int32 tokens, as many calls in flight as the scenario has,
+ * and more; its contexts lie in several buffers. */
 lms_contrastive_desc contrastive_desc(void);
 
 int contrastive_setup(void **state); /* *state is a contrastive_rig */

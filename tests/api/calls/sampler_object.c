@@ -1,5 +1,5 @@
 /* The sampler that the checks see: its rows, and its scenario. */
-#include "sampler.h"
+#include "sampler_object.h"
 
 #include <stdlib.h>
 
