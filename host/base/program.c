@@ -29,11 +29,9 @@ static void print_prelude(const lmsi_variant *v, char text[LMSI_PRELUDE_BYTES])
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
              "#define LMS_TEAM %u\n"
              "#define LMS_LANES %u\n"
-             "#define LMS_CHUNK %u\n"
-             "%s",
+             "#define LMS_CHUNK %u\n",
              (int)v->elements, (int)v->tokens, (unsigned)v->team, (unsigned)v->lanes,
-             (unsigned)v->chunk,
-             v->kind == LMSI_BEAM ? "#define LMS_HAS_DEAD 1\n" : ""); /* tokens read as -inf */
+             (unsigned)v->chunk);
 }
 
 /* Each text behind its length: none can end in the next one. */

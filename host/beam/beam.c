@@ -12,13 +12,16 @@
 #define RESULTS(kind, name) LMSI_MEMBER(kind, lmsi_beam_results, name)
 
 #define LOGITS                                                                                 \
-    LMSI_LOGITS_ARGUMENTS, LMSI_VOCAB_ARGUMENT, { "entries", LMSI_BUFFER, LMSI_BEAM_ENTRIES }
+    LMSI_LOGITS_ARGUMENTS, LMSI_VOCAB_ARGUMENT,                                                \
+        LMSI_ENTRY("entries", LMSI_BUFFER, LMSI_BEAM_ENTRIES)
 #define STATES                                                                                 \
-    {"states", LMSI_BUFFER, LMSI_BEAM_STATES}, { "beam_groups", LMSI_BUFFER, LMSI_BEAM_GROUPS }
+    LMSI_ENTRY("states", LMSI_BUFFER, LMSI_BEAM_STATES),                                       \
+        LMSI_ENTRY("beam_groups", LMSI_BUFFER, LMSI_BEAM_GROUPS)
 /* What is known of beams in slots. */
 #define BEAMS                                                                                  \
-    STATES, {"live", LMSI_BUFFER, LMSI_BEAM_LIVE}, {"ends", LMSI_BUFFER, LMSI_BEAM_ENDS},      \
-        STEP(LMSI_UINT, max_width), STEP(LMSI_UINT, max_ends)
+    STATES, LMSI_ENTRY("live", LMSI_BUFFER, LMSI_BEAM_LIVE),                                   \
+        LMSI_ENTRY("ends", LMSI_BUFFER, LMSI_BEAM_ENDS), STEP(LMSI_UINT, max_width),           \
+        STEP(LMSI_UINT, max_ends)
 
 static const lmsi_argument tile_arguments[] = {
     LOGITS,
@@ -51,12 +54,12 @@ static const lmsi_argument advance_arguments[] = {
     {"finished", LMSI_BUFFER, LMSI_BEAM_FINISHED},
     {"merged", LMSI_BUFFER, LMSI_BEAM_MERGED},
     STEP(LMSI_UINT, max_choices),
-    STEP(LMSI_VIEW, parents),
-    STEP(LMSI_VIEW, tokens),
-    STEP(LMSI_OPTIONAL, scores),
-    STEP(LMSI_OPTIONAL, scores_fixed),
-    STEP(LMSI_VIEW, done),
-    STEP(LMSI_OPTIONAL, status),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_step, parents),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_step, tokens),
+    LMSI_GIVEN(LMSI_OPTIONAL, lmsi_beam_step, scores),
+    LMSI_GIVEN(LMSI_OPTIONAL, lmsi_beam_step, scores_fixed),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_step, done),
+    LMSI_GIVEN(LMSI_OPTIONAL, lmsi_beam_step, status),
 };
 
 static const lmsi_argument results_arguments[] = {
@@ -68,17 +71,17 @@ static const lmsi_argument results_arguments[] = {
     {"links", LMSI_BUFFER, LMSI_BEAM_LINKS},
     {"pool", LMSI_BUFFER, LMSI_BEAM_POOL},
     {"entrants", LMSI_BUFFER, LMSI_BEAM_ENTRANTS},
-    RESULTS(LMSI_UINT, max_results),
+    LMSI_GIVEN(LMSI_UINT, lmsi_beam_results, max_results),
     RESULTS(LMSI_UINT, columns),
     RESULTS(LMSI_ULONG, stride),
     RESULTS(LMSI_UINT, wanted),
-    RESULTS(LMSI_VIEW, counts),
-    RESULTS(LMSI_VIEW, lengths),
-    RESULTS(LMSI_VIEW, tokens),
-    RESULTS(LMSI_VIEW, scores),
-    RESULTS(LMSI_VIEW, logprobs),
-    RESULTS(LMSI_VIEW, token_logprobs),
-    RESULTS(LMSI_VIEW, beams),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, counts),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, lengths),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, tokens),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, scores),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, logprobs),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, token_logprobs),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, beams),
 };
 
 static const lmsi_kernel kernels[LMSI_BEAM_KERNELS] = {

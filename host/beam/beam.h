@@ -53,37 +53,25 @@ struct lms_beam {
 /* What the kernels of a step are told. */
 typedef struct lmsi_beam_step {
     lmsi_rows rows; /* its beams */
-    cl_mem turns;   /* the entries, once more */
+    lms_beam_step_args args;
+    cl_mem turns; /* the entries, once more */
     cl_uint first_turn;
     cl_uint max_width;
     cl_uint max_ends;
     cl_uint max_length;
     cl_uint max_candidates;
     cl_uint max_choices;
-    lms_view parents;
-    lms_view tokens;
-    lms_view scores;
-    lms_view scores_fixed;
-    lms_view done;
-    lms_view status;
 } lmsi_beam_step;
 
 /* What the kernel that gathers results is told. */
 typedef struct lmsi_beam_results {
+    lms_beam_results_args args;
     cl_mem turns;
     cl_uint max_width;
     cl_uint max_length;
-    cl_uint max_results;
     cl_uint columns;
     cl_ulong stride;
     cl_uint wanted; /* LMS_WANT_... */
-    lms_view counts;
-    lms_view lengths;
-    lms_view tokens;
-    lms_view scores;
-    lms_view logprobs;
-    lms_view token_logprobs;
-    lms_view beams;
 } lmsi_beam_results;
 
 lms_status lmsi_beam_desc_check(const lms_beam_desc *d);

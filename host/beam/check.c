@@ -175,41 +175,20 @@ fail:
     return status;
 }
 
-static lmsi_beam_step resolve_step(const lms_beam *b, const lms_beam_step_args *batch,
-                                   uint32_t beams, uint64_t rows)
+static lms_status step_arrays_check(const lms_beam *b, const lmsi_beam_step *step)
 {
-    return (lmsi_beam_step){
-        .rows = lmsi_rows_of(&b->op, beams, batch->logits, batch->row_stride, rows),
-        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
-        .first_turn = beams,
-        .max_width = b->desc.max_width,
-        .max_ends = b->desc.max_end_tokens,
-        .max_length = b->desc.max_length,
-        .max_candidates = b->max_choices,
-        .max_choices = b->max_choices,
-        .parents = batch->parents,
-        .tokens = batch->tokens,
-        .scores = batch->scores,
-        .scores_fixed = batch->scores_fixed,
-        .done = batch->done,
-        .status = batch->status,
-    };
-}
-
-static lms_status step_arrays_check(const lms_beam *b, const lmsi_beam_step *step,
-                                    uint32_t requests)
-{
-    const uint64_t rows = step->rows.logits_rows;
+    const lms_beam_step_args *const a = &step->args;
+    const uint64_t rows = step->rows.logits_rows, requests = a->requests;
     const uint64_t token = lmsi_token_bytes(b->op.desc.tokens);
     const unsigned written = LMSI_WRITTEN, required = LMSI_WRITTEN | LMSI_REQUIRED;
     const lmsi_array arrays[] = {
         lmsi_rows_array(&b->op, &step->rows),
-        {"parents", step->parents, rows, 1, 1, 4, required, 0},
-        {"tokens", step->tokens, rows, 1, 1, token, required, 0},
-        {"scores", step->scores, rows, 1, 1, 4, written, 0},
-        {"scores_fixed", step->scores_fixed, rows, 1, 1, 8, written, 0},
-        {"done", step->done, requests, 1, 1, 4, required, 0},
-        {"status", step->status, requests, 1, 1, 4, written, 0},
+        {"parents", a->parents, rows, 1, 1, 4, required, 0},
+        {"tokens", a->tokens, rows, 1, 1, token, required, 0},
+        {"scores", a->scores, rows, 1, 1, 4, written, 0},
+        {"scores_fixed", a->scores_fixed, rows, 1, 1, 8, written, 0},
+        {"done", a->done, requests, 1, 1, 4, required, 0},
+        {"status", a->status, requests, 1, 1, 4, written, 0},
     };
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_stride_check(&step->rows));
@@ -228,34 +207,23 @@ lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
     LMSI_TRY(lmsi_slots_check(&b->open, batch->slots, batch->requests));
     if (batch->requests == 0) return LMS_OK;
     LMSI_TRY(rows_check(b, batch, &beams, &rows));
-    *step = resolve_step(b, batch, beams, rows);
-    LMSI_TRY(step_arrays_check(b, step, batch->requests));
+    *step = (lmsi_beam_step){
+        .rows = lmsi_rows_of(&b->op, beams, batch->logits, batch->row_stride, rows),
+        .args = *batch,
+        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
+        .first_turn = beams,
+        .max_width = b->desc.max_width,
+        .max_ends = b->desc.max_end_tokens,
+        .max_length = b->desc.max_length,
+        .max_candidates = b->max_choices,
+        .max_choices = b->max_choices,
+    };
+    LMSI_TRY(step_arrays_check(b, step));
 fail:
     return status;
 }
 
 /* --- Results ----------------------------------------------------------------------------- */
-
-static lmsi_beam_results resolve_results(const lms_beam *b, const lms_beam_results_args *o)
-{
-    const uint32_t longest = b->desc.max_length;
-    const uint64_t stride = o->token_stride != 0 ? o->token_stride : longest;
-    return (lmsi_beam_results){
-        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
-        .max_width = b->desc.max_width,
-        .max_length = longest,
-        .max_results = o->max_results,
-        .columns = stride < longest ? (cl_uint)stride : longest,
-        .stride = stride,
-        .counts = o->counts,
-        .lengths = o->lengths,
-        .tokens = o->tokens,
-        .scores = o->scores,
-        .logprobs = o->logprobs,
-        .token_logprobs = o->token_logprobs,
-        .beams = o->beams,
-    };
-}
 
 static lms_status room_check(const lms_beam *b, const lms_beam_results_args *o, uint64_t stride)
 {
@@ -276,23 +244,23 @@ fail:
     return status;
 }
 
-/* results->wanted is those of the outputs that are given. */
-static lms_status results_arrays_check(const lms_beam *b, uint32_t requests,
-                                       lmsi_beam_results *r)
+/* r->wanted is those of the outputs that are given. */
+static lms_status results_arrays_check(const lms_beam *b, lmsi_beam_results *r)
 {
-    const uint64_t all = (uint64_t)requests * r->max_results;
+    const lms_beam_results_args *const a = &r->args;
+    const uint64_t requests = a->requests, all = requests * a->max_results;
     const uint64_t stride = r->stride, columns = r->columns;
     const uint64_t token = lmsi_token_bytes(b->op.desc.tokens);
     const unsigned written = LMSI_WRITTEN, required = LMSI_WRITTEN | LMSI_REQUIRED;
     const lmsi_array arrays[] = {
-        {"counts", r->counts, requests, 1, 1, 4, required, 0},
-        {"lengths", r->lengths, all, 1, 1, 4, required, 0},
-        {"tokens", r->tokens, all, stride, columns, token, required, 0},
-        {"scores", r->scores, all, 1, 1, 4, written, LMS_WANT_SCORES},
-        {"logprobs", r->logprobs, all, 1, 1, 4, written, LMS_WANT_LOGPROBS},
-        {"token_logprobs", r->token_logprobs, all, stride, columns, 4, written,
+        {"counts", a->counts, requests, 1, 1, 4, required, 0},
+        {"lengths", a->lengths, all, 1, 1, 4, required, 0},
+        {"tokens", a->tokens, all, stride, columns, token, required, 0},
+        {"scores", a->scores, all, 1, 1, 4, written, LMS_WANT_SCORES},
+        {"logprobs", a->logprobs, all, 1, 1, 4, written, LMS_WANT_LOGPROBS},
+        {"token_logprobs", a->token_logprobs, all, stride, columns, 4, written,
          LMS_WANT_TOKEN_LOGPROBS},
-        {"beams", r->beams, all, stride, columns, 4, written, LMS_WANT_BEAMS},
+        {"beams", a->beams, all, stride, columns, 4, written, LMS_WANT_BEAMS},
     };
     return lmsi_arrays_check(b->op.ctx, arrays, sizeof arrays / sizeof arrays[0], &r->wanted);
 }
@@ -304,9 +272,18 @@ lms_status lmsi_beam_results_check(lms_beam *b, const lmsi_where *where,
     LMSI_TRY(lmsi_where_check(&b->op, where, o, "output"));
     LMSI_TRY(lmsi_slots_check(&b->open, o->slots, o->requests));
     if (o->requests == 0) return LMS_OK;
-    *results = resolve_results(b, o);
-    LMSI_TRY(room_check(b, o, results->stride));
-    LMSI_TRY(results_arrays_check(b, o->requests, results));
+    const uint32_t longest = b->desc.max_length;
+    const uint64_t stride = o->token_stride != 0 ? o->token_stride : longest;
+    *results = (lmsi_beam_results){
+        .args = *o,
+        .turns = b->op.mem[LMSI_BEAM_ENTRIES],
+        .max_width = b->desc.max_width,
+        .max_length = longest,
+        .columns = stride < longest ? (cl_uint)stride : longest,
+        .stride = stride,
+    };
+    LMSI_TRY(room_check(b, o, stride));
+    LMSI_TRY(results_arrays_check(b, results));
 fail:
     return status;
 }

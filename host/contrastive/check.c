@@ -197,29 +197,18 @@ fail:
     return status;
 }
 
-static lmsi_propose resolve_propose(const lms_contrastive *c,
-                                    const lms_contrastive_propose_args *p)
-{
-    return (lmsi_propose){
-        .rows = lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows),
-        .index = p->index_device,
-        .tokens = p->tokens,
-        .probs = p->probs,
-        .status = p->status,
-    };
-}
-
 static lms_status propose_arrays_check(const lms_contrastive *c, uint64_t rows,
                                        const lmsi_propose *p)
 {
-    const uint64_t requests = p->rows.rows, token = lmsi_token_bytes(c->op.desc.tokens);
+    const lms_contrastive_propose_args *const a = &p->args;
+    const uint64_t requests = a->requests, token = lmsi_token_bytes(c->op.desc.tokens);
     const unsigned required = LMSI_WRITTEN | LMSI_REQUIRED;
     const lmsi_array arrays[] = {
         lmsi_rows_array(&c->op, &p->rows),
-        {"index_device", p->index, requests, 1, 1, 4, LMSI_READ, 0},
-        {"tokens", p->tokens, rows, 1, 1, token, required, 0},
-        {"probs", p->probs, rows, 1, 1, 4, required, 0},
-        {"status", p->status, requests, 1, 1, 4, LMSI_WRITTEN, 0},
+        {"index_device", a->index_device, requests, 1, 1, 4, LMSI_READ, 0},
+        {"tokens", a->tokens, rows, 1, 1, token, required, 0},
+        {"probs", a->probs, rows, 1, 1, 4, required, 0},
+        {"status", a->status, requests, 1, 1, 4, LMSI_WRITTEN, 0},
     };
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_stride_check(&p->rows));
@@ -237,7 +226,8 @@ lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
     if (p->requests == 0) return LMS_OK;
     uint64_t rows = p->candidate_rows;
     LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, &rows));
-    *propose = resolve_propose(c, p);
+    *propose = (lmsi_propose){
+        lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows), *p};
     LMSI_FAIL_IF(propose->rows.logits_rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31",
                  (unsigned long long)propose->rows.logits_rows);
@@ -249,44 +239,26 @@ fail:
 
 /* --- The choice --------------------------------------------------------------------------- */
 
-static lmsi_select resolve_select(const lms_contrastive *c,
-                                  const lms_contrastive_select_args *b)
-{
-    return (lmsi_select){
-        .h = resolve_hidden(c, b->hidden, b->row_stride),
-        .max_pieces = c->pages_each,
-        .tokens = b->tokens,
-        .probs = b->probs,
-        .next = b->next,
-        .rows = b->rows,
-        .scores = b->scores,
-        .penalties = b->penalties,
-        .row_scores = b->row_scores,
-        .row_penalties = b->row_penalties,
-        .status = b->status,
-    };
-}
-
 /* s->wanted is those of the outputs that are given. */
-static lms_status select_arrays_check(const lms_contrastive *c, uint64_t requests,
-                                      uint64_t rows, lmsi_select *s)
+static lms_status select_arrays_check(const lms_contrastive *c, uint64_t rows, lmsi_select *s)
 {
-    const uint64_t stride = s->h.stride, width = s->h.width;
+    const lms_contrastive_select_args *const a = &s->args;
+    const uint64_t stride = s->h.stride, width = s->h.width, requests = a->requests;
     const uint64_t element = lmsi_dtype_bytes(c->desc.hidden);
     const uint64_t token = lmsi_token_bytes(c->op.desc.tokens);
     const unsigned in = LMSI_READ | LMSI_REQUIRED, out = LMSI_WRITTEN | LMSI_REQUIRED;
     const unsigned written = LMSI_WRITTEN;
     const lmsi_array arrays[] = {
-        {"hidden", s->h.hidden, rows, stride, width, element, in, 0},
-        {"tokens", s->tokens, rows, 1, 1, token, in, 0},
-        {"probs", s->probs, rows, 1, 1, 4, in, 0},
-        {"next", s->next, requests, 1, 1, token, out, 0},
-        {"rows", s->rows, requests, 1, 1, 4, out, 0},
-        {"scores", s->scores, requests, 1, 1, 4, written, LMS_WANT_CHOICE_SCORES},
-        {"penalties", s->penalties, requests, 1, 1, 4, written, LMS_WANT_CHOICE_PENALTIES},
-        {"row_scores", s->row_scores, rows, 1, 1, 4, written, LMS_WANT_ROW_SCORES},
-        {"row_penalties", s->row_penalties, rows, 1, 1, 4, written, LMS_WANT_ROW_PENALTIES},
-        {"status", s->status, requests, 1, 1, 4, written, LMS_WANT_CHOICE_STATUS},
+        {"hidden", a->hidden, rows, stride, width, element, in, 0},
+        {"tokens", a->tokens, rows, 1, 1, token, in, 0},
+        {"probs", a->probs, rows, 1, 1, 4, in, 0},
+        {"next", a->next, requests, 1, 1, token, out, 0},
+        {"rows", a->rows, requests, 1, 1, 4, out, 0},
+        {"scores", a->scores, requests, 1, 1, 4, written, LMS_WANT_CHOICE_SCORES},
+        {"penalties", a->penalties, requests, 1, 1, 4, written, LMS_WANT_CHOICE_PENALTIES},
+        {"row_scores", a->row_scores, rows, 1, 1, 4, written, LMS_WANT_ROW_SCORES},
+        {"row_penalties", a->row_penalties, rows, 1, 1, 4, written, LMS_WANT_ROW_PENALTIES},
+        {"status", a->status, requests, 1, 1, 4, written, LMS_WANT_CHOICE_STATUS},
     };
     lms_status status = LMS_OK;
     LMSI_TRY(hidden_check(&s->h));
@@ -306,8 +278,10 @@ lms_status lmsi_select_check(lms_contrastive *c, const lmsi_where *where,
     uint64_t rows = b->candidate_rows;
     LMSI_TRY(proposed_check(c, b->slots, b->requests));
     LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, 1, &rows));
-    *select = resolve_select(c, b);
-    LMSI_TRY(select_arrays_check(c, b->requests, rows, select));
+    *select = (lmsi_select){.h = resolve_hidden(c, b->hidden, b->row_stride),
+                            .args = *b,
+                            .max_pieces = c->pages_each};
+    LMSI_TRY(select_arrays_check(c, rows, select));
     LMSI_TRY(room_check(c, b->slots, NULL, b->requests));
 fail:
     return status;

@@ -10,7 +10,6 @@
 
 /* --- What its kernels are told ------------------------------------------------------------ */
 
-#define PROPOSE(kind, name) LMSI_MEMBER(kind, lmsi_propose, name)
 #define HIDDEN(kind, name) LMSI_MEMBER(kind, lmsi_hidden, name)
 #define APPEND(kind, name) LMSI_MEMBER(kind, lmsi_append, name)
 #define SELECT(kind, name) LMSI_MEMBER(kind, lmsi_select, name)
@@ -18,33 +17,30 @@
 
 #define LOGITS                                                                                 \
     LMSI_LOGITS_ARGUMENTS, LMSI_LOGITS_ROWS_ARGUMENT, LMSI_VOCAB_ARGUMENT,                     \
-    {                                                                                          \
-        "entries", LMSI_BUFFER, LMSI_CONTRASTIVE_ENTRIES                                       \
-    }
+        LMSI_ENTRY("entries", LMSI_BUFFER, LMSI_CONTRASTIVE_ENTRIES)
+#define INDEX LMSI_ENTRY("index", LMSI_OPTIONAL, offsetof(lmsi_propose, args.index_device))
 #define STATES                                                                                 \
     HIDDEN(LMSI_VIEW, hidden), HIDDEN(LMSI_ULONG, stride), HIDDEN(LMSI_UINT, width),           \
         HIDDEN(LMSI_UINT, padded)
 #define PAGES                                                                                  \
     HIDDEN(LMSI_MEM, states), HIDDEN(LMSI_MEM, inverses_kept), HIDDEN(LMSI_UINT, first_page),  \
-    {                                                                                          \
-        "pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES                                           \
-    }
+        LMSI_ENTRY("pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES)
 
 static const lmsi_argument tile_arguments[] = {
     LOGITS,
-    PROPOSE(LMSI_OPTIONAL, index),
+    INDEX,
     LMSI_TILE_PASS_ARGUMENTS,
 };
 
 static const lmsi_argument row_arguments[] = {
     LOGITS,
     LMSI_ROWS_ARGUMENT,
-    PROPOSE(LMSI_OPTIONAL, index),
+    INDEX,
     LMSI_ROW_PASS_ARGUMENTS,
     {"picks", LMSI_BUFFER, LMSI_CONTRASTIVE_PICKS},
-    PROPOSE(LMSI_VIEW, tokens),
-    PROPOSE(LMSI_VIEW, probs),
-    PROPOSE(LMSI_OPTIONAL, status),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_propose, tokens),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_propose, probs),
+    LMSI_GIVEN(LMSI_OPTIONAL, lmsi_propose, status),
     {"proposals", LMSI_BUFFER, LMSI_CONTRASTIVE_PROPOSALS},
 };
 
@@ -93,17 +89,17 @@ static const lmsi_argument choose_arguments[] = {
     {"best", LMSI_BUFFER, LMSI_CONTRASTIVE_BEST},
     SELECT(LMSI_UINT, max_pieces),
     {"piece_status", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECE_STATUS},
-    SELECT(LMSI_VIEW, tokens),
-    SELECT(LMSI_VIEW, probs),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, tokens),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, probs),
     SELECT(LMSI_UINT, wanted),
     {"chosen", LMSI_BUFFER, LMSI_CONTRASTIVE_CHOSEN},
-    SELECT(LMSI_VIEW, next),
-    SELECT(LMSI_VIEW, rows),
-    SELECT(LMSI_VIEW, scores),
-    SELECT(LMSI_VIEW, penalties),
-    SELECT(LMSI_VIEW, row_scores),
-    SELECT(LMSI_VIEW, row_penalties),
-    SELECT(LMSI_VIEW, status),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, next),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, rows),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, scores),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, penalties),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, row_scores),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, row_penalties),
+    LMSI_GIVEN(LMSI_VIEW, lmsi_select, status),
 };
 
 static const lmsi_kernel kernels[LMSI_CONTRASTIVE_KERNELS] = {

@@ -96,10 +96,7 @@ struct lms_contrastive {
 /* What the kernels of a call are told: a proposal's, ... */
 typedef struct lmsi_propose {
     lmsi_rows rows;
-    lms_view index; /* on the device */
-    lms_view tokens;
-    lms_view probs;
-    lms_view status;
+    lms_contrastive_propose_args args;
 } lmsi_propose;
 
 /* ... those that read hidden states, and one buffer of pages after the other, ... */
@@ -140,18 +137,10 @@ typedef struct lmsi_copy {
 /* ... and a select's. */
 typedef struct lmsi_select {
     lmsi_hidden h;
+    lms_contrastive_select_args args;
     cl_uint first_piece;
     cl_uint max_pieces;
-    lms_view tokens;
-    lms_view probs;
     cl_uint wanted; /* LMS_WANT_... */
-    lms_view next;
-    lms_view rows;
-    lms_view scores;
-    lms_view penalties;
-    lms_view row_scores;
-    lms_view row_penalties;
-    lms_view status;
 } lmsi_select;
 
 lms_status lmsi_contrastive_desc_check(const lms_contrastive_desc *d);

@@ -105,7 +105,7 @@ static void set(setter *s, size_t size, const void *value)
 
 static void set_view(setter *s, const lms_view *view, cl_mem otherwise, int is_optional)
 {
-    const cl_mem buffer = view->buffer != NULL ? view->buffer : otherwise;
+    cl_mem buffer = view->buffer != NULL ? view->buffer : otherwise;
     const cl_ulong offset = view->offset;
     const cl_uint is_given = view->buffer != NULL;
     set(s, sizeof buffer, &buffer);

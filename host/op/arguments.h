@@ -26,21 +26,25 @@ typedef struct lmsi_argument {
     size_t from; /* the buffer's number, or the member's offset in the record */
 } lmsi_argument;
 
-/* Entries whose values are members of `record`. */
-#define LMSI_MEMBER(kind, record, name)                                                        \
-    {                                                                                          \
-#name, kind, offsetof(record, name)                                                    \
-    }
-
 typedef struct lmsi_arguments {
     const lmsi_argument *list;
     size_t count;
 } lmsi_arguments;
 
+/* clang-format off: these braces are no blocks */
+#define LMSI_ENTRY(name, kind, from)                                                           \
+    {                                                                                          \
+        name, kind, from                                                                       \
+    }
 #define LMSI_ARGUMENTS(table)                                                                  \
     {                                                                                          \
         table, sizeof(table) / sizeof(table)[0]                                                \
     }
+/* clang-format on */
+
+/* Entries whose values are members of `record`, or of the caller's record in it. */
+#define LMSI_MEMBER(kind, record, name) LMSI_ENTRY(#name, kind, offsetof(record, name))
+#define LMSI_GIVEN(kind, record, name) LMSI_ENTRY(#name, kind, offsetof(record, args.name))
 
 typedef struct lmsi_kernel {
     const char *name;

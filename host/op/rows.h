@@ -43,16 +43,15 @@ typedef struct lmsi_rows {
 #define LMSI_VOCAB_ARGUMENT LMSI_ROWS_MEMBER(LMSI_UINT, vocab)
 #define LMSI_ROWS_ARGUMENT LMSI_ROWS_MEMBER(LMSI_UINT, rows)
 #define LMSI_MAXIMA_ARGUMENTS                                                                  \
-    {"groups", LMSI_BUFFER, LMSI_GROUPS}, { "tile_keys", LMSI_BUFFER, LMSI_TILE_KEYS }
+    LMSI_ENTRY("groups", LMSI_BUFFER, LMSI_GROUPS),                                            \
+        LMSI_ENTRY("tile_keys", LMSI_BUFFER, LMSI_TILE_KEYS)
 #define LMSI_TILE_PASS_ARGUMENTS                                                               \
-    LMSI_MAXIMA_ARGUMENTS, {"sums", LMSI_BUFFER, LMSI_SUMS}, { "seen", LMSI_BUFFER, LMSI_SEEN }
+    LMSI_MAXIMA_ARGUMENTS, LMSI_ENTRY("sums", LMSI_BUFFER, LMSI_SUMS),                         \
+        LMSI_ENTRY("seen", LMSI_BUFFER, LMSI_SEEN)
 #define LMSI_ROW_PASS_ARGUMENTS                                                                \
-    LMSI_MAXIMA_ARGUMENTS, {"seen", LMSI_BUFFER, LMSI_SEEN},                                   \
+    LMSI_MAXIMA_ARGUMENTS, LMSI_ENTRY("seen", LMSI_BUFFER, LMSI_SEEN),                         \
         LMSI_ROWS_MEMBER(LMSI_UINT, chunks), LMSI_ROWS_MEMBER(LMSI_UINT, with_tiles),          \
-        {"list", LMSI_BUFFER, LMSI_LIST},                                                      \
-    {                                                                                          \
-        "sums", LMSI_BUFFER, LMSI_SUMS                                                         \
-    }
+        LMSI_ENTRY("list", LMSI_BUFFER, LMSI_LIST), LMSI_ENTRY("sums", LMSI_BUFFER, LMSI_SUMS)
 
 /* Checks what descriptions have in common and keeps it; the operator's first program is `kind`,
  * in the shape for its logits. */

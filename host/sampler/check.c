@@ -72,27 +72,6 @@ fail:
     return status;
 }
 
-/* What the kernels are told, but for `wanted`. */
-static lmsi_sampler_run resolve(const lms_sampler *s, const lms_sampler_run_args *b)
-{
-    const cl_mem *const mem = s->op.mem;
-    return (lmsi_sampler_run){
-        .rows = lmsi_rows_of(&s->op, b->rows, b->logits, b->row_stride, b->logits_rows),
-        .index = b->index != NULL ? (lms_view){mem[LMSI_SAMPLER_INDEX], 0} : b->index_device,
-        .params =
-            b->params != NULL ? (lms_view){mem[LMSI_SAMPLER_PARAMS], 0} : b->params_device,
-        .words = b->uniforms,
-        .attempts = b->uniforms_per_row,
-        .tokens = b->tokens,
-        .status = b->status,
-        .logprob_raw = b->logprob_raw,
-        .logprob = b->logprob,
-        .kept = b->kept,
-        .probs = b->probs,
-        .probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab,
-    };
-}
-
 /* The arrays of a call; run->wanted is those of its outputs that are given. */
 static lms_status arrays_check(const lms_sampler *s, const lms_sampler_run_args *b,
                                lmsi_sampler_run *run)
@@ -138,7 +117,15 @@ lms_status lmsi_sampler_run_check(const lms_sampler *s, const lmsi_where *where,
     LMSI_FAIL_IF(b->logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31", (unsigned long long)b->logits_rows);
     if (b->rows == 0) return LMS_OK;
-    *run = resolve(s, b);
+    const cl_mem *const mem = s->op.mem;
+    *run = (lmsi_sampler_run){
+        .rows = lmsi_rows_of(&s->op, b->rows, b->logits, b->row_stride, b->logits_rows),
+        .args = *b,
+        .index = b->index != NULL ? (lms_view){mem[LMSI_SAMPLER_INDEX], 0} : b->index_device,
+        .params =
+            b->params != NULL ? (lms_view){mem[LMSI_SAMPLER_PARAMS], 0} : b->params_device,
+        .probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab,
+    };
     LMSI_TRY(doors_check(b, &run->rows));
     LMSI_TRY(arrays_check(s, b, run));
 fail:

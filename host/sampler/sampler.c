@@ -6,25 +6,26 @@
 #include <stdio.h>
 
 #define MEMBER(kind, name) LMSI_MEMBER(kind, lmsi_sampler_run, name)
+#define GIVEN(kind, name) LMSI_GIVEN(kind, lmsi_sampler_run, name)
 
 #define LOGITS                                                                                 \
     LMSI_LOGITS_ARGUMENTS, LMSI_LOGITS_ROWS_ARGUMENT, LMSI_VOCAB_ARGUMENT,                     \
         MEMBER(LMSI_OPTIONAL, index), MEMBER(LMSI_VIEW, params)
 #define OUTPUTS                                                                                \
-    MEMBER(LMSI_UINT, wanted), MEMBER(LMSI_VIEW, logprob_raw), MEMBER(LMSI_VIEW, logprob),     \
-        MEMBER(LMSI_VIEW, kept), MEMBER(LMSI_VIEW, probs), MEMBER(LMSI_ULONG, probs_stride)
+    MEMBER(LMSI_UINT, wanted), GIVEN(LMSI_VIEW, logprob_raw), GIVEN(LMSI_VIEW, logprob),       \
+        GIVEN(LMSI_VIEW, kept), GIVEN(LMSI_VIEW, probs), MEMBER(LMSI_ULONG, probs_stride)
 
 static const lmsi_argument tile_arguments[] = {LOGITS, LMSI_TILE_PASS_ARGUMENTS};
 
 static const lmsi_argument sample_arguments[] = {
     LOGITS,
-    MEMBER(LMSI_VIEW, words),
-    MEMBER(LMSI_UINT, attempts),
+    {"words", LMSI_VIEW, offsetof(lmsi_sampler_run, args.uniforms)},
+    {"attempts", LMSI_UINT, offsetof(lmsi_sampler_run, args.uniforms_per_row)},
     LMSI_ROWS_ARGUMENT,
     LMSI_ROW_PASS_ARGUMENTS,
     {"outcomes", LMSI_BUFFER, LMSI_SAMPLER_OUTCOMES},
-    MEMBER(LMSI_VIEW, tokens),
-    MEMBER(LMSI_OPTIONAL, status),
+    GIVEN(LMSI_VIEW, tokens),
+    GIVEN(LMSI_OPTIONAL, status),
 };
 
 static const lmsi_argument report_arguments[] = {

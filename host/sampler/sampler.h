@@ -26,17 +26,10 @@ struct lms_sampler {
 /* What the kernels of a call are told. */
 typedef struct lmsi_sampler_run {
     lmsi_rows rows;
-    lms_view index;
+    lms_sampler_run_args args;
+    lms_view index; /* of both doors */
     lms_view params;
-    lms_view words; /* random ones of the caller */
-    cl_uint attempts;
-    lms_view tokens;
-    lms_view status;
     cl_uint wanted; /* LMS_OUT_... */
-    lms_view logprob_raw;
-    lms_view logprob;
-    lms_view kept;
-    lms_view probs;
     cl_ulong probs_stride;
 } lmsi_sampler_run;
 
