@@ -224,9 +224,12 @@ static void fail_each(object_rig *r, cl_command_queue queue, cl_event before, un
     for (unsigned f = 0; hook_name(f) != NULL; ++f) {
         bool came = calls[f] > 0 || is_release(hook_name(f));
         for (unsigned nth = 1; came; ++nth) {
-            const char *const problem =
+            const char *problem =
                 fail_call(r, queue, before, call, hook_name(f), nth, found, &came);
             failures += came;
+            if (nth == 1 && calls[f] > 0 && !came && !is_release(hook_name(f))) {
+                problem = "the call that should fail did not come";
+            }
             if (problem == NULL) continue;
             print_error("call %u: %s, number %u: %s\n", call, hook_name(f), nth, problem);
             ++problems;

@@ -326,7 +326,6 @@ static const host_array host_arrays[] = {
 const object_kind beam_kind = {
     .name = "beam",
     .rig_bytes = sizeof(beam_rig),
-    .desc_bytes = sizeof(lms_beam_desc),
     LIST(fields, field_count, fields),
     .record_bytes = sizeof(beam_trace),
     .expected = offsetof(beam_rig, expected),

@@ -63,16 +63,15 @@ typedef enum element {
     ELEMENT_LOGIT,
     ELEMENT_HIDDEN,
     ELEMENT_TOKEN,
-    ELEMENT_PARAMS,  /* lms_row_params */
-    ELEMENT_ATTEMPT, /* four words of uniforms */
-    ELEMENTS
+    ELEMENT_PARAMS, /* lms_row_params */
+    ELEMENT_ATTEMPT /* four words of uniforms */
 } element;
 
 typedef enum door {
-    IN,           /* the call reads it, ... */
-    IN_OPTIONAL,  /* ... if it is there */
-    OUT,          /* the call writes it, ... */
-    OUT_OPTIONAL, /* ... if it is there */
+    IN,          /* the call reads it, ... */
+    IN_OPTIONAL, /* ... if it is there */
+    OUT,         /* the call writes it, ... */
+    OUT_OPTIONAL /* ... if it is there */
 } door;
 
 #define NOT_TRACED SIZE_MAX

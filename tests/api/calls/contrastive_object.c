@@ -306,7 +306,6 @@ static const host_array host_arrays[] = {
 const object_kind contrastive_kind = {
     .name = "contrastive",
     .rig_bytes = sizeof(contrastive_rig),
-    .desc_bytes = sizeof(lms_contrastive_desc),
     LIST(fields, field_count, fields),
     .record_bytes = sizeof(contrastive_trace),
     .expected = offsetof(contrastive_rig, expected),

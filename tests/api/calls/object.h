@@ -46,7 +46,6 @@ typedef struct object_shape {
 typedef struct object_kind {
     const char *name;
     size_t rig_bytes; /* of a rig, which begins with an object_rig */
-    size_t desc_bytes;
 
     /* What the scenario writes. */
     const trace_field *fields;

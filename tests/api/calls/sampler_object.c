@@ -256,7 +256,6 @@ static const host_array host_arrays[] = {
 const object_kind sampler_kind = {
     .name = "sampler",
     .rig_bytes = sizeof(sampler_rig),
-    .desc_bytes = sizeof(lms_sampler_desc),
     LIST(fields, field_count, fields),
     .record_bytes = sizeof(sampler_trace),
     .expected = offsetof(sampler_rig, expected),
