@@ -13,9 +13,8 @@ static struct {
 } hooked[HOOK_LIMIT];
 static const char *fail_name;
 static unsigned fail_countdown, corrupt_read, blocking;
-static cl_int fail_code;
+static cl_int fail_code, event_state;
 static int fail_done, break_source, drop_kernels, drop_writes;
-static cl_int event_state;
 static unsigned event_answers;
 static long live;
 static size_t small_limit;

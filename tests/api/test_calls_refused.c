@@ -247,6 +247,7 @@ static void test_descriptions(void **state)
     void *object = r->object;
     kind->destroy(NULL);
     assert_int_equal(kind->workspace(NULL), 0);
+    RIG_FAILS(LMS_E_ARGUMENT, kind->create(r->ctx, &good, NULL), "out: is NULL");
     RIG_FAILS(LMS_E_ARGUMENT, kind->create(NULL, &good, &object), "ctx: is NULL");
     assert_null(object);
     object = r->object;

@@ -279,9 +279,10 @@ static object_view look(const void *beam)
 
 static lms_status create(lms_context *ctx, const object_desc *desc, void **object)
 {
-    lms_beam *beam = *object;
-    const lms_status status = lms_beam_create(ctx, desc != NULL ? &desc->beam : NULL, &beam);
-    *object = beam;
+    lms_beam *beam = object != NULL ? *object : NULL;
+    const lms_status status =
+        lms_beam_create(ctx, desc != NULL ? &desc->beam : NULL, object != NULL ? &beam : NULL);
+    if (object != NULL) *object = beam;
     return status;
 }
 

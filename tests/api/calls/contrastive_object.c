@@ -256,10 +256,10 @@ static object_view look(const void *search)
 
 static lms_status create(lms_context *ctx, const object_desc *desc, void **object)
 {
-    lms_contrastive *search = *object;
-    const lms_status status =
-        lms_contrastive_create(ctx, desc != NULL ? &desc->contrastive : NULL, &search);
-    *object = search;
+    lms_contrastive *search = object != NULL ? *object : NULL;
+    const lms_status status = lms_contrastive_create(
+        ctx, desc != NULL ? &desc->contrastive : NULL, object != NULL ? &search : NULL);
+    if (object != NULL) *object = search;
     return status;
 }
 

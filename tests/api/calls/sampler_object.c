@@ -202,10 +202,10 @@ static object_view look(const void *sampler)
 
 static lms_status create(lms_context *ctx, const object_desc *desc, void **object)
 {
-    lms_sampler *sampler = *object;
-    const lms_status status =
-        lms_sampler_create(ctx, desc != NULL ? &desc->sampler : NULL, &sampler);
-    *object = sampler;
+    lms_sampler *sampler = object != NULL ? *object : NULL;
+    const lms_status status = lms_sampler_create(ctx, desc != NULL ? &desc->sampler : NULL,
+                                                 object != NULL ? &sampler : NULL);
+    if (object != NULL) *object = sampler;
     return status;
 }
 
