@@ -342,7 +342,7 @@ mutant 'equal ratings do not end it' beam/pool.cl \
 mutant 'no stop by a candidate' beam/pool.cl 's/lms_has_flag(req, LMS_BEAM_STOP_BY_CANDIDATE)/false/'
 mutant 'the step before the last is the last' beam/candidates.cl 's/req->step + 1 == req->p.max_length/req->step + 2 >= req->p.max_length/'
 mutant 'end tokens count in the length' beam/choose.cl 's/(shorter ? 1 : 0)/0/'
-mutant 'an interval without its ties' beam/choose.cl 's/within++ >= req->quota/within++ > req->quota/'
+mutant 'an interval without its ties' beam/choose.cl 's/t.within++ >= req->quota/t.within++ > req->quota/'
 
 # Results
 mutant 'live beams never compete' beam/results.cl 's/const bool competes = .*/const bool competes = false;/'

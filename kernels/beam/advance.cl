@@ -51,10 +51,10 @@ lms_advance_phase lms_after_values(lms_request *req, const lms_meeting *m)
 
 lms_advance_phase lms_after_tally(lms_request *req, const lms_meeting *m)
 {
-    const uint above = (uint)(m->total & 0xffff), within = (uint)(m->total >> 32);
-    req->ended = (uint)(m->total >> 16 & 0xffff);
-    req->quota = min(req->max_chosen - min(above, req->max_chosen), within);
-    req->chosen = above + req->quota;
+    const lms_tally all = lms_tally_of(m->total);
+    req->ended = all.ended;
+    req->quota = min(req->max_chosen - min(all.above, req->max_chosen), all.within);
+    req->chosen = all.above + req->quota;
     req->tally_before = m->before;
     return LMS_ADVANCE_CHOOSE;
 }

@@ -43,19 +43,35 @@ bool lms_ends_here(const lms_request *req, const lms_spot *s, long value)
     return before < req->max_chosen;
 }
 
-/* A sum of candidates above the interval (16 bits), of those that an end token finishes at any
- * rank (16), and of those in the interval. */
+/* Candidates above the interval, those that an end token finishes at any rank, and those in the
+ * interval. In a sum for a meeting they have 16, 16 and 32 bits. */
+typedef struct lms_tally {
+    uint above;
+    uint ended;
+    uint within;
+} lms_tally;
+
+#define LMS_TALLY_ABOVE 1ul
+#define LMS_TALLY_ENDED (1ul << 16)
+#define LMS_TALLY_WITHIN (1ul << 32)
+
+lms_tally lms_tally_of(ulong sum)
+{
+    const lms_tally t = {sum & 0xffff, sum >> 16 & 0xffff, sum >> 32};
+    return t;
+}
+
 ulong lms_tally_values(const lms_request *req)
 {
     ulong sum = 0;
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         const long value = lms_value_of(&s, s.i);
         if (value == LMS_NO_SCORE) continue;
-        if (lms_ends_here(req, &s, value)) sum += 1ul << 16;
+        if (lms_ends_here(req, &s, value)) sum += LMS_TALLY_ENDED;
         if (value > req->high) {
-            ++sum;
+            sum += LMS_TALLY_ABOVE;
         } else if (value > req->low) {
-            sum += 1ul << 32;
+            sum += LMS_TALLY_WITHIN;
         }
     }
     return sum;
@@ -96,21 +112,19 @@ lms_choice lms_choice_of(const lms_request *req, const lms_spot *s, long value)
  * finishes at any rank. */
 void lms_choose_part(const lms_request *req)
 {
-    const ulong before = req->tally_before;
-    uint above = (uint)(before & 0xffff), ended = (uint)(before >> 16 & 0xffff);
-    uint within = (uint)(before >> 32);
+    lms_tally t = lms_tally_of(req->tally_before);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         const long value = lms_value_of(&s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(req, &s, value)) {
             const lms_choice choice = lms_choice_of(req, &s, value);
-            req->finished[req->chosen + ended++] = lms_hypothesis_of(req, &choice);
+            req->finished[req->chosen + t.ended++] = lms_hypothesis_of(req, &choice);
         }
         if (value <= req->low) continue;
-        const uint place = above + min(within, req->quota);
+        const uint place = t.above + min(t.within, req->quota);
         if (value > req->high) {
-            ++above;
-        } else if (within++ >= req->quota) {
+            ++t.above;
+        } else if (t.within++ >= req->quota) {
             continue;
         }
         req->choices[place] = lms_choice_of(req, &s, value);

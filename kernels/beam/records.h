@@ -64,7 +64,7 @@ typedef struct lms_rating {
     lms_u32 reserved;
 } lms_rating;
 
-/* A finished sequence: its last token; the others are behind `parent`. */
+/* A finished sequence: its last token, and the beam that has the others. */
 typedef struct lms_hypothesis {
     lms_rating rating;
     lms_i64 score;

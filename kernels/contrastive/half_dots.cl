@@ -25,7 +25,7 @@ typedef const float *lms_stretch;
 typedef struct lms_dots {
     float8 sums[LMS_MAX_CONTRASTIVE_K * 2 * LMS_POSITIONS]; /* [..][half][position] */
 #if LMS_ELEMENTS != 1
-    float floats[LMS_POSITIONS][LMS_STRETCH]; /* behind vectors: aligned as they are */
+    float floats[LMS_POSITIONS][LMS_STRETCH]; /* after vectors, to be aligned as they are */
 #endif
     __global const lms_element *x[LMS_POSITIONS];
     __global const float *candidates; /* all of the turn, as lms_put_candidate() has them */
@@ -34,8 +34,8 @@ typedef struct lms_dots {
 } lms_dots;
 
 /* Products of two positions with `count` candidates, a literal where this is called, over
- * `length` elements of half of the lanes. With `ahead`, the positions' places so far behind are
- * asked for. */
+ * `length` elements of half of the lanes. Prefetches what is `ahead` elements further on, if
+ * that is not 0. */
 static LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global const float *v,
                                      uint length, float8 *sums, uint ahead, const uint count)
 {
@@ -93,7 +93,7 @@ void lms_widen_stretch(lms_dots *d, uint from, uint length)
 #if LMS_ELEMENTS != 1
     for (uint i = 0; i < LMS_POSITIONS; ++i) {
         __global const lms_element *const x = d->x[i] + from;
-        for (uint e = 0; e < length; e += 2 * LMS_DOT_LANES) { /* a line */
+        for (uint e = 0; e < length; e += 2 * LMS_DOT_LANES) { /* a line of the cache */
             LMS_PREFETCH(x + LMS_POSITIONS * d->padded + e);
 #pragma unroll
             for (uint n = e; n < e + 2 * LMS_DOT_LANES; n += LMS_DOT_LANES) {

@@ -40,7 +40,7 @@ void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece
     lms_crews_meet();
     for (uint at = 0; at < piece.count; at += LMS_POSITIONS * LMS_CREWS) {
         for (uint i = 0; i < LMS_POSITIONS; ++i) {
-            /* Behind the last one, that one again: the largest stays the same. */
+            /* Past the last one it comes again: the largest stays the same. */
             const uint p = min(at + i * LMS_CREWS + lms_crew(), piece.count - 1);
             d.x[i] = states + (page + p) * padded;
             inverses[i] = lms_inverse_of_position(inverses_kept + page + p, written >> p & 1,

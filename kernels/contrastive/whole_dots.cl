@@ -18,7 +18,7 @@ typedef struct lms_dots {
     uint k;
     uint padded;
     __global const float *v; /* the block's candidates */
-    uint ahead;              /* so far behind is the next tile; 0: it has been asked for */
+    uint ahead;              /* elements to the next tile, to prefetch it; 0: not now */
     lms_own sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE]; /* [position][candidate] */
 } lms_dots;
 
@@ -37,7 +37,7 @@ typedef float4 lms_own_run;
 #define LMS_OWN_RUN(x, at) as_float4(convert_uint4(vload4(0, (x) + (at))) << 16)
 #endif
 #define LMS_OWN_FLOATS(v, at) vload4(0, (v) + (at))
-/* In the order of the lane's elements. */
+/* Adds products in the order of the lane's elements. */
 float lms_fma4(float4 a, float4 b, float sum)
 {
     return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
