@@ -16,19 +16,15 @@ static const uint32_t last_twice[] = {1, 2, 1}, first_twice[] = {1, 1, 2}, twice
 
 #define S(field, x) WHOLE(call_args, step.field, x)
 #define S_LIST(field, x) POINTER(call_args, step.field, x)
-#define IN_STEP(name, door, element, elements, trace)                                          \
-    {                                                                                          \
-#name ": ", offsetof(call_args, step.name), door, element, elements, trace             \
-    }
 #define TRACED(name) offsetof(beam_trace, name)
 static const view step_views[] = {
-    IN_STEP(logits, IN, ELEMENT_LOGIT, LOGITS, NOT_TRACED),
-    IN_STEP(parents, OUT, ELEMENT_WORD, BEAM_ROWS, TRACED(parents)),
-    IN_STEP(tokens, OUT, ELEMENT_TOKEN, BEAM_ROWS, TRACED(tokens)),
-    IN_STEP(scores, OUT_OPTIONAL, ELEMENT_WORD, BEAM_ROWS, TRACED(scores)),
-    IN_STEP(scores_fixed, OUT_OPTIONAL, ELEMENT_LONG, BEAM_ROWS, TRACED(fixed)),
-    IN_STEP(done, OUT, ELEMENT_WORD, BEAM_REQUESTS, TRACED(done)),
-    IN_STEP(status, OUT_OPTIONAL, ELEMENT_WORD, BEAM_REQUESTS, TRACED(status)),
+    VIEW_OF(step, logits, IN, ELEMENT_LOGIT, LOGITS, NOT_TRACED),
+    VIEW_OF(step, parents, OUT, ELEMENT_WORD, BEAM_ROWS, TRACED(parents)),
+    VIEW_OF(step, tokens, OUT, ELEMENT_TOKEN, BEAM_ROWS, TRACED(tokens)),
+    VIEW_OF(step, scores, OUT_OPTIONAL, ELEMENT_WORD, BEAM_ROWS, TRACED(scores)),
+    VIEW_OF(step, scores_fixed, OUT_OPTIONAL, ELEMENT_LONG, BEAM_ROWS, TRACED(fixed)),
+    VIEW_OF(step, done, OUT, ELEMENT_WORD, BEAM_REQUESTS, TRACED(done)),
+    VIEW_OF(step, status, OUT_OPTIONAL, ELEMENT_WORD, BEAM_REQUESTS, TRACED(status)),
 };
 
 static const refusal step_slots[] = {
@@ -149,18 +145,15 @@ const call_type beam_step_type = {
 
 #define R(field, x) WHOLE(call_args, results.field, x)
 #define R_LIST(field, x) POINTER(call_args, results.field, x)
-#define IN_RESULTS(name, door, element, elements, trace)                                       \
-    {                                                                                          \
-#name ": ", offsetof(call_args, results.name), door, element, elements, trace          \
-    }
 static const view result_views[] = {
-    IN_RESULTS(counts, OUT, ELEMENT_WORD, BEAM_REQUESTS, TRACED(counts)),
-    IN_RESULTS(lengths, OUT, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(lengths)),
-    IN_RESULTS(tokens, OUT, ELEMENT_TOKEN, TOKENS, TRACED(sequences)),
-    IN_RESULTS(scores, OUT_OPTIONAL, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(ratings)),
-    IN_RESULTS(logprobs, OUT_OPTIONAL, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(logprobs)),
-    IN_RESULTS(token_logprobs, OUT_OPTIONAL, ELEMENT_WORD, TOKENS, TRACED(token_logprobs)),
-    IN_RESULTS(beams, OUT_OPTIONAL, ELEMENT_WORD, TOKENS, TRACED(beams)),
+    VIEW_OF(results, counts, OUT, ELEMENT_WORD, BEAM_REQUESTS, TRACED(counts)),
+    VIEW_OF(results, lengths, OUT, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(lengths)),
+    VIEW_OF(results, tokens, OUT, ELEMENT_TOKEN, TOKENS, TRACED(sequences)),
+    VIEW_OF(results, scores, OUT_OPTIONAL, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(ratings)),
+    VIEW_OF(results, logprobs, OUT_OPTIONAL, ELEMENT_WORD, BEAM_SEQUENCES, TRACED(logprobs)),
+    VIEW_OF(results, token_logprobs, OUT_OPTIONAL, ELEMENT_WORD, TOKENS,
+            TRACED(token_logprobs)),
+    VIEW_OF(results, beams, OUT_OPTIONAL, ELEMENT_WORD, TOKENS, TRACED(beams)),
 };
 
 static const refusal result_slots[] = {

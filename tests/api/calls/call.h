@@ -115,6 +115,12 @@ typedef union object_desc {
     lms_contrastive_desc contrastive;
 } object_desc;
 
+/* Of a record among the arguments: its name, door, element, elements and trace. */
+#define VIEW_OF(record, name, ...)                                                             \
+    {                                                                                          \
+#name ": ", offsetof(call_args, record.name), __VA_ARGS__                              \
+    }
+
 typedef struct call_type {
     const char *name;
     const char *object_text; /* said of a missing object, ... */

@@ -13,8 +13,7 @@ enum {
 #define A(field, x) WHOLE(call_args, append.field, x)
 #define A_LIST(field, x) POINTER(call_args, append.field, x)
 static const view append_views[] = {
-    {"hidden: ", offsetof(call_args, append.hidden), IN, ELEMENT_HIDDEN,
-     2 * STRIDE + CONTRASTIVE_WIDTH, NOT_TRACED},
+    VIEW_OF(append, hidden, IN, ELEMENT_HIDDEN, 2 * STRIDE + CONTRASTIVE_WIDTH, NOT_TRACED),
 };
 
 #define LIST_OF(name, ...) static const uint32_t name[] = {__VA_ARGS__};

@@ -14,32 +14,26 @@ enum {
 #define S(field, x) WHOLE(call_args, select.field, x)
 #define S_LIST(field, x) POINTER(call_args, select.field, x)
 #define TRACED(name) offsetof(contrastive_trace, name)
-#define IN_PROPOSE(name, door, element, elements, trace)                                       \
-    {                                                                                          \
-#name ": ", offsetof(call_args, propose.name), door, element, elements, trace          \
-    }
-#define IN_SELECT(name, door, element, elements, trace)                                        \
-    {                                                                                          \
-#name ": ", offsetof(call_args, select.name), door, element, elements, trace           \
-    }
 static const view propose_views[] = {
-    IN_PROPOSE(logits, IN, ELEMENT_LOGIT, 2 * LOGITS_STRIDE + CONTRASTIVE_VOCAB, NOT_TRACED),
-    IN_PROPOSE(index_device, IN_OPTIONAL, ELEMENT_WORD, PARENTS, NOT_TRACED),
-    IN_PROPOSE(tokens, OUT, ELEMENT_TOKEN, ROWS, TRACED(tokens)),
-    IN_PROPOSE(probs, OUT, ELEMENT_WORD, ROWS, TRACED(probs)),
-    IN_PROPOSE(status, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(row_status)),
+    VIEW_OF(propose, logits, IN, ELEMENT_LOGIT, 2 * LOGITS_STRIDE + CONTRASTIVE_VOCAB,
+            NOT_TRACED),
+    VIEW_OF(propose, index_device, IN_OPTIONAL, ELEMENT_WORD, PARENTS, NOT_TRACED),
+    VIEW_OF(propose, tokens, OUT, ELEMENT_TOKEN, ROWS, TRACED(tokens)),
+    VIEW_OF(propose, probs, OUT, ELEMENT_WORD, ROWS, TRACED(probs)),
+    VIEW_OF(propose, status, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(row_status)),
 };
 static const view select_views[] = {
-    IN_SELECT(hidden, IN, ELEMENT_HIDDEN, (ROWS - 1) * STRIDE + CONTRASTIVE_WIDTH, NOT_TRACED),
-    IN_SELECT(tokens, IN, ELEMENT_TOKEN, ROWS, NOT_TRACED),
-    IN_SELECT(probs, IN, ELEMENT_WORD, ROWS, NOT_TRACED),
-    IN_SELECT(next, OUT, ELEMENT_TOKEN, PARENTS, TRACED(next)),
-    IN_SELECT(rows, OUT, ELEMENT_WORD, PARENTS, TRACED(rows)),
-    IN_SELECT(scores, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(scores)),
-    IN_SELECT(penalties, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(penalties)),
-    IN_SELECT(row_scores, OUT_OPTIONAL, ELEMENT_WORD, ROWS, TRACED(row_scores)),
-    IN_SELECT(row_penalties, OUT_OPTIONAL, ELEMENT_WORD, ROWS, TRACED(row_penalties)),
-    IN_SELECT(status, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(status)),
+    VIEW_OF(select, hidden, IN, ELEMENT_HIDDEN, (ROWS - 1) * STRIDE + CONTRASTIVE_WIDTH,
+            NOT_TRACED),
+    VIEW_OF(select, tokens, IN, ELEMENT_TOKEN, ROWS, NOT_TRACED),
+    VIEW_OF(select, probs, IN, ELEMENT_WORD, ROWS, NOT_TRACED),
+    VIEW_OF(select, next, OUT, ELEMENT_TOKEN, PARENTS, TRACED(next)),
+    VIEW_OF(select, rows, OUT, ELEMENT_WORD, PARENTS, TRACED(rows)),
+    VIEW_OF(select, scores, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(scores)),
+    VIEW_OF(select, penalties, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(penalties)),
+    VIEW_OF(select, row_scores, OUT_OPTIONAL, ELEMENT_WORD, ROWS, TRACED(row_scores)),
+    VIEW_OF(select, row_penalties, OUT_OPTIONAL, ELEMENT_WORD, ROWS, TRACED(row_penalties)),
+    VIEW_OF(select, status, OUT_OPTIONAL, ELEMENT_WORD, PARENTS, TRACED(status)),
 };
 
 /* --- What both refuse -------------------------------------------------------------------- */

@@ -16,27 +16,25 @@ enum {
         LMS_E_ARGUMENT, text, rule, { __VA_ARGS__ }                                            \
     }
 #define TRACED(name) offsetof(sampler_trace, name)
-#define VIEW(name, door, element, elements, trace)                                             \
-    {                                                                                          \
-#name ": ", offsetof(call_args, run.name), door, element, elements, trace              \
-    }
 #define OUTPUTS                                                                                \
-    VIEW(tokens, OUT, ELEMENT_TOKEN, SAMPLER_ROWS, TRACED(tokens)),                            \
-        VIEW(status, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(status)),                \
-        VIEW(logprob_raw, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(logprob_raw)),      \
-        VIEW(logprob, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(logprob)),              \
-        VIEW(kept, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(kept)),                    \
-        VIEW(probs, OUT_OPTIONAL, ELEMENT_WORD, APART, TRACED(probs))
+    VIEW_OF(run, tokens, OUT, ELEMENT_TOKEN, SAMPLER_ROWS, TRACED(tokens)),                    \
+        VIEW_OF(run, status, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(status)),        \
+        VIEW_OF(run, logprob_raw, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS,                    \
+                TRACED(logprob_raw)),                                                          \
+        VIEW_OF(run, logprob, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(logprob)),      \
+        VIEW_OF(run, kept, OUT_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, TRACED(kept)),            \
+        VIEW_OF(run, probs, OUT_OPTIONAL, ELEMENT_WORD, APART, TRACED(probs))
 static const view host_views[] = {
-    VIEW(logits, IN, ELEMENT_LOGIT, APART, NOT_TRACED),
+    VIEW_OF(run, logits, IN, ELEMENT_LOGIT, APART, NOT_TRACED),
     OUTPUTS,
 };
 static const view device_views[] = {
-    VIEW(logits, IN, ELEMENT_LOGIT, APART, NOT_TRACED),
+    VIEW_OF(run, logits, IN, ELEMENT_LOGIT, APART, NOT_TRACED),
     /* Without it, and without records on the host, there are none. */
-    VIEW(params_device, IN_OPTIONAL, ELEMENT_PARAMS, SAMPLER_ROWS, NOT_TRACED),
-    VIEW(index_device, IN_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, NOT_TRACED),
-    VIEW(uniforms, IN_OPTIONAL, ELEMENT_ATTEMPT, SAMPLER_ROWS *SAMPLER_ATTEMPTS, NOT_TRACED),
+    VIEW_OF(run, params_device, IN_OPTIONAL, ELEMENT_PARAMS, SAMPLER_ROWS, NOT_TRACED),
+    VIEW_OF(run, index_device, IN_OPTIONAL, ELEMENT_WORD, SAMPLER_ROWS, NOT_TRACED),
+    VIEW_OF(run, uniforms, IN_OPTIONAL, ELEMENT_ATTEMPT, SAMPLER_ROWS *SAMPLER_ATTEMPTS,
+            NOT_TRACED),
     OUTPUTS,
 };
 
