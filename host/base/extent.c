@@ -66,6 +66,14 @@ fail:
     return status;
 }
 
+lms_status lmsi_stride_check(const char *name, uint64_t stride, const char *what,
+                             uint32_t least)
+{
+    if (stride >= least) return LMS_OK;
+    return lmsi_fail(LMS_E_ARGUMENT, "%s: %llu is less than %s (%u)", name,
+                     (unsigned long long)stride, what, (unsigned)least);
+}
+
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue)
 {
     lms_status status = LMS_OK;

@@ -21,7 +21,7 @@ lms_status lmsi_fail(lms_status status, const char *format, ...) LMSI_PRINTF(2, 
 void lmsi_log_keep(uint64_t context, const char *log);
 const char *lmsi_log_of(uint64_t context);
 
-/* The same for an OpenCL call. */
+/* Stores what an OpenCL call has returned, and returns that. */
 lms_status lmsi_cl_fail(cl_int code, const char *call);
 
 /* How to leave for the label `fail` of a function that has a variable `status`, with what is to be

@@ -93,6 +93,10 @@ static const lmsi_kernel kernels[LMSI_BEAM_KERNELS] = {
                            .arguments = LMSI_ARGUMENTS(results_arguments)},
 };
 
+_Static_assert((int)LMSI_BEAM_BUFFERS <= LMSI_MOST_BUFFERS &&
+                   (int)LMSI_BEAM_KERNELS <= LMSI_MOST_KERNELS,
+               "an operator has room for them");
+
 /* --- Life --------------------------------------------------------------------------------- */
 
 static lms_status describe(lmsi_operator *op, const void *desc)

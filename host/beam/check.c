@@ -191,7 +191,7 @@ static lms_status step_arrays_check(const lms_beam *b, const lmsi_beam_step *ste
         {"status", a->status, requests, 1, 1, 4, written, 0},
     };
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_stride_check(&step->rows));
+    LMSI_TRY(lmsi_stride_check("row_stride", step->rows.stride, "vocab", b->desc.vocab));
     LMSI_TRY(lmsi_arrays_check(b->op.ctx, arrays, sizeof arrays / sizeof arrays[0], NULL));
 fail:
     return status;

@@ -11,6 +11,8 @@ static const lmsi_answer answers[] = {
     {"exp and ln", 0x0000000162e42eefu},
 };
 
+_Static_assert(sizeof answers / sizeof answers[0] <= LMSI_MOST_ANSWERS, "all have room");
+
 const lmsi_probe lmsi_beam_probe = {"lms_beam_probe",
                                     "beams",
                                     {1.75f, 0.3f, 0.0f},

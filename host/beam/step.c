@@ -59,8 +59,7 @@ lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_ste
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "beam: is NULL");
     LMSI_TRY(lmsi_beam_step_check(b, &where, batch, &step));
     if (batch->requests == 0) return lmsi_call_empty(&where);
-    LMSI_TRY(lmsi_rows_set(&b->op, &step));
-    LMSI_TRY(lmsi_operator_set(&b->op, LMSI_BEAM_ADVANCE, &step));
+    LMSI_TRY(lmsi_operator_set(&b->op, LMSI_TILES, LMSI_BEAM_ADVANCE, &step));
     LMSI_TRY(lmsi_call_begin(&call, &b->op, &where, 1));
     LMSI_TRY(lmsi_call_end(&call, enqueue_step(b, &call, batch, &step)));
     for (uint32_t r = 0; r < batch->requests; ++r) {
@@ -93,7 +92,7 @@ lms_status lms_beam_results(lms_beam *b, cl_command_queue queue, const lms_beam_
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "beam: is NULL");
     LMSI_TRY(lmsi_beam_results_check(b, &where, o, &results));
     if (o->requests == 0) return lmsi_call_empty(&where);
-    LMSI_TRY(lmsi_operator_set(&b->op, LMSI_BEAM_RESULTS, &results));
+    LMSI_TRY(lmsi_operator_set(&b->op, LMSI_BEAM_RESULTS, LMSI_BEAM_RESULTS, &results));
     LMSI_TRY(lmsi_call_begin(&call, &b->op, &where, 1));
     LMSI_TRY(lmsi_call_end(&call, enqueue_results(b, &call, o)));
 fail:

@@ -101,13 +101,6 @@ static lmsi_hidden resolve_hidden(const lms_contrastive *c, lms_view hidden, siz
     };
 }
 
-static lms_status hidden_check(const lmsi_hidden *h)
-{
-    if (h->stride >= h->width) return LMS_OK;
-    return lmsi_fail(LMS_E_ARGUMENT, "row_stride: %llu is less than width (%u)",
-                     (unsigned long long)h->stride, (unsigned)h->width);
-}
-
 lms_status lmsi_append_check(lms_contrastive *c, const lmsi_where *where,
                              const lms_contrastive_append_args *s, lmsi_append *append)
 {
@@ -131,7 +124,7 @@ lms_status lmsi_append_check(lms_contrastive *c, const lmsi_where *where,
     LMSI_FAIL_IF(needed > rows, LMS_E_ARGUMENT,
                  "hidden_rows: %llu is less than the %llu that the requests need",
                  (unsigned long long)rows, (unsigned long long)needed);
-    LMSI_TRY(hidden_check(&append->h));
+    LMSI_TRY(lmsi_stride_check("row_stride", append->h.stride, "width", c->desc.width));
     LMSI_TRY(lmsi_arrays_check(c->op.ctx, &hidden, 1, NULL));
     LMSI_TRY(room_check(c, s->slots, s->counts, s->requests));
 fail:
@@ -211,7 +204,7 @@ static lms_status propose_arrays_check(const lms_contrastive *c, uint64_t rows,
         {"status", a->status, requests, 1, 1, 4, LMSI_WRITTEN, 0},
     };
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_stride_check(&p->rows));
+    LMSI_TRY(lmsi_stride_check("row_stride", p->rows.stride, "vocab", c->desc.vocab));
     LMSI_TRY(lmsi_arrays_check(c->op.ctx, arrays, sizeof arrays / sizeof arrays[0], NULL));
 fail:
     return status;
@@ -261,7 +254,7 @@ static lms_status select_arrays_check(const lms_contrastive *c, uint64_t rows, l
         {"status", a->status, requests, 1, 1, 4, written, LMS_WANT_CHOICE_STATUS},
     };
     lms_status status = LMS_OK;
-    LMSI_TRY(hidden_check(&s->h));
+    LMSI_TRY(lmsi_stride_check("row_stride", s->h.stride, "width", c->desc.width));
     LMSI_TRY(
         lmsi_arrays_check(c->op.ctx, arrays, sizeof arrays / sizeof arrays[0], &s->wanted));
 fail:

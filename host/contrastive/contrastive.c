@@ -115,9 +115,13 @@ static const lmsi_kernel kernels[LMSI_CONTRASTIVE_KERNELS] = {
         {"lms_context_choose", LMSI_ARGUMENTS(choose_arguments), {0}, 1, 0},
 };
 
+_Static_assert((int)LMSI_CONTRASTIVE_BUFFERS <= LMSI_MOST_BUFFERS &&
+                   (int)LMSI_CONTRASTIVE_KERNELS <= LMSI_MOST_KERNELS,
+               "an operator has room for them");
+
 /* --- Description -------------------------------------------------------------------------- */
 
-/* Of a page. */
+/* Bytes of a page of states. */
 static uint64_t state_bytes(const lms_contrastive *c)
 {
     return (uint64_t)LMS_CONTEXT_PAGE * c->padded * lmsi_dtype_bytes(c->desc.hidden);

@@ -36,8 +36,8 @@ enum {
 enum {
     LMSI_CONTRASTIVE_APPEND = LMSI_ROW_KERNELS,
     LMSI_CONTRASTIVE_COPY,
-    LMSI_CONTRASTIVE_OWN, /* the candidates' states */
     LMSI_CONTRASTIVE_SCAN,
+    LMSI_CONTRASTIVE_OWN, /* the candidates' states */
     LMSI_CONTRASTIVE_CHOOSE,
     LMSI_CONTRASTIVE_KERNELS
 };
@@ -84,10 +84,10 @@ struct lms_contrastive {
     lmsi_page_buffer *buffers;
     uint32_t buffer_count;
     uint32_t pages_per_buffer;
-    /* Of a call: the first piece, and the first run, of each buffer. */
+    /* The first piece, and the first run, that a call has in each buffer. */
     uint32_t *first_pieces; /* [buffer_count + 1] */
     uint32_t *first_runs;   /* [buffer_count + 1] */
-    lmsi_growth *growths;   /* [max_requests]: of a call */
+    lmsi_growth *growths;   /* [desc.max_requests], one for each request of a call */
     lmsi_pages pages;
     lmsi_slots open;
     lmsi_contrastive_slot *slots; /* [desc.max_requests] */

@@ -10,6 +10,8 @@ static const lmsi_answer answers[] = {
     {"penalty", 0},
 };
 
+_Static_assert(sizeof answers / sizeof answers[0] <= LMSI_MOST_ANSWERS, "all have room");
+
 const lmsi_probe lmsi_context_probe = {"lms_context_probe",
                                        "choices",
                                        {1.000244140625f, 0.999755859375f, -1.00048828125f},

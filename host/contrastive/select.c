@@ -65,7 +65,8 @@ static lms_status launch_scan(const lms_contrastive *c, lmsi_call *call, lmsi_se
         if (pieces == 0) continue;
         select->first_piece = firsts[b];
         lmsi_use_buffer(c, b, &select->h);
-        LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_SCAN, select));
+        LMSI_TRY(
+            lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_SCAN, LMSI_CONTRASTIVE_SCAN, select));
         LMSI_TRY(lmsi_call_launch(call, LMSI_CONTRASTIVE_SCAN, pieces, 0));
     }
 fail:
@@ -108,8 +109,7 @@ lms_status lms_contrastive_select(lms_contrastive *c, cl_command_queue queue,
     if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_select_check(c, &where, b, &select));
     if (b->requests == 0) return lmsi_call_empty(&where);
-    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_OWN, &select));
-    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_CHOOSE, &select));
+    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_OWN, LMSI_CONTRASTIVE_CHOOSE, &select));
     LMSI_TRY(lmsi_call_begin(&call, &c->op, &where, 1));
     const uint32_t largest = list_turns(c, b, lmsi_call_staged(&call, LMSI_CONTRASTIVE_TURNS),
                                         lmsi_call_staged(&call, LMSI_CONTRASTIVE_PIECES));

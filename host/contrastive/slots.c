@@ -106,7 +106,7 @@ static lms_status copy_page(lms_contrastive *c, const lmsi_where *where, uint32_
     };
     lms_status status = LMS_OK;
     lmsi_call call;
-    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_COPY, &copy));
+    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_COPY, LMSI_CONTRASTIVE_COPY, &copy));
     LMSI_TRY(lmsi_call_begin(&call, &c->op, where, 0));
     status = lmsi_call_end(&call, lmsi_call_launch(&call, LMSI_CONTRASTIVE_COPY, positions, 0));
 fail:

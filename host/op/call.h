@@ -31,10 +31,10 @@ lmsi_where lmsi_where_of(cl_command_queue queue, cl_uint num_wait, const cl_even
 lms_status lmsi_where_check(const struct lmsi_operator *op, const lmsi_where *where,
                             const void *args, const char *name);
 
-/* Of an operator's calls, what the next one waits for: the latest, which waited for those
- * before. If that has a wait list of its own, it may be terminated before they are over, and so
- * they are kept too, the latest behind the others. (Of more than there is room for, the oldest
- * is forgotten: it would matter if all others were terminated.) */
+/* What the next call of an operator waits for: the latest one, which waited for those before.
+ * If that has a wait list of its own, it may be terminated before they are over, and so they are
+ * kept too, the latest behind the others. Where there is no room for one more, the oldest is
+ * forgotten: it would matter if all others were terminated. */
 #define LMSI_LATEST 64u
 typedef struct lmsi_latest {
     cl_event events[LMSI_LATEST];

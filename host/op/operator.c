@@ -20,10 +20,15 @@ uint32_t lmsi_operator_team(const lmsi_operator *op, size_t kernel)
     return op->programs[op->kernel_table[kernel].program].shape.team;
 }
 
-lms_status lmsi_operator_set(const lmsi_operator *op, size_t kernel, const void *record)
+lms_status lmsi_operator_set(const lmsi_operator *op, size_t first, size_t last,
+                             const void *record)
 {
-    return lmsi_arguments_set(op->kernels[kernel], &op->kernel_table[kernel],
-                              lmsi_operator_team(op, kernel), op->mem, record);
+    lms_status status = LMS_OK;
+    for (size_t k = first; k <= last && status == LMS_OK; ++k) {
+        status = lmsi_arguments_set(op->kernels[k], &op->kernel_table[k],
+                                    lmsi_operator_team(op, k), op->mem, record);
+    }
+    return status;
 }
 
 static void free_stages(lmsi_operator *op)

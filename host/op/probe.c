@@ -20,6 +20,8 @@ static const lmsi_answer answers[] = {
     {"share", 0x24facacdu},
 };
 
+_Static_assert(sizeof answers / sizeof answers[0] <= LMSI_MOST_ANSWERS, "all have room");
+
 const lmsi_probe lmsi_row_probe = {"lms_probe",
                                    "tokens",
                                    {1.000244140625f, 0.999755859375f, -1.00048828125f},

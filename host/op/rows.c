@@ -63,13 +63,6 @@ lmsi_rows lmsi_rows_of(const lmsi_operator *op, uint32_t rows, lms_view logits,
     };
 }
 
-lms_status lmsi_stride_check(const lmsi_rows *r)
-{
-    if (r->stride >= r->vocab) return LMS_OK;
-    return lmsi_fail(LMS_E_ARGUMENT, "row_stride: %llu is less than vocab (%u)",
-                     (unsigned long long)r->stride, (unsigned)r->vocab);
-}
-
 lmsi_array lmsi_rows_array(const lmsi_operator *op, const lmsi_rows *r)
 {
     return (lmsi_array){"logits",
@@ -106,15 +99,6 @@ lms_status lmsi_index_check(const lmsi_rows *r, const char *what, const int32_t 
     LMSI_FAIL_IF(!has_index && r->logits_rows < r->rows, LMS_E_ARGUMENT,
                  "logits_rows: %llu is less than %s (%u) without an index",
                  (unsigned long long)r->logits_rows, what, (unsigned)r->rows);
-fail:
-    return status;
-}
-
-lms_status lmsi_rows_set(const lmsi_operator *op, const void *record)
-{
-    lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_operator_set(op, LMSI_TILES, record));
-    LMSI_TRY(lmsi_operator_set(op, LMSI_ROWS, record));
 fail:
     return status;
 }

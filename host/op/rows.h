@@ -66,9 +66,6 @@ uint64_t lmsi_rows_plan(lmsi_operator *op, uint32_t max_rows);
 lmsi_rows lmsi_rows_of(const lmsi_operator *op, uint32_t rows, lms_view logits,
                        size_t row_stride, size_t logits_rows);
 
-/* Is the stride long enough? */
-lms_status lmsi_stride_check(const lmsi_rows *r);
-
 /* The logits as an array of a call. */
 lmsi_array lmsi_rows_array(const lmsi_operator *op, const lmsi_rows *r);
 
@@ -79,9 +76,6 @@ lms_status lmsi_index_check(const lmsi_rows *r, const char *what, const int32_t 
 
 /* The part of that which looks at the host's indices, which may be NULL. */
 lms_status lmsi_indices_check(const int32_t *index, uint32_t rows, uint64_t logits_rows);
-
-/* Sets the arguments of both kernels. */
-lms_status lmsi_rows_set(const lmsi_operator *op, const void *record);
 
 /* Launches the tile pass, unless the row pass does its work, and the row pass. */
 lms_status lmsi_rows_launch(lmsi_call *call, const lmsi_rows *r);

@@ -93,10 +93,9 @@ static lms_status arrays_check(const lms_sampler *s, const lms_sampler_run_args 
     };
     const size_t count = sizeof arrays / sizeof arrays[0];
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_stride_check(&run->rows));
-    LMSI_FAIL_IF(b->probs.buffer != NULL && stride < v, LMS_E_ARGUMENT,
-                 "probs_stride: %llu is less than vocab (%u)", (unsigned long long)stride,
-                 (unsigned)s->desc.vocab);
+    LMSI_TRY(lmsi_stride_check("row_stride", run->rows.stride, "vocab", s->desc.vocab));
+    if (b->probs.buffer != NULL)
+        LMSI_TRY(lmsi_stride_check("probs_stride", stride, "vocab", s->desc.vocab));
     for (size_t i = 0; i < count; ++i) {
         LMSI_FAIL_IF(arrays[i].view.buffer != NULL && (arrays[i].bit & ~s->desc.outputs),
                      LMS_E_ARGUMENT, "%s: the sampler was made without this output",

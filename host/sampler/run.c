@@ -37,8 +37,8 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue,
     LMSI_TRY(lmsi_sampler_run_check(s, &where, batch, &run));
     if (batch->rows == 0) return lmsi_call_empty(&where);
     const int reports = s->op.kernels[LMSI_SAMPLER_REPORT] != NULL && run.wanted != 0;
-    LMSI_TRY(lmsi_rows_set(&s->op, &run));
-    if (reports) LMSI_TRY(lmsi_operator_set(&s->op, LMSI_SAMPLER_REPORT, &run));
+    LMSI_TRY(
+        lmsi_operator_set(&s->op, LMSI_TILES, reports ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
     LMSI_TRY(
         lmsi_call_begin(&call, &s->op, &where, batch->params != NULL || batch->index != NULL));
     status = lmsi_call_end(&call, enqueue(&call, batch, &run, reports));

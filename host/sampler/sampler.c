@@ -56,6 +56,8 @@ static const lmsi_kernel reporting_kernels[] = {
                              .in_teams = 1},
 };
 
+_Static_assert((int)LMSI_SAMPLER_BUFFERS <= LMSI_MOST_BUFFERS, "an operator has room for them");
+
 static lms_status describe(lmsi_operator *op, const void *desc)
 {
     static const lmsi_probe *const probes[] = {&lmsi_row_probe, NULL};
