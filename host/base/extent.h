@@ -32,8 +32,8 @@ lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, s
 lms_status lmsi_stride_check(const char *name, uint64_t stride, const char *what,
                              uint32_t least);
 
-/* Is the queue one of the context and its device, and the process one that OpenCL works in? First
- * among the checks of a call. */
+/* Is the queue one of the context and its device, and the process one that OpenCL works in?
+ * First among the checks of a call. */
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue);
 
 lms_status lmsi_wait_check(cl_uint num_wait, const cl_event *wait_list);

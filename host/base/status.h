@@ -24,8 +24,8 @@ const char *lmsi_log_of(uint64_t context);
 /* Stores what an OpenCL call has returned, and returns that. */
 lms_status lmsi_cl_fail(cl_int code, const char *call);
 
-/* How to leave for the label `fail` of a function that has a variable `status`, with what is to be
- * returned in it. Behind the label the function gives back what it has taken. */
+/* How to leave for the label `fail` of a function that has a variable `status`, with what is to
+ * be returned in it. Behind the label the function gives back what it has taken. */
 #define LMSI_TRY(call)                                                                         \
     do {                                                                                       \
         status = (call);                                                                       \

@@ -32,9 +32,9 @@ lms_status lmsi_where_check(const struct lmsi_operator *op, const lmsi_where *wh
                             const void *args, const char *name);
 
 /* What the next call of an operator waits for: the latest one, which waited for those before.
- * If that has a wait list of its own, it may be terminated before they are over, and so they are
- * kept too, the latest behind the others. Where there is no room for one more, the oldest is
- * forgotten: it would matter if all others were terminated. */
+ * If that has a wait list of its own, it may be terminated before they are over, and so they
+ * are kept too, the latest behind the others. Where there is no room for one more, the oldest
+ * is forgotten: it would matter if all others were terminated. */
 #define LMSI_LATEST 64u
 typedef struct lmsi_latest {
     cl_event events[LMSI_LATEST];

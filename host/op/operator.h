@@ -91,7 +91,8 @@ void lmsi_operator_list(lmsi_operator *op, size_t first, const lmsi_buffer *buff
 /* The team that a kernel was built for. */
 uint32_t lmsi_operator_team(const lmsi_operator *op, size_t kernel);
 
-/* Sets the arguments of kernels first .. last from the operator's buffers and a call's record. */
+/* Sets the arguments of kernels first .. last, from the operator's buffers and the record of a
+ * call. */
 lms_status lmsi_operator_set(const lmsi_operator *op, size_t first, size_t last,
                              const void *record);
 

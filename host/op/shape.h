@@ -32,8 +32,8 @@ uint32_t lmsi_shape_places(const lmsi_shape *shape, cl_uint units, uint32_t max_
 /* "team=1,lanes=16,chunk=32,fuse_from=8" */
 void lmsi_shape_print(const lmsi_shape *shape, char text[LMSI_SHAPE_BYTES]);
 
-/* Reads what lmsi_shape_print() writes, or a part of it in any order; what is not in the text is
- * 0. Returns 0 if the text is wrong, and says why. */
+/* Reads what lmsi_shape_print() writes, or a part of it in any order; what is not in the text
+ * is 0. Returns 0 if the text is wrong, and says why. */
 int lmsi_shape_read(const char *text, lmsi_shape *out, char *problem, size_t problem_size);
 
 /* Fields of `asked` that are not 0 replace those of the shape. Returns whether there are
