@@ -2,13 +2,19 @@
 # mutants.sh - do the tests notice a kernel that is wrong? Plants one fault after the other in a
 # copy of the sources, and expects the tests of the kernels to fail.
 #
-#   tests/mutants.sh [WORD]   all mutants, or those with WORD in their names
+#   tests/mutants.sh [WORD]           all mutants, or those with WORD in their names
+#   tests/mutants.sh --edits [WORD]   no test: what each edit changes
 #
 # A fault whose edit no longer fits the sources is an error, and so is one that survives. Run it
 # after the tests: that they pass without a fault is taken for granted.
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+mode=''
+if [[ ${1:-} == --edits ]]; then
+    mode=$1
+    shift
+fi
 only=${1:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-mutants.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
@@ -16,6 +22,7 @@ tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cu
     test_uniforms test_repeat test_dtypes test_certain test_fuzz)
 beam_tests=(test_beam_rules test_beam test_beam_stale test_beam_fuzz)
 contrastive_tests=(test_contrastive test_contrastive_fuzz)
+host_tests=(test_kernel_arguments)
 survivors=0
 tried=0
 
@@ -49,8 +56,8 @@ find_failure() {
 }
 
 # mutant NAME FILE EDIT [TEST]: the sed command EDIT in kernels/FILE, or in FILE if that begins
-# with host/. The tests take the shared library, so they stay. TEST is where it should show; the
-# others are tried after it.
+# with host/. TEST is where it should show; the others are tried after it. They take the shared
+# library, so they stay; one that has parts of the library in it is to come first.
 mutant() {
     local name=$1 file=$work/kernels/$2 edit=$3 first=${4:-${tests[0]}} rest=() test
     [[ $name == *"$only"* ]] || return 0
@@ -62,10 +69,16 @@ mutant() {
         printf 'mutants.sh: %s: the edit does not fit %s\n' "$name" "$2" >&2
         exit 1
     fi
+    if [[ $mode == --edits ]]; then
+        printf '%s (%s)\n' "$name" "$2"
+        diff "$work/original" "$file" | grep '^[<>]' || true
+        cp "$work/original" "$file"
+        return
+    fi
     for test in "${tests[@]}"; do
         [[ $test == "$first" ]] || rest+=("$test")
     done
-    build lmsample
+    build lmsample "$first"
     find_failure "$first" "${rest[@]}"
     if [[ -n $caught ]]; then
         printf '%-46s caught by %s\n' "$name" "$caught"
@@ -79,220 +92,237 @@ mutant() {
 
 cp -r "$root"/{CMakeLists.txt,LICENSE,README.md,cli,cmake,docs,examples,host,include,kernels} \
     "$root"/{python,tests} "$work"
-cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF >/dev/null
-build lmsample "${tests[@]}" "${beam_tests[@]}" "${contrastive_tests[@]}" \
-    test_distribution
+if [[ $mode != --edits ]]; then
+    cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF \
+        -DCMAKE_LINK_DEPENDS_NO_SHARED=ON >/dev/null
+    build lmsample "${tests[@]}" "${beam_tests[@]}" "${contrastive_tests[@]}" \
+        "${host_tests[@]}" test_distribution
+fi
 
 # The order of tokens, and what takes part in it
-mutant 'a tie at the cut goes to nobody' lib/order.cl \
+mutant 'a tie at the cut goes to nobody' row/cut.cl \
     's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/' test_cuts
-mutant 'the draw forgets the last kept tie' lib/order.cl \
+mutant 'the draw forgets the last kept tie' row/cut.cl \
     's/key == cut.key && id <= cut.id/key == cut.key \&\& id < cut.id/'
-mutant 'a group that begins with the last token' lib/draw.cl \
-    's/lms_kept_of(cut, keys, ids)/lms_kept_of(cut, keys, ids + 1)/' test_cuts
-mutant 'an attempt at the last token' lib/tries.cl \
+mutant 'a group that begins with the last token' draw/envelope.cl \
+    's/lms_kept_of(cut, keys, ids))/lms_kept_of(cut, keys, ids + 1))/' test_cuts
+mutant 'an attempt at the last token' draw/rounds.cl \
     's/LMS_V(vload)(0, t.id))/LMS_V(vload)(0, t.id) + 1)/'
-mutant 'of two cuts the looser' lib/order.cl \
+mutant 'of two cuts the looser' row/cut.cl \
     's/lms_keeps(a, b.key, b.id) ? b : a/lms_keeps(a, b.key, b.id) ? a : b/'
-mutant 'NaN has a key' lib/order.cl \
+mutant 'NaN has a key' numeric/keys.cl \
     's/return magnitude > LMS_KEY_INF ? (lms_ints)(LMS_NEVER) : keys;/return keys;/'
-mutant '+inf is dead to the draw' lib/order.cl \
+mutant '+inf is dead to the draw' numeric/keys.cl \
     's/if (magnitude > LMS_KEY_INF) return/if (magnitude >= LMS_KEY_INF) return/'
-mutant '-0 below +0' lib/order.cl \
+mutant '-0 below +0' numeric/keys.cl \
     's/keys = (magnitude ^ sign) - sign;/keys = magnitude ^ sign;/'
 
 # The read of the logits. What maxima by comparing floats do with zeros and subnormals cannot be
 # shown on a device that has subnormals: there the other way gives the same keys.
-mutant 'the last token is lost' lib/dtype.cl 's/i + j < end/i + j + 1 < end/'
-mutant 'bfloat16 shifted wrongly' lib/dtype.cl 's/(uint)row\[i\] << 16/(uint)row[i] << 15/' \
-    test_dtypes
-mutant 'vectors of bfloat16 shifted wrongly' lib/dtype.cl \
+mutant 'the last token is lost' row/read.cl 's/begin + i < x->vocab/begin + i + 1 < x->vocab/'
+mutant 'bfloat16 shifted wrongly' numeric/types.cl \
+    's/(uint)row\[i\] << 16/(uint)row[i] << 15/' test_dtypes
+mutant 'vectors of bfloat16 shifted wrongly' numeric/types.cl \
     's/(0, row + i)) << 16/(0, row + i)) << 15/' test_dtypes
-mutant 'NaN is not reported' lib/block.cl '/[*]seen = LMS_ROW_NAN_SEEN;/d' test_tiles
-mutant 'NaN is not reported by big teams' tile.cl '/ seen = LMS_ROW_NAN_SEEN;/d' test_tiles
-mutant 'NaN in a block' lib/whole.cl '/[*]odd |= nan/d' test_tiles
-mutant 'NaN in all groups of a block but one' lib/whole.cl \
+mutant 'NaN is not reported' row/tile.cl '/[*]seen = LMS_ROW_NAN_SEEN;/d' test_tiles
+mutant 'NaN is not reported by big teams' row/teams.cl '/ seen = LMS_ROW_NAN_SEEN;/d' test_tiles
+mutant 'NaN in a block' row/whole_tile.cl '/[*]odd |= nan/d' test_tiles
+mutant 'NaN in all groups of a block but one' row/whole_tile.cl \
     's/nan |= (a != a) | (b != b)/nan = (a != a) | (b != b)/' test_tiles
-mutant 'NaN in one half of a group' lib/whole.cl 's/(a != a) | (b != b)/(a != a)/' test_tiles
-mutant 'maxima of other groups' lib/whole.cl 's/(float8)(even.hi, odd.hi)/(float8)(even.hi, odd.lo)/'
-mutant 'maxima of other groups of 16 bits' lib/whole.cl \
+mutant 'NaN in one half of a group' row/whole_tile.cl 's/(a != a) | (b != b)/(a != a)/' test_tiles
+mutant 'maxima of other groups' row/whole_tile.cl \
+    's/(float\([0-9]*\))(even.hi, odd.hi)/(float\1)(even.hi, odd.lo)/'
+mutant 'maxima of other groups of 16 bits' row/whole_tile.cl \
     's/(short16)(even.hi, odd.hi)/(short16)(even.hi, odd.lo)/' test_dtypes
-mutant 'NaN of 16 bits' lib/whole.cl 's/(keys > (short8)(LMS_INF16)) |//' test_tiles
-mutant 'NaN of 16 bits with a sign' lib/whole.cl 's/min(least, min(a, b))/min(least, a)/' test_tiles
-mutant 'a block goes beyond the row' lib/block.cl 's/min(end, whole)/end/' test_tiles
-mutant 'the last tiles have no maximum' lib/part.cl '/for (; i < row->last; ++i) largest = /d'
+mutant 'NaN of 16 bits' row/whole_tile.cl 's/(keys > (short8)(LMS_INF16)) |//' test_tiles
+mutant 'NaN of 16 bits with a sign' row/whole_tile.cl \
+    's/min(least, min(a, b))/min(least, a)/' test_tiles
+mutant 'a block goes beyond the row' row/blocks.cl \
+    's|min(last, x->vocab / LMS_TILE)|last|' test_tiles
+mutant 'NaN in a whole tile of no block' row/blocks.cl \
+    '/^bool lms_do_whole_tile/,/^}/s/return !lms_any8(odd);/return true;/' test_tiles
+mutant 'a short tile is a whole one' row/blocks.cl 's/end > x->vocab || //' test_tiles
+mutant 'the last tiles have no maximum' cut/own.cl '/for (; i < row->last; ++i) largest = /d'
 
 # Sums of tiles
-mutant 'the tail of a tile has no mass' lib/measure.cl \
-    's/at < min(begin + LMS_TILE, vocab)/at < min(begin + LMS_TILE - LMS_GROUP, vocab)/' \
-    test_tiles
-mutant 'the tail of a whole tile has no mass' lib/measure.cl \
+mutant 'the tail of a tile has no mass' row/masses.cl \
+    's/at < min(end, x->vocab)/at < min(end - LMS_GROUP, x->vocab)/' test_tiles
+mutant 'the tail of a whole tile has no mass' row/masses.cl \
     's/i < LMS_TILE; i += 4/i < LMS_TILE - 4 * LMS_LANES; i += 4/' test_tiles
-mutant 'all sums of a block in one unit' lib/block.cl 's/scale, h\[i\])/scale, h[0])/' \
-    test_tiles
-mutant 'sums of a block without C' lib/block.cl \
-    's/(lms_rints(fma(top, .* == 0.0f);/(top == top);/' test_tiles
-mutant 'sums of big teams in one unit' tile.cl \
-    's/lms_largest_of(keys + own, /lms_largest_of(keys, /' test_tiles
-mutant 'sums of big teams lack a vector' tile.cl \
-    's/(uint i = 0; i < LMS_TILE_ITEMS; ++i) {/(uint i = 1; i < LMS_TILE_ITEMS; ++i) {/' \
-    test_tiles
+mutant 'all sums of a block in one unit' row/blocks.cl 's/scale, h\[i\])/scale, h[0])/' test_tiles
+mutant 'sums of a block without C' row/blocks.cl 's/(c == 0.0f)/(c == c)/' test_tiles
+mutant 'sums of big teams in one unit' row/teams.cl \
+    's/lms_largest_of(keys + begin, /lms_largest_of(keys, /' test_tiles
+mutant 'sums of big teams lack a vector' row/teams.cl \
+    's/(uint i = 0; i < LMS_TILE_ITEMS; ++i) {/(uint i = 1; i < LMS_TILE_ITEMS; ++i) {/' test_tiles
 
 # Numbers
-mutant 'one guard bit less' lib/number.cl 's/LMS_GUARD_BITS 13u/LMS_GUARD_BITS 12u/'
-mutant 'masses are rounded down' lib/number.cl \
+mutant 'one guard bit less' numeric/weights.cl 's/LMS_GUARD_BITS 13u/LMS_GUARD_BITS 12u/'
+mutant 'masses are rounded down' numeric/weights.cl \
     's/(LMS_V(as_uint)(w) + (1u << (down - 1))) >> down/LMS_V(as_uint)(w) >> down/' test_heads
-mutant 'masses far below a unit' lib/number.cl 's/if (down > 30) return/if (down > 60) return/'
-mutant 'masses in the list are rounded down' lib/list.cl 's/(w + half_unit) >> max/w >> max/' \
-    test_heads
-mutant 'masses in the list far below a unit' lib/list.cl \
+mutant 'masses far below a unit' numeric/weights.cl \
+    's/if (down > 30) return/if (down > 60) return/'
+mutant 'masses in the list are rounded down' select/list.cl \
+    's/(w + half_unit) >> max/w >> max/' test_heads
+mutant 'masses in the list far below a unit' select/list.cl \
     's/down > 30 ? (lms_ints)(0)/down > 60 ? (lms_ints)(0)/' test_heads
-mutant 'scales are rounded down' lib/number.cl 's/(q + (1ul << (h - 1))) >> h/q >> h/'
+mutant 'scales are rounded down' numeric/scale.cl 's/(q + (1ul << (h - 1))) >> h/q >> h/'
 
 # Cuts
-mutant 'a tie too many from the list' lib/select.cl 's/sum >= stop) break/sum > stop) break/' \
-    test_cuts
-mutant 'a tie too many from the row' lib/select.cl \
+mutant 'a tie too many from the list' select/listed.cl \
+    's/sum >= stop) break/sum > stop) break/' test_cuts
+mutant 'a tie too many from the row' select/listed.cl \
     's/ties && sum < stop; ties/ties \&\& sum <= stop; ties/' test_cuts
-mutant 'the last key of an interval' lib/select.cl 's/(keys <= f->high)/(keys < f->high)/'
-mutant 'top-p is rounded up where it is exact' lib/filter.cl \
+mutant 'the last key of an interval' select/search.cl 's/(keys <= s->high)/(keys < s->high)/'
+mutant 'top-p is rounded up where it is exact' rules/top_p.cl \
     's/whole + (rest != 0)/whole + 1/' test_cuts
-mutant 'a subnormal min_p is off' lib/task.cl \
+mutant 'a subnormal min_p is off' rules/min_p.cl \
     's/as_int(f->min_p) > 0/as_int(f->min_p) >= 0x00800000/' test_certain
-mutant 'a subnormal min_p is another' lib/filter.cl \
+mutant 'a subnormal min_p is no rule' rules/rules.cl \
+    's/as_int(r->min_p) > 0/as_int(r->min_p) >= 0x00800000/' test_certain
+mutant 'a subnormal min_p cuts nothing' cut/begin.cl \
+    's/as_int(rules->min_p) > 0/as_int(rules->min_p) >= 0x00800000/' test_certain
+mutant 'a subnormal min_p is another' rules/min_p.cl \
     's/const uint exponent = max(bits >> 23, 1u)/const uint exponent = bits >> 23/' test_certain
-mutant 'log-probabilities relative to an exact power' lib/number.cl \
+mutant 'log-probabilities relative to an exact power' numeric/logarithm.cl \
     's/lms_lg((ulong)top << LMS_GUARD_BITS)/((long)42 << 32)/' test_certain
-mutant 'the only token has a rounded probability' lib/number.cl \
+mutant 'the only token has a rounded probability' numeric/logarithm.cl \
     's/mass == all ? (lms_floats)(1.0f) : mass/mass/' test_certain
-mutant 'min-p keeps a key too many' lib/filter.cl \
+mutant 'min-p keeps a key too many' rules/min_p.cl \
     's/lms_cut_at((int)above, UINT_MAX)/lms_cut_at((int)below, UINT_MAX)/' test_cuts
-mutant 'top-p without the end of its base' lib/begin.cl 's/t->base.key - 1/t->base.key/' \
-    test_cuts
-mutant 'more candidates than the list holds' lib/next.cl \
-    's/if (t->listed > LMS_LIST)/if (t->listed > LMS_LIST + 1)/' test_cuts
-mutant 'ties with the k-th are cut' lib/begin.cl '/LMS_TOP_K_TIES) cut.id/d' test_cuts
-mutant 'filters always after temperature' lib/task.cl \
+mutant 'top-p without the end of its base' cut/begin.cl 's/c->base.key - 1/c->base.key/' test_cuts
+mutant 'more candidates than the list holds' cut/next.cl \
+    's/if (c->listed > LMS_LIST)/if (c->listed > LMS_LIST + 1)/' test_cuts
+mutant 'ties with the k-th are cut' rules/top_k.cl \
+    's/keeps_ties ? lms_cut_at(kth.key, UINT_MAX) : kth/kth/' test_cuts
+mutant 'filters always after temperature' rules/rules.cl \
     's/f->flags & LMS_TEMPERATURE_LAST ? 1.0f : f->temperature/f->temperature/'
+mutant 'greedy rows have rules' rules/rules.cl \
+    's/lms_is_greedy(f) ? lms_rules_none() : lms_rules_of/lms_rules_of/'
 
 # The list of a work-item that is alone. That ends at 0 or at subnormals are left to keys cannot
 # be shown on a device that has subnormals.
-mutant 'a group too few above the head' lib/alone.cl \
+mutant 'a group too few above the head' select/counting.cl \
     's/lms_key_with(keys, n, k, /lms_key_with(keys, n, k - 1, /' test_tiles
-mutant 'the first key of the list' lib/alone.cl 's/(long)f->high + 1;/(long)f->high;/' \
-    test_heads
-mutant 'the end of the list is not searched' lib/alone.cl \
+mutant 'the first key of the list' select/counting.cl \
+    's/(long)s->high + 1;/(long)s->high;/' test_heads
+mutant 'the end of the list is not searched' select/counting.cl \
     '/if (row->list_key\[i\] >= key) rest/d' test_heads
-mutant 'the list reaches its target too late' lib/alone.cl \
-    's/f, n, middle) >= target/f, n, middle) > target/' test_heads
-mutant 'ties of the list without those above' lib/alone.cl \
-    's/target - lms_listed_from(row, f, n, above)/target/' test_heads
-mutant 'all masses of the list' lib/alone.cl \
+mutant 'the list reaches its target too late' select/counting.cl \
+    's/s, n, middle) >= target/s, n, middle) > target/' test_heads
+mutant 'ties of the list without those above' select/counting.cl \
+    's/target - lms_listed_from(row, s, n, above)/target/' test_heads
+mutant 'all masses of the list' select/counting.cl \
     's/row->list_mass + i) & mask;/row->list_mass + i);/' test_heads
-mutant 'no masses for top-p of top-k' lib/part.cl 's/t->f.by_mass || t->weigh/t->f.by_mass/' \
-    test_heads
-mutant 'the first token of an interval' lib/list.cl \
+mutant 'no masses for top-p of top-k' cut/own.cl \
+    's/c->search.by_mass || c->wants_masses/c->search.by_mass/' test_heads
+mutant 'the first token of an interval' select/list.cl \
     's/x > (lms_floats)(high)/x >= (lms_floats)(high)/' test_heads
-mutant 'the first key of an interval' lib/list.cl 's/keys > f->high/keys >= f->high/' test_heads
-mutant 'the list has the tokens above it' lib/list.cl 's/in & ~over & /in \& /' test_heads
-mutant 'NaN is above the list' lib/list.cl \
+mutant 'the first key of an interval' select/list.cl 's/keys > s->high/keys >= s->high/' test_heads
+mutant 'the list has the tokens above it' select/list.cl 's/in & ~over & /in \& /' test_heads
+mutant 'NaN is above the list' select/list.cl \
     's/x > (lms_floats)(high)/~(x <= (lms_floats)(high))/' test_heads
-mutant 'tokens above the list are not counted' lib/list.cl '/[*]above += over & one;/d' test_heads
-mutant 'tokens above the list are forgotten' lib/next.cl '/t->f.before = (ulong)above;/d' \
-    test_heads
-mutant 'the k-th is never above the list' lib/next.cl \
-    's/if ((ulong)above < t->f.target)/if (true)/' test_heads
-mutant 'a list that is full has all above it' lib/next.cl \
-    's/if (sum > LMS_LIST) {/if (false) {/' test_heads
-mutant 'top-p of a list without its head' lib/next.cl \
-    's/t->for_k && !t->weigh && /t->for_k \&\& /' test_heads
+mutant 'tokens above the list are not counted' select/list.cl \
+    '/[*]above += over & one;/d' test_heads
+mutant 'tokens above the list are forgotten' cut/next.cl '/c->search.above = above;/d' test_heads
+mutant 'the k-th is never above the list' cut/next.cl \
+    's/if (above < c->search.target)/if (true)/' test_heads
+mutant 'a list that is full has all above it' cut/next.cl \
+    's/if (listed > LMS_LIST) {/if (false) {/' test_heads
+mutant 'top-p of a list without its head' cut/next.cl \
+    's/c->is_for_k && !c->wants_masses && /c->is_for_k \&\& /' test_heads
 
 # Pivots. That a pivot is never 0 or subnormal cannot be shown on a device that has subnormals;
 # what the sample of the row says shows in no result.
-mutant 'measures above pivots add up' lib/pivot.cl \
-    's/f->before = p.above/f->before += p.above/' test_flat
-mutant 'pivots without the short tile' lib/pivot.cl \
-    '/^    lms_pivot_rest(row, scaled, f, &p);/d' test_flat
-mutant 'masses at a pivot are above it' lib/pivot.cl \
-    's/(v > (lms_floats)(pivot\[j\]))/(v >= (lms_floats)(pivot[j]))/' test_flat
-mutant 'tokens at a pivot are above it' lib/pivot.cl \
-    's/v > (lms_floats)(lms_logit_of/v >= (lms_floats)(lms_logit_of/' test_flat
-mutant 'a short tile at a pivot is above it' lib/pivot.cl \
+mutant 'measures above pivots add up' select/pivots.cl \
+    's/s->above = p.above/s->above += p.above/' test_flat
+mutant 'pivots without the short tile' select/pivots.cl \
+    '/^            lms_pivot_any_tile(/d' test_flat
+mutant 'masses at a pivot are above it' select/pivots.cl \
+    's/(as_uint)(v > (lms_floats)(pivot\[j\]))/(as_uint)(v >= (lms_floats)(pivot[j]))/' test_flat
+mutant 'tokens at a pivot are above it' select/pivots.cl \
+    's/(v > (lms_floats)(pivot\[j\])) & one/(v >= (lms_floats)(pivot[j])) \& one/' test_flat
+mutant 'a short tile at a pivot is above it' select/pivots.cl \
     's/(keys > p->key\[j\])/(keys >= p->key[j])/' test_flat
-mutant 'tiles below the first pivot' lib/pivot.cl 's/p->key\[LMS_PIVOTS - 1\]/p->key[0]/' \
-    test_flat
-mutant 'masses above pivots not rounded' lib/pivot.cl \
-    's/ && unit.shift <= LMS_GUARD_BITS;/;/' test_flat
-mutant 'masses above pivots without C' lib/pivot.cl 's/ && unit.c == 0.0f//' test_tiles
+mutant 'tiles below the first pivot' select/pivots.cl \
+    's/p->key\[LMS_PIVOTS - 1\]/p->key[0]/' test_flat
+mutant 'masses above pivots not rounded' select/pivots.cl \
+    's/ && unit.shift <= LMS_GUARD_BITS)/)/' test_flat
+mutant 'masses above pivots without C' select/pivots.cl 's/ && unit.c == 0.0f//' test_tiles
 
 # Work-items that share a row
-mutant 'tiles beyond an even share' lib/row.cl \
+mutant 'tiles beyond an even share' row/row.cl \
     's/(row.tiles + LMS_TEAM - 1) \/ LMS_TEAM/max(row.tiles \/ LMS_TEAM, 1u)/'
-mutant 'the carry between halves of a bin' lib/team.cl 's/(old + low < low ? 1u : 0u)/0u/' \
-    test_cuts
-mutant 'two work-items forget each other' lib/next.cl \
-    's/LMS_TEAM > 1 ? LMS_STEP_PREFIX/LMS_TEAM > 2 ? LMS_STEP_PREFIX/' test_sample
-mutant 'the last accepted attempt of a round' lib/draw.cl \
+mutant 'the carry between halves of a bin' team/bins.cl \
+    's/(old + low < low ? 1u : 0u)/0u/' test_cuts
+mutant 'two work-items forget each other' draw/drawing.cl \
+    's/LMS_TEAM > 1 ? LMS_DRAW_PREFIX/LMS_TEAM > 2 ? LMS_DRAW_PREFIX/' test_sample
+mutant 'the last accepted attempt of a round' draw/rejection.cl \
     's/(long)(INT_MAX - attempt) << 32/(long)attempt << 32/'
 
 # Rows that share a work-item
-mutant 'the rows that no run is full of' sample.cl \
-    's/(rows + get_num_groups(0) - 1) \/ /rows \/ /'
-mutant 'the last run goes beyond the batch' sample.cl \
-    's/r < min((team + 1) \* per, (ulong)rows)/r < (team + 1) * per/'
-mutant 'runs that share a workspace' sample.cl 's/lms_do_row(&c, r, team, rows/lms_do_row(\&c, r, 0, rows/'
-mutant 'tiles in the workspace of another row' sample.cl \
-    's/c->sums, slot, c->vocab/c->sums, r, c->vocab/'
-mutant 'a report from the workspace of another row' sample.cl \
-    's/lms_row_at(c.logits + source \* stride, vocab, team, groups/lms_row_at(c.logits + source * stride, vocab, 0, groups/'
+mutant 'the rows that no run is full of' row/row.cl 's|(rows + teams - 1) / teams|rows / teams|'
+mutant 'the last run goes beyond the batch' sample/sample.cl \
+    's/min((team + 1) \* each, (ulong)rows)/(team + 1) * each/'
+mutant 'runs that share a workspace' sample/sample.cl \
+    's/lms_do_row(&c, r, team, /lms_do_row(\&c, r, 0, /'
+mutant 'tiles in the workspace of another row' row/maxima.cl \
+    's/lms_tiles_at(w, place, /lms_tiles_at(w, r, /'
+mutant 'a report from the workspace of another row' sample/sample.cl \
+    's/(at), &c.workspace, team, /(at), \&c.workspace, 0, /'
 
 # The draw
-mutant 'the last group is a whole one' lib/row.cl \
-    's/min(LMS_GROUP, row->vocab - begin)/LMS_GROUP/'
-mutant 'a second tile in the unit of the first' lib/draw.cl \
+mutant 'the last group is a whole one' row/row.cl 's/min(LMS_GROUP, vocab - begin)/LMS_GROUP/'
+mutant 'a second tile in the unit of the first' draw/envelope.cl \
     's/lms_mass_of_sum((uint)shift\[j + 1\]/lms_mass_of_sum((uint)shift[j]/' test_flat
-mutant 'a second tile begins with the first' lib/draw.cl \
-    '/^        row->sums\[tile + 1\] = own;/d' test_flat
-mutant 'a draw depends on its place' sample.cl \
-    's/task.source.step = p.step;/task.source.step = p.step + r;/'
-mutant 'every attempt is accepted' lib/draw.cl \
+mutant 'a second tile begins with the first' draw/envelope.cl '/lms_sum4(slots.lo)/{n;d}' test_flat
+mutant 'a draw depends on its place' sample/sample.cl \
+    's/words.step = p->step;/words.step = p->step + r;/'
+mutant 'every attempt is accepted' draw/rejection.cl \
     's/slot.height < (uint)lms_weight(unit, x)/true/'
-mutant 'every attempt of a vector is accepted' lib/tries.cl \
+mutant 'every attempt of a vector is accepted' draw/rounds.cl \
     's/kept & low & made/kept \& made/' test_distribution
-mutant 'attempts at tokens that are cut' lib/tries.cl 's/kept & low & made/low \& made/'
-mutant 'the last accepted attempt of a vector' lib/tries.cl \
+mutant 'attempts at tokens that are cut' draw/rounds.cl 's/kept & low & made/low \& made/'
+mutant 'the last accepted attempt of a vector' draw/rounds.cl \
     's/31 - clz(found & -found)/31 - clz(found)/'
-mutant 'attempts of which one has the tile of another' lib/tries.cl \
+mutant 'attempts of which one has the tile of another' draw/rounds.cl \
     's/b = t->tile\[i + 1\]/b = t->tile[i]/' test_heads
-mutant 'attempts at the end of a short tile' lib/tries.cl \
+mutant 'attempts at the end of a short tile' draw/rounds.cl \
     's/\* lms_group_size(row, tile \* LMS_TILE_GROUPS + g)/* LMS_GROUP/'
-mutant 'the bound is the weight' lib/draw.cl 's/(w + (w >> 20) + 2)/(w + 2)/' \
-    test_uniforms
-mutant 'supplies have no end' lib/next.cl 's/t->source.attempts < LMS_ATTEMPTS)/false)/' \
-    test_uniforms
+mutant 'the bound is the weight' draw/envelope.cl 's/(w + (w >> 20) + 2)/(w + 2)/' test_uniforms
+mutant 'supplies have no end' draw/drawing.cl \
+    's/d->words.attempts < LMS_ATTEMPTS)/false)/' test_uniforms
 # Either of the two edits alone shows in no result.
-mutant 'attempts behind a supply' lib/tries.cl \
-    's/min(from + i, source->attempts - 1)/from + i/; s/kept & low & made/kept \& low/' \
+mutant 'attempts behind a supply' draw/rounds.cl \
+    's/min(from + i, words->attempts - 1)/from + i/; s/kept & low & made/kept \& low/' \
     test_uniforms
 
 # What is written
-mutant 'probabilities behind the row' report.cl 's/if (at + LMS_LANES <= row->vocab)/if (true)/'
-mutant 'outputs of skipped rows' report.cl 's/lms_lane() != 0 || skipped/lms_lane() != 0/'
-mutant 'an index one too large' sample.cl \
-    's/(ulong)source >= c->logits_rows/(ulong)source > c->logits_rows/'
+mutant 'probabilities behind the row' report/report.cl \
+    's/if (at + LMS_LANES <= row->logits.vocab)/if (true)/'
+mutant 'outputs of skipped rows' report/report.cl 's/lms_item() != 0 || skipped/lms_item() != 0/'
+mutant 'an index one too large' sample/sample.cl \
+    's/(ulong)logits_row >= c->logits_rows/(ulong)logits_row > c->logits_rows/'
 mutant 'hostile flags' row/filters.h 's/if (f.flags & ~LMS_FILTER_FLAGS)/if (f.flags \& ~31u)/' \
     test_doors
 mutant 'slots are no error' row/params.h 's/^    if (p.slot) .*//' test_doors
+mutant 'a buffer under the name of another' host/op/rows.h \
+    's/("seen", LMSI_BUFFER, LMSI_SEEN)/("seen", LMSI_BUFFER, LMSI_LIST)/' test_sample
+mutant 'edits are no error' row/params.h 's/^    if (p.edits) .*//' test_doors
+mutant 'wants are no error' row/params.h 's/^    if (p.wants) .*//' test_doors
+mutant 'rules are no error' row/filters.h 's/^    if (f.rules) .*//' test_doors
 
 # --- Beam search ---------------------------------------------------------------------------------
 tests=("${beam_tests[@]}")
 
 # Scores
-mutant 'a gap in half the unit' lib/score.cl 's/inverse.b + 181/inverse.b + 182/'
-mutant 'gaps without a largest one' lib/score.cl 's/min(product >> down, LMS_GAP_MOST)/product >> down/'
-mutant 'scores without a floor' lib/offer.cl \
+mutant 'a gap in half the unit' numeric/fixed.cl 's/inverse.b + 181/inverse.b + 182/'
+mutant 'gaps without a largest one' numeric/fixed.cl \
+    's/min(product >> down, LMS_GAP_MOST)/product >> down/'
+mutant 'scores without a floor' beam/offer.cl \
     's/max(o->score + lms_logprob_of(o, key), LMS_SCORE_FLOOR)/o->score + lms_logprob_of(o, key)/'
-mutant 'a root too few' lib/score.cl 's/for (uint j = 0; j < 32; ++j) {/for (uint j = 0; j < 31; ++j) {/'
+mutant 'a root too few' numeric/fixed.cl \
+    's/for (uint j = 0; j < 32; ++j) {/for (uint j = 0; j < 31; ++j) {/'
 mutant 'whole powers are squares' beam/rating.cl \
     's/if (whole >> left \& 1) power/if (false) power/'
 mutant 'whole powers alone' beam/rating.cl 's/if (fraction == 0 || down > 63) return/if (true) return/'
@@ -303,26 +333,50 @@ mutant 'negative ratings in the order of their sizes' beam/rating.cl \
     's/is_negative ? ~size.mantissa : size/false ? ~size.mantissa : size/'
 
 # What a beam offers
-mutant 'ties of a score go by the logit' lib/offer.cl 's/== score) {$/== score \&\& false) {/'
+mutant 'ties of a score go by the logit' beam/offer.cl \
+    '/^    if (key/s/== score) {$/== score \&\& false) {/'
 mutant 'one token too few is listed' beam/slots.cl 's/per + p->end_tokens)) + p->width/per + p->end_tokens - 1)) + p->width/'
 mutant 'no spare tokens for other groups' beam/slots.cl 's/ + p->width - per;/;/'
 mutant 'sampled beams list as few as others' beam/slots.cl 's/ || p->mode == LMS_BEAM_SAMPLE;/;/'
 mutant 'end tokens at any rank are not listed' beam/slots.cl \
     's/(p->flags & LMS_BEAM_END_ANY_RANK) || p->mode/p->mode/'
-mutant 'suppressed tokens are in the maxima' lib/offer.cl 's/o->groups\[group\] = lms_max(best);//'
-mutant 'suppressed tokens are in the sums' lib/offer.cl \
-    's/row->sums\[tile\] = lms_tile_sum_of(row, tile, unit);//'
-mutant 'end tokens are suppressed a step longer' beam_rows.cl 's/o.turn < p.min_length/o.turn <= p.min_length/'
-mutant 'renormalized by the whole row' lib/offer_next.cl 's/if (o->of_eligible) {/if (false) {/'
+mutant 'suppressed tokens are in the maxima' beam/offer.cl \
+    '/^        lms_do_tile(&row->logits, tile, /d'
+mutant 'suppressed tokens are in the sums' beam/offer.cl \
+    '/^        lms_sum_tile(&row->logits, tile, /d'
+mutant "sums at the rules' scale are the temperature's" beam/offer.cl \
+    's/return o->sums_scale == o->scale;/return true;/'
+mutant 'end tokens are suppressed a step longer' beam/rows.cl \
+    's/o.clocks.turn < p.min_length/o.clocks.turn <= p.min_length/'
+mutant 'renormalized by the whole row' beam/offer_steps.cl \
+    's/if (o->is_of_eligible) return/if (false) return/'
+
+# The read of suppressed tokens. What lists or draws one token after the other asks only for tokens
+# that are not suppressed, and the tile pass has none: that they would go by the edits, too, shows
+# in no result.
+mutant 'a suppressed token is read as it is stored' row/read.cl \
+    's/x->suppressed_count > 0 ? lms_edited(x, begin, v) : v/v/'
+mutant 'the first suppressed token only' row/read.cl \
+    '/^LMS_INLINE lms_floats lms_edited/,/^}/s/x->suppressed_count/min(x->suppressed_count, 1u)/'
+mutant 'one suppressed token, and all are' row/read.cl \
+    's/lms_is_edited(x, id, id + 1)/lms_is_edited(x, 0, x->vocab)/'
+mutant 'the first token of a tile is not edited' row/read.cl 's/id >= begin/id > begin/'
+mutant 'an edited tile is summed as it is stored' row/masses.cl \
+    's/is_plain && !lms_is_edited(x, begin, end)/is_plain/'
+mutant 'an edited tile is a plain one to pivots' select/pivots.cl \
+    's/ || lms_is_edited(&logits, begin, end)//'
 
 # Draws
-mutant 'tokens are drawn again' lib/gumbel.cl 's/lms_take_out_drawn(row, o, tile, w);//'
-mutant 'the last token is drawn again' lib/gumbel.cl \
-    's/if ((uint)o->last_token - begin < LMS_TILE)/if (false)/'
-mutant 'a tile keeps its mass' lib/gumbel.cl 's/row->sums\[tile\] = after;//'
-mutant 'a block keeps its mass' lib/gumbel.cl 's/o->blocks\[tile .* += after - before;//'
-mutant 'time does not depend on what is left' lib/gumbel.cl 's/lms_clock(o, o->drawn) \* part_left/lms_clock(o, o->drawn)/'
-mutant 'a beam forgets its value' lib/gumbel.cl 's/return o->value;/return o->score;/'
+mutant 'tokens are drawn again' draw/without_replacement.cl \
+    '/^    lms_take_out_drawn(row, c, tile, w);/d'
+mutant 'the last token is drawn again' draw/without_replacement.cl \
+    's/if ((uint)c->last_token - begin < LMS_TILE)/if (false)/'
+mutant 'a tile keeps its mass' draw/without_replacement.cl 's/row->sums\[tile\] = after;//'
+mutant 'a block keeps its mass' draw/without_replacement.cl \
+    's/c->blocks\[tile .* += after - before;//'
+mutant 'time does not depend on what is left' draw/without_replacement.cl \
+    's/lms_clock(c, c->drawn) \* part_left/lms_clock(c, c->drawn)/'
+mutant 'a beam forgets its value' beam/offer_steps.cl 's/return o->value;/return o->score;/'
 
 # Who goes on, and who is finished
 mutant 'equal values go to the higher parent' beam/pool.cl 's/value == own.value \&\& j < i/value == own.value \&\& j > i/'
@@ -349,17 +403,32 @@ mutant 'live beams never compete' beam/results.cl 's/const bool competes = .*/co
 mutant 'live beams of early groups compete' beam/results.cl 's/ \&\& now.done != LMS_GROUP_EARLY;/;/'
 mutant 'a parent too early' beam/results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
 
+# Slots
+mutant 'names are given again' host/slots/slots.c '/s->last_name += count;/d' test_beam_stale
+mutant 'a closed slot is open' host/slots/slots.c \
+    '/^lms_status lmsi_slot_close/,/^}/s/s->states\[slot\].name = 0/(void)0/' test_beam_open
+mutant 'a slot twice in a call' host/slots/slots.c 's/state->seen == s->checks/0/' test_calls_refused
+mutant 'another request behind a slot' beam/slots.cl \
+    's/return state->serial == serial;/return true;/' test_beam_stale
+
 # --- Contrastive search --------------------------------------------------------------------------
 tests=("${contrastive_tests[@]}")
 
 # Candidates
-mutant 'equal logits by the higher token' lib/propose.cl 's/p.token < own.token/p.token > own.token/'
-mutant 'ties with the k-th are candidates too' lib/propose.cl 's/^    t->filters.flags = 0;$//'
-mutant 'candidates that the filters cut' lib/propose.cl 's/lms_tighter(o->kept, t->cut) : t->cut/t->cut : t->cut/'
-mutant 'probabilities among the whole row' lib/propose.cl \
-    's/if (!(t->outcome.filtered & LMS_FILTERED)) return/if (true) return/'
-mutant 'probabilities that rise' contrastive_rows.cl 's/prob = fmin(prob, o.ranked\[i\].prob)/prob = o.ranked[i].prob/'
-mutant 'no candidate is token 0' contrastive_rows.cl 's/: (lms_token)LMS_NO_TOKEN;/: 0;/'
+mutant 'equal logits by the higher token' contrastive/propose.cl \
+    's/p.token < own.token/p.token > own.token/'
+mutant 'ties with the k-th are candidates too' rules/rules.cl \
+    '/^lms_rules lms_rules_top_k/,/^}/s/r.scale = scale;/&\n    r.keeps_ties = true;/'
+mutant 'the first k by the rules of the row' cut/begin.cl \
+    's/c->rules = lms_rules_top_k(k, scale);/c->rules.k = k;/'
+mutant 'candidates that the filters cut' contrastive/propose.cl \
+    's/lms_tighter(o->kept, c->cut);/c->cut;/'
+mutant 'probabilities among the whole row' contrastive/propose.cl \
+    's/o->is_filtered ? lms_kept_own/false ? lms_kept_own/'
+mutant 'probabilities that rise' contrastive/rows.cl \
+    's/prob = fmin(prob, o.ranked\[i\].prob)/prob = o.ranked[i].prob/'
+mutant 'no candidate is token 0' contrastive/rows.cl \
+    's/o.ranked\[i\].token : LMS_NO_TOKEN/o.ranked[i].token : 0/'
 
 # States as they are kept
 mutant 'a power of two less is kept' contrastive/lanes.cl 's/LMS_FIELD_RANGE 40/LMS_FIELD_RANGE 39/'
@@ -406,11 +475,30 @@ mutant "the first candidate's state is appended" contrastive/choose.cl \
     's/chosen\[r\] = row;/chosen[r] = choice < 0 ? row : (int)turn.first_row;/'
 
 # Pages
-mutant 'pages are not shared' host/slots/pages.c 's/++p->shares\[page\]/(void)p->shares[page]/'
+mutant 'pages are not shared' host/slots/pages.c \
+    's/++p->shares\[to->pages\[i\]\]/(void)p->shares[to->pages[i]]/'
+mutant 'pages taken again are as before' host/slots/pages.c '/++p->serials\[page\];/d'
 mutant 'all pages of a buffer in one place' contrastive/append.cl 's/(ulong)(run.page - first_page)/(ulong)(run.page \& 0)/'
 mutant 'windows of one more' host/contrastive/select.c 's/? length - window : 0/? length - window - 1 : 0/'
 mutant 'a window and no begin' host/contrastive/select.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
 mutant 'states of the first run' host/contrastive/append.c 's/{g.source + (at - g.from), /{g.source, /'
 
+# --- Tables of kernel arguments ------------------------------------------------------------------
+tests=("${host_tests[@]}")
+
+mutant 'names of parameters are not compared' host/op/arguments.c 's/strcmp(name, wanted) != 0/0/'
+mutant 'types of parameters are not compared' host/op/arguments.c \
+    's/strcmp(type, expected->type) != 0/0/'
+mutant 'names of buffers are not compared' host/op/arguments.c \
+    's/strcmp(buffers\[a->from\].name, a->name) != 0/0/'
+mutant 'parameters too many' host/op/arguments.c 's/LMSI_FAIL_IF(next != count/LMSI_FAIL_IF(next > count/'
+mutant 'what is given is not told' host/op/arguments.c 's/is_given = view->buffer != NULL/is_given = 0/'
+mutant 'views begin with their buffer' host/op/arguments.c 's/offset = view->offset/offset = 0/'
+
+if [[ $mode == --edits ]]; then
+    printf '%d edits fit\n' "$tried"
+    ((tried > 0))
+    exit
+fi
 printf '%d mutants, %d survived\n' "$tried" "$survivors"
 ((tried > 0 && survivors == 0))
