@@ -34,7 +34,8 @@ bool lms_is_edited(const lms_logits *x, uint begin, uint end)
     return false;
 }
 
-/* Not a call: around one, compilers have to keep what a loop has in vector registers in memory. */
+/* Not a call: around one, compilers have to keep in memory what a loop has in vector
+ * registers. */
 LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
 {
     const lms_uints ids = (lms_uints)(begin) + LMS_LANE_IDS;

@@ -123,8 +123,8 @@ LMS_INLINE void lms_pivot_masses(const lms_logits *x, uint begin, lms_unit unit,
 }
 
 /* Adds the masses of a tile that is whole and not edited. */
-LMS_INLINE void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit, const float *pivot,
-                    lms_pivots *p)
+LMS_INLINE void lms_pivot_tile(const lms_logits *x, uint begin, lms_unit unit,
+                               const float *pivot, lms_pivots *p)
 {
     lms_pairs sums[LMS_PIVOTS];
     for (uint j = 0; j < LMS_PIVOTS; ++j) sums[j] = (lms_pairs)(0);

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* The inputs are numbers that all types have exactly. Tokens of both types for each; half as many
- * pairs for contrastive searches, which have two programs to build. */
+/* The inputs are numbers that all types have exactly. Tokens of both types for each; half as
+ * many pairs for contrastive searches, which have two programs to build. */
 static void test_types(void **state)
 {
     static const object_types all[] = {
