@@ -22,14 +22,14 @@
 #endif
 
 /* For what compilers would call once a tile, loading its constants anew each time. */
-#define LMS_INLINE __attribute__((always_inline))
+#define LMS_INLINE static __attribute__((always_inline))
 
 /* For what is seldom called, or once a row: compiled once, it makes a first build shorter. GPUs
  * are better off without calls, and a work-group's barriers must not be in one. */
 #if LMS_TEAM == 1
-#define LMS_APART __attribute__((noinline))
+#define LMS_APART static __attribute__((noinline))
 #else
-#define LMS_APART
+#define LMS_APART static
 #endif
 
 /* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. No

@@ -18,17 +18,17 @@ typedef struct lms_tile_shared {
     uint seen;
 } lms_tile_shared;
 
-/* Maxima of a block's groups and tiles, from tile `first` on. False if they are not to be
- * trusted. Where the block is gone through twice, each time asks for one half of each tile of
- * the next block, so that the memory is at work all the time. */
-bool lms_maxima_of_block(const lms_logits *x, uint first, const lms_tiles *t)
+/* Maxima of the groups and tiles [first, last) of a block. False if they are not to be trusted.
+ * Where the block is gone through twice, each time asks for one half of each tile of the next
+ * block, so that the memory is at work all the time. */
+bool lms_maxima_of_block(const lms_logits *x, uint first, uint last, const lms_tiles *t)
 {
     const bool is_twice = t->scale > 0.0f;
     /* Copies, which no store to the maxima can change. */
     const lms_logits logits = *x;
     __global int *const groups = t->groups, *const tile_keys = t->keys;
     int8 odd = (int8)(0);
-    for (uint tile = first; tile < first + LMS_BLOCK_TILES; ++tile) {
+    for (uint tile = first; tile < last; ++tile) {
         const uint begin = tile * LMS_TILE;
         if (is_twice) {
             lms_prefetch(&logits, begin + LMS_BLOCK, LMS_TILE / 2);
@@ -67,31 +67,17 @@ bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
     return true;
 }
 
-/* A block of tiles that are whole and not edited; returns what was seen. */
-uint lms_do_block(const lms_logits *x, uint first, const lms_tiles *t)
+/* Tiles [first, last) of a block, whole ones without edits; returns what was seen. */
+uint lms_do_block(const lms_logits *x, uint first, uint last, const lms_tiles *t)
 {
-    const uint end = first + LMS_BLOCK_TILES;
     uint seen = 0;
-    if (!lms_maxima_of_block(x, first, t)) {
-        for (uint tile = first; tile < end; ++tile) seen |= lms_do_tile(x, tile, t);
+    if (!lms_maxima_of_block(x, first, last, t)) {
+        for (uint tile = first; tile < last; ++tile) seen |= lms_do_tile(x, tile, t);
     }
-    if (t->scale == 0.0f || lms_sums_of_block(x, first, t)) return seen;
-    for (uint tile = first; tile < end; ++tile) lms_sum_tile(x, tile, t);
+    if (t->scale == 0.0f) return seen;
+    if (last - first == LMS_BLOCK_TILES && lms_sums_of_block(x, first, t)) return seen;
+    for (uint tile = first; tile < last; ++tile) lms_sum_tile(x, tile, t);
     return seen;
-}
-
-/* Maxima of a tile that is in no block. False if it is not whole, or edited, or they are not to
- * be trusted. */
-LMS_APART
-bool lms_do_whole_tile(const lms_logits *x, uint tile, const lms_tiles *t)
-{
-    const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
-    int8 odd = (int8)(0);
-    if (end > x->vocab || lms_is_edited(x, begin, end)) return false;
-    const int8 keys = lms_whole_tile(x, begin, &odd);
-    vstore8(keys, tile, t->groups);
-    t->keys[tile] = lms_max8(keys);
-    return !lms_any8(odd);
 }
 
 /* Tiles [first, last), a block to each work-item in turn; returns what was seen. */
@@ -103,14 +89,15 @@ uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t
     (void)shared;
     for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK_TILES; tile < last;
          tile += LMS_TEAM * LMS_BLOCK_TILES) {
-        const uint begin = tile * LMS_TILE;
-        if (tile + LMS_BLOCK_TILES <= whole && !lms_is_edited(x, begin, begin + LMS_BLOCK)) {
-            seen |= lms_do_block(x, tile, t);
-            continue;
+        const uint end = min(tile + LMS_BLOCK_TILES, last);
+        uint next = tile;
+        if (tile < whole && !lms_is_edited(x, tile * LMS_TILE, end * LMS_TILE)) {
+            next = min(end, whole);
+            seen |= lms_do_block(x, tile, next, t);
         }
-        for (uint i = tile; i < min(tile + LMS_BLOCK_TILES, last); ++i) {
-            if (!lms_do_whole_tile(x, i, t)) seen |= lms_do_tile(x, i, t);
-            if (t->scale > 0.0f) lms_sum_tile(x, i, t);
+        for (; next < end; ++next) {
+            seen |= lms_do_tile(x, next, t);
+            if (t->scale > 0.0f) lms_sum_tile(x, next, t);
         }
     }
     return seen;
