@@ -139,9 +139,10 @@ mutant 'NaN of 16 bits with a sign' row/whole_tile.cl \
     's/min(least, min(a, b))/min(least, a)/' test_tiles
 mutant 'a block goes beyond the row' row/blocks.cl \
     's|min(last, x->vocab / LMS_TILE)|last|' test_tiles
-mutant 'NaN in a whole tile of no block' row/blocks.cl \
-    '/^bool lms_do_whole_tile/,/^}/s/return !lms_any8(odd);/return true;/' test_tiles
-mutant 'a short tile is a whole one' row/blocks.cl 's/end > x->vocab || //' test_tiles
+mutant 'odd maxima of a block are trusted' row/blocks.cl \
+    's/return !lms_any8(odd);/return true;/' test_tiles
+mutant 'the short tile is not done' row/blocks.cl \
+    's/for (; next < end; ++next)/for (; next < end - 1; ++next)/' test_tiles
 mutant 'the last tiles have no maximum' cut/own.cl '/for (; i < row->last; ++i) largest = /d'
 
 # Sums of tiles
@@ -404,12 +405,12 @@ mutant 'live beams of early groups compete' beam/results.cl 's/ \&\& now.done !=
 mutant 'a parent too early' beam/results.cl 's/lms_put_links(g, result, h.length - 1, h.parent)/lms_put_links(g, result, h.length - 1, 0)/'
 
 # Slots
-mutant 'names are given again' host/slots/slots.c '/s->last_name += count;/d' test_beam_stale
+mutant 'names are given again' host/slots/slots.c '/s->last_name += count;/d' test_beam_lost
 mutant 'a closed slot is open' host/slots/slots.c \
     '/^lms_status lmsi_slot_close/,/^}/s/s->states\[slot\].name = 0/(void)0/' test_beam_open
 mutant 'a slot twice in a call' host/slots/slots.c 's/state->seen == s->checks/0/' test_calls_refused
 mutant 'another request behind a slot' beam/slots.cl \
-    's/return state->serial == serial;/return true;/' test_beam_stale
+    's/return state->serial == serial;/return true;/' test_beam_lost
 
 # --- Contrastive search --------------------------------------------------------------------------
 tests=("${contrastive_tests[@]}")
