@@ -14,12 +14,13 @@
  *               of threads, the device or the driver.
  *               docs/reference/specification.md defines every bit.
  * Run           lms_sampler_run, and what steps a beam search or a contrastive search,
- *               allocates, builds, blocks and copies nothing. All checks come before the first
- *               enqueue, and nothing fails behind the last one. A call that fails has changed
- *               no object and can be repeated. If it fails with OpenCL's code, some of its
- *               commands may be enqueued: they read its inputs and may leave values of no use
- *               in its outputs until clFinish of the queue, or until a later call on the
- *               object is over, which waits for them.
+ *               allocates, builds and blocks nothing, and copies nothing but what it is given
+ *               on the host (params, index, slots). All checks come before the first enqueue,
+ *               and nothing fails behind the last one. A call that fails has changed no object
+ *               and can be repeated. If it fails with OpenCL's code, some of its commands may
+ *               be enqueued: they read its inputs and may leave values of no use in its outputs
+ *               until clFinish of the queue, or until a later call on the object is over, which
+ *               waits for them.
  * Kernels       A call enqueues, whatever it holds: lms_sampler_run at most 3 (at most 2 where
  *               a team is one work-item, as on CPUs), lms_beam_step at most 3,
  *               lms_beam_results 1, lms_contrastive_propose at most 2, lms_contrastive_select 2

@@ -1,4 +1,4 @@
-/* extent.h - does a call's data lie where it can: buffers, queue, wait list. */
+/* extent.h - are the buffers, queue and wait list that a call is given good for it? */
 #ifndef LMSI_EXTENT_H
 #define LMSI_EXTENT_H
 

@@ -54,7 +54,7 @@ struct lms_beam {
 typedef struct lmsi_beam_step {
     lmsi_rows rows; /* its beams */
     lms_beam_step_args args;
-    cl_mem turns; /* the entries, once more */
+    cl_mem turns; /* the buffer of entries: its requests are behind the beams */
     cl_uint first_turn;
     cl_uint max_width;
     cl_uint max_ends;

@@ -1,5 +1,6 @@
-/* step.c - the calls on a beam search that launch kernels: a step, and the gathering of
- * results. */
+/* step.c - the calls on a beam search that launch kernels. A step: LMSI_TILES (unless the next
+ * one does its work) and LMSI_ROWS by lmsi_rows_launch(), then LMSI_BEAM_ADVANCE. The gathering
+ * of results: LMSI_BEAM_RESULTS. beam.c has the kernels' names and arguments. */
 #include "base/status.h"
 #include "beam/beam.h"
 

@@ -77,8 +77,8 @@ typedef struct lmsi_page_buffer {
 struct lms_contrastive {
     lmsi_operator op;
     lms_contrastive_desc desc;
-    uint32_t padded; /* elements of a state as it is stored */
-    uint32_t pages_each;
+    uint32_t padded;     /* elements of a state as it is stored */
+    uint32_t pages_each; /* most of a context */
     uint32_t max_pieces; /* of a call */
     uint32_t max_runs;
     lmsi_page_buffer *buffers;

@@ -1,4 +1,6 @@
 /* arguments.h - what each kernel is told, as a table in the order of the kernel's parameters.
+ * The tables are in sampler/sampler.c, beam/beam.c and contrastive/contrastive.c; entries that
+ * readers of logits have in common are in op/rows.h.
  *
  * An entry says where its value comes from: a buffer of the operator, or a member of the record
  * that a call fills with all that its kernels need. Both are named as the kernel's parameter
@@ -49,7 +51,7 @@ typedef struct lmsi_arguments {
 typedef struct lmsi_kernel {
     const char *name;
     lmsi_arguments arguments;
-    lmsi_arguments alone; /* behind them, in teams of one */
+    lmsi_arguments alone; /* in teams of one, more of them */
     size_t program;       /* of the operator's */
     int in_teams;         /* a team of one does without the kernel */
 } lmsi_kernel;

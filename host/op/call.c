@@ -43,9 +43,9 @@ void lmsi_latest_end(lmsi_latest *latest)
     forget(latest, 0, latest->count);
 }
 
-/* A call that was terminated, say by an event of its wait list, must not take all later ones
- * with it. One that is complete stays, for to ask for its state is no synchronization point,
- * but those before it are over. */
+/* Forgets calls that were terminated, say by an event of their wait list: they must not take
+ * all later ones with them. If the latest one left is complete, those before it are over, and
+ * are forgotten; it stays itself, because asking for its state is no synchronization point. */
 static lms_status find_latest(lmsi_latest *latest)
 {
     lms_status status = LMS_OK;
@@ -61,7 +61,7 @@ fail:
     return status;
 }
 
-/* What cannot end before the call before it stands for that, too. */
+/* A call that cannot end before the previous one stands for that, too, which is forgotten. */
 static void add_latest(lmsi_latest *latest, cl_event event, int may_end)
 {
     if (latest->count > 0 && !may_end) forget(latest, latest->count - 1, 1);
@@ -164,8 +164,8 @@ fail:
     return status;
 }
 
-/* One more reference to the last command's event. Where OpenCL gives none, the one there is,
- * once the command is over and nobody has to wait for it any more. */
+/* One more reference to the last command's event. If OpenCL gives none, this waits for the
+ * command and gives away the reference there is: nobody has to wait for it any more. */
 static cl_event take_reference(lmsi_call *call)
 {
     cl_event *const holder = call->lender != NULL ? call->lender : &call->owned;

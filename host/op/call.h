@@ -54,7 +54,7 @@ typedef struct lmsi_call {
     cl_event owned;   /* the one of them to release, if any */
     cl_event *lender; /* who has the last command's event, if it is not owned */
     int begun;        /* a command that uses the operator's memory has been enqueued */
-    int may_end;      /* before the operator's previous call, by its own wait list */
+    int may_end;      /* before the operator's previous call, if its wait list fails */
 } lmsi_call;
 
 /* Takes a stage for what the call brings from the host, if it does. LMS_E_BUSY: all of them are

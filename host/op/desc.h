@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 
-/* The members of the same names. */
+/* Members that every object's description has, by the same names. */
 typedef struct lmsi_desc {
     lms_dtype logits;
     lms_token_type tokens;

@@ -5,7 +5,8 @@
 
 #include "base/status.h"
 
-/* What callers' compilers and the device lay out, too; the device is asked by a probe. */
+/* Callers' compilers and the device lay these records out, too: callers have been compiled with
+ * these numbers, and the device is asked by a probe (op/probe.c). */
 _Static_assert(sizeof(lms_filters) == 24 && offsetof(lms_filters, rules) == 20, "its layout");
 _Static_assert(sizeof(lms_row_params) == 64 && offsetof(lms_row_params, filters) == 16 &&
                    offsetof(lms_row_params, slot) == 40 &&

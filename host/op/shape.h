@@ -1,6 +1,6 @@
 /* shape.h - in which shape the kernels are built and launched. All shapes give the same bits;
  * which one is fastest depends on the device and on the type of the logits.
- * What says which one it is, is in choice.h. */
+ * choice.h chooses one. A team that the kernels do not take is halved in kernels.c. */
 #ifndef LMSI_SHAPE_H
 #define LMSI_SHAPE_H
 
@@ -19,7 +19,8 @@ typedef struct lmsi_shape {
     uint32_t fuse_from; /* rows from which on a team of one does its row's tiles too        */
 } lmsi_shape;
 
-/* With enough rows for every core, a row's tiles and the rest of it are one launch. */
+/* Does a call of so many rows do the tile pass in the row pass, so that it is one launch? In
+ * teams of one, with rows enough for every core. */
 int lmsi_shape_fuses(const lmsi_shape *shape, uint32_t rows);
 
 /* How many teams do the rows of a call. Work-items that do whole rows share them out in runs:

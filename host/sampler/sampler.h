@@ -13,7 +13,7 @@ enum {
     LMSI_SAMPLER_BUFFERS
 };
 
-/* ... and its third kernel, which is there if outputs are and teams of several. */
+/* ... and its third kernel, which samplers with outputs have, in teams of more than one. */
 enum {
     LMSI_SAMPLER_REPORT = LMSI_ROW_KERNELS
 };
@@ -27,9 +27,9 @@ struct lms_sampler {
 typedef struct lmsi_sampler_run {
     lmsi_rows rows;
     lms_sampler_run_args args;
-    lms_view index; /* of both doors */
-    lms_view params;
-    cl_uint wanted; /* LMS_OUT_... */
+    lms_view index;  /* the caller's, or the buffer for those of the host */
+    lms_view params; /* the same */
+    cl_uint wanted;  /* LMS_OUT_... */
     cl_ulong probs_stride;
 } lmsi_sampler_run;
 

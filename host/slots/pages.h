@@ -9,10 +9,10 @@ typedef struct lmsi_pages {
     uint32_t count;
     uint32_t each; /* positions of a page */
     uint32_t free_count;
-    uint32_t used;     /* pages from here on were never taken: */
-    uint32_t returned; /* of the free ones, those that were, ... */
-    uint32_t *free;    /* ... a stack */
-    uint32_t *shares;
+    uint32_t used;     /* pages from this one on were never taken */
+    uint32_t returned; /* how many were taken and are free again, ... */
+    uint32_t *free;    /* ... and which: a stack */
+    uint32_t *shares;  /* how many lists have each page */
     uint32_t *serials; /* how often each has been taken, modulo 2^32 */
 } lmsi_pages;
 
@@ -37,7 +37,7 @@ void lmsi_pages_free(lmsi_pages *p);
 /* Pages that a list of that length takes for `count` positions more. */
 uint32_t lmsi_pages_needed(const lmsi_pages *p, uint32_t length, uint32_t count);
 
-/* Takes them; they are there. */
+/* Adds `count` positions to a list, with the pages that they need, which must be free. */
 void lmsi_pages_grow(lmsi_pages *p, lmsi_page_list *list, uint32_t count);
 
 /* Gives back what a list has beyond `length`. */
@@ -46,7 +46,7 @@ void lmsi_pages_trim(lmsi_pages *p, lmsi_page_list *list, uint32_t length);
 /* Makes an empty list one of all full pages of another. */
 void lmsi_pages_share(lmsi_pages *p, const lmsi_page_list *from, lmsi_page_list *to);
 
-/* The longest from position `at` on. */
+/* The longest span that begins at position `at`. */
 lmsi_span lmsi_pages_span(const lmsi_pages *p, const lmsi_page_list *list, uint32_t at);
 
 #endif

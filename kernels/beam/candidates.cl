@@ -139,14 +139,16 @@ long lms_value_of(const lms_spot *s, uint i)
     return i < s->count ? s->list[i].value : LMS_NO_SCORE;
 }
 
-/* Groups have their first parent in common, so a penalty is taken from the score each time. */
+/* Sets an entry's value to its score less penalties. In the first step all groups have one
+ * parent, the prompt, and its list: so an earlier group's penalties do not stay. */
 void lms_set_value(const lms_request *req, const lms_spot *s)
 {
     if (req->penalty == 0 || req->p.groups == 1 || s->i >= s->count) return;
     s->list[s->i].value = lms_penalized(req, s->list[s->i].score, s->list[s->i].token);
 }
 
-/* A sum of candidates (40 bits), of beams with NaN in their rows (12) and with infinities. */
+/* In the sum of VALUES, candidates have the low 40 bits, beams with NaN in their rows the 12
+ * above, and beams with infinities the highest 12. */
 #define LMS_NAN_COUNTS (1ul << 40)
 #define LMS_INF_COUNTS (1ul << 52)
 

@@ -81,8 +81,8 @@ void lms_after_offer_cut(lms_offer *o, const lms_cutting *c, const lms_row *row)
     }
 }
 
-/* In stochastic search a beam has a value from its first step on, and its best offer has
- * that. */
+/* Is the value of a beam's best offer drawn anew? Not in stochastic search after the first
+ * step: there the best offer has the value that its beam has. */
 bool lms_is_fresh(const lms_offer *o)
 {
     return o->mode == LMS_BEAM_SAMPLE || o->clocks.turn == 0;

@@ -1,5 +1,5 @@
-/* beam/probe.cl - what probe.cl asks for, of a beam search: records as the host has them, and
- * scores as they are specified.
+/* beam/probe.cl - does the device lay out the records of a beam search, and compute its scores,
+ * as specified? rules/probe.cl asks the same about rows.
  *
  *   in   two float operands that no compiler can fold
  *   out  results ulong[]; host/beam/probe.c knows the right ones

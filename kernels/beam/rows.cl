@@ -60,8 +60,8 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, uint vocab,
     return o;
 }
 
-/* Rows of teams of one: in every round all teams have one each, but not always in the same
- * order, so that live rows in every so-and-so-many-th place are not all one team's. */
+/* Rows of teams of one: in every round all teams have one each, in an order that changes from
+ * round to round. Else, where live rows are at equal distances, one team could have all. */
 ulong lms_row_of_round(ulong round, ulong team, ulong teams)
 {
     return round * teams + (team + 5 * round) % teams;

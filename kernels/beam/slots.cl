@@ -52,11 +52,13 @@ uint lms_beam_candidates(const lms_beam_params *p)
     return max(2u, 1u + p->end_tokens) * lms_group_width(p);
 }
 
-/* The tokens that a group can need of each of its beams. As many as go on, and each end token:
- * what a beam offers behind those has too many before it to go on, and what comes behind that
- * has too many before it to count as finished. Where that does not hold, all that may be
- * candidates: where end tokens count at any rank, and where it is not the order of candidates
- * that says who goes on. And one for each token that a diversity penalty may push down. */
+/* How many tokens a group can need of each of its beams, the best ones first. At least `per` of
+ * the first per + end_tokens are no end tokens, and those would fill all beams of the group.
+ * So no token behind them goes on, and no sequence that ends there counts as finished: it has
+ * to be among the first `per` candidates. That does not hold where end tokens count at any
+ * rank, nor where the order of candidates does not say who goes on (LMS_BEAM_SAMPLE): these
+ * need as many as there are candidates. And for each beam of the other groups, a diversity
+ * penalty can push down one token: so many more. */
 uint lms_beam_wanted(const lms_beam_params *p)
 {
     const uint candidates = lms_beam_candidates(p), per = lms_group_width(p);

@@ -14,8 +14,8 @@
 #include "contrastive/propose.cl"
 #include "row/maxima.cl"
 
-/* The logits row that an entry reads, if it is one: LMS_SKIP_ROW and whatever else an index may
- * hold are not. */
+/* The index of an entry: a row of the logits, LMS_SKIP_ROW, or, where it comes from the device,
+ * anything. Whoever calls this checks it. */
 long lms_proposal_row(const lms_proposal_entry *e, __global const int *index, uint has_index,
                       ulong r)
 {

@@ -45,8 +45,8 @@ float lms_fma4(float4 a, float4 b, float sum)
 #define LMS_OWN_FMA(a, b, sum) lms_fma4(a, b, sum)
 #endif
 
-/* `count` is a literal where this is called: the loops over it disappear. Static, so that there
- * is no other form of it. */
+/* Products of a tile's positions with a block of `count` candidates. That is a literal where
+ * this is called, so that the loops over it disappear. */
 LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
 {
     lms_own sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE];

@@ -2,14 +2,15 @@
 #pragma once
 #include "cut/cutting.cl"
 
-/* Groups that are worth listing when nobody says how many tokens count. */
+/* How many groups' maxima are to be above the head of top-p, which has no k to go by. */
 #define LMS_HEAD_GROUPS 240u
 
-/* More than such a list is likely to hold, so it is not tried: 240 of the heaviest tokens. */
+/* The mass of so many of the heaviest tokens there can be. The list of a head is not likely to
+ * hold more than that, so it is not tried for a target above it. */
 #define LMS_LIST_MASS ((ulong)LMS_HEAD_GROUPS << (30 + LMS_GUARD_BITS))
 
-/* First bins: of 1/32 octave of probability, which suit most rows; of keys, where nothing but
- * the maximum has any. */
+/* The bins that a search begins with: 1/32 octave of probability each, which suits most rows.
+ * In a huge row only the maximum has any probability: there they are ranges of keys. */
 void lms_suit_bins(const lms_cutting *c, lms_search *s)
 {
     s->linear = c->scaled.huge ? 0.0f : c->scaled.s * 32.0f;

@@ -4,9 +4,12 @@
  *   MAXIMUM -> [top-k] -> [top-p] -> FOUND; EMPTY where no token is live
  *
  *   top-k:   HEAD .. -> COUNT -> LIST -> LIST_BINS .. -> LIST_TIES -> LIST_WALK
- *   top-p:   TOTAL -> HEAD .. -> COUNT -> LIST -> LIST_BINS .. -> LIST_TIES -> LIST_WALK
+ *   top-p:   [TOTAL -> HEAD .. ->] COUNT -> LIST -> LIST_MASS -> LIST_BINS .. and so on; from
+ *            LIST_MASS on where top-k's list has all that counts
  *   too many candidates for the list, or too little mass among them:
  *            [BASE ->] ROW_BINS .. -> COUNT -> LIST -> LIST_BINS ..   or   ROW_TIES -> ROW_WALK
+ *   teams of one: PIVOTS before ROW_BINS, or in their place; LIST_WALK does LIST_BINS and
+ *            LIST_TIES, too
  *
  * What follows is the program's: a draw, or a list of the best. */
 #pragma once

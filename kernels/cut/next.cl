@@ -149,7 +149,7 @@ void lms_after_list_bins(lms_cutting *c, const lms_row *row, const lms_meeting *
 
 void lms_after_row_bins(lms_cutting *c, const lms_row *row, const lms_meeting *m)
 {
-    if (m->crossing.bin == LMS_BINS) { /* all of them do not reach the target */
+    if (m->crossing.bin == LMS_BINS) { /* all tokens together are below the target */
         lms_after_search(c, row, lms_cut_none());
     } else {
         lms_narrow(&c->search, m->crossing);
@@ -158,7 +158,8 @@ void lms_after_row_bins(lms_cutting *c, const lms_row *row, const lms_meeting *m
     }
 }
 
-/* The last kept token is found, or there is none below which something is cut off. */
+/* The walk is over: `id` is the last kept token; below 0, the target is not reached, and all
+ * tokens are kept. */
 void lms_after_walk(lms_cutting *c, const lms_row *row, long id)
 {
     lms_after_search(c, row,

@@ -76,8 +76,9 @@ lms_part lms_draw_part(const lms_row *row, const lms_drawing *d)
     return part;
 }
 
-/* A round is over: where none of its attempts is accepted there is another one, until the words
- * end: the caller's, or as many as there may be, which are enough for the first token to do. */
+/* A round is over. If none of its attempts is accepted there is another one, while there are
+ * words. Where the caller's end, the row has no token. After LMS_ATTEMPTS, which as good as no
+ * draw needs, it is the lowest id with the largest key. */
 void lms_after_attempts(lms_drawing *d, long best)
 {
     d->step = LMS_DRAW_DONE;

@@ -21,7 +21,8 @@
 #endif
 #endif
 
-/* For what compilers would call once a tile, loading its constants anew each time. */
+/* For a function that compilers would else call for each tile, loading its constants each
+ * time. */
 #define LMS_INLINE static __attribute__((always_inline))
 
 /* For what is seldom called, or once a row: compiled once, it makes a first build shorter. GPUs

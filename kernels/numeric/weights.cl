@@ -29,7 +29,7 @@ typedef struct lms_unit {
     uint shift;
 } lms_unit;
 
-/* The unit of a tile that is not seen in a row: without a shift. */
+/* The unit of a tile by itself. Its shift, which depends on the row, is not set yet. */
 lms_unit lms_unit_alone(float s, int tile_key)
 {
     const float x = lms_logit_of(tile_key);

@@ -1,7 +1,7 @@
 /* report.cl - what a caller may want to know beside the token (specification, section 9). Only
- * samplers that were made for it have it. Teams of one report on a row right after its token,
- * while the row is in the cache and its maxima in their place in the workspace; in lms_sample.
- * Others have a kernel of its own, which reads the row again: a kernel's barriers are dear.
+ * samplers that were made for it have it. In teams of one, lms_sample reports on a row right
+ * after its token, while the row is in the cache and its maxima are in the workspace. Other
+ * teams have a kernel for it, lms_report, as each barrier of a kernel is dear.
  *
  *   in   as for lms_sample, and its outcome
  *   out  logprob_raw, logprob float[rows]; kept int[rows]; probs float[rows][probs_stride],

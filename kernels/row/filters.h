@@ -1,5 +1,5 @@
-/* filters.h - which filter records are good: one check for all objects and for both doors,
- * compiled by the host's compiler and by the device's. */
+/* filters.h - which filter records are good: one check for all objects, and for records on the
+ * host and on the device, compiled by both compilers. include/lms_filters.h has the layout. */
 #ifndef LMS_BAD_FILTER_H
 #define LMS_BAD_FILTER_H
 

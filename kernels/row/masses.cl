@@ -43,7 +43,7 @@ ulong lms_tile_sum(const lms_logits *x, uint tile, lms_unit unit)
     return lms_sum_pairs(sum);
 }
 
-/* Mass of the own tiles, whose sums the tile pass has written: a part of `total`. */
+/* Mass of the own tiles, from the sums that the tile pass has written. */
 ulong lms_summed_own(const lms_row *row, const lms_scaled *scaled)
 {
     ulong mass = 0;

@@ -31,8 +31,9 @@ void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float 
 #endif
 }
 
-/* What was seen in row r of a call, which is in this place of the workspace. In teams of one,
- * where the call's rows are many, its tiles are done here; elsewhere they are done already. */
+/* What was seen in row r of a call: LMS_ROW_NAN_SEEN, or 0. Where the workspace is_fused (teams
+ * of one, many rows) the tile pass of the row, which is in `place` of the workspace, is done
+ * here; elsewhere a kernel before has done it. */
 uint lms_seen_in_row(const lms_row *row, const lms_workspace *w, ulong r, ulong place,
                      float scale)
 {

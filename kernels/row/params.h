@@ -1,5 +1,5 @@
-/* params.h - which row parameters are good: one check for both doors, compiled by the host's
- * compiler and by the device's. */
+/* params.h - which row parameters are good: one check for those on the host and those on the
+ * device, compiled by both compilers. The record's layout is in include/lms_abi.h. */
 #ifndef LMS_PARAMS_H
 #define LMS_PARAMS_H
 

@@ -1,6 +1,6 @@
-/* records.h - what a sampler's workspace consists of, and records in it: one layout on the
- * host, which makes room for them, and in the kernels. Included by host/op/shape.h and by every
- * program that reads logits. */
+/* records.h - sizes and records of the workspace for rows of logits: one layout on the host,
+ * which makes room for them, and in the kernels. Included by host/op/shape.h and by every
+ * program that reads logits. The records of the caller are in include/lms_abi.h. */
 #ifndef LMS_SAMPLER_H
 #define LMS_SAMPLER_H
 

@@ -39,9 +39,9 @@ LMS_INLINE float8 lms_fold_groups(lms_floats v[LMS_TILE_GROUPS])
 #endif
 }
 
-/* Keys of a whole tile's groups by comparing floats, which is a third of the work. Not to be
- * trusted where *odd gets a lane: there is a NaN, or a maximum is 0 or subnormal, and the
- * device may take subnormals for 0. */
+/* Keys of a whole tile's groups by comparing floats, which is a third of the work of comparing
+ * keys. Not to be trusted where a lane of *odd is set: there is a NaN, or a maximum is 0 or
+ * subnormal, and the device may take subnormals for 0. */
 LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, int8 *odd)
 {
     lms_floats best[LMS_TILE_GROUPS];

@@ -1,6 +1,7 @@
 /* rules.cl - the rules that say which tokens of a row are kept, as its filters ask for them. A
  * rule is a file of this folder, a member of lms_rules with its line in lms_rules_none() and
- * lms_rules_of(), and its place in cut/begin.cl.
+ * lms_rules_of(), and its place in cut/begin.cl. If it has to know of the row what no rule has
+ * asked for so far (a mean, say), that is a step more: cut/cutting.cl.
  *
  * All of them keep a top segment of the same order, so what several keep is the tightest of
  * their cuts. */
@@ -77,7 +78,7 @@ lms_rules lms_sampler_rules(const lms_filters *f, uint vocab)
     return lms_is_greedy(f) ? lms_rules_none() : lms_rules_of(f, vocab);
 }
 
-/* At which scale the tile pass sums the weights of such a row; 0: it does not. */
+/* At which scale the tile pass sums the weights of a row with these rules; 0: it does not. */
 float lms_sums_if_needed(const lms_rules *r) { return lms_needs_total(r) ? r->scale : 0.0f; }
 
 /* At which scale it sums those of a row whose mass is wanted in any case: that of the rules

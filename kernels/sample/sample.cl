@@ -65,8 +65,8 @@ typedef struct lms_call {
     lms_workspace workspace;
 } lms_call;
 
-/* The logits row that row r reads, if it is one: LMS_SKIP_ROW and whatever else an index may
- * hold are not. */
+/* The index of row r: a row of the logits, LMS_SKIP_ROW, or, where it comes from the device,
+ * anything. Whoever calls this checks it. */
 long lms_logits_row_of(const lms_call *c, ulong r)
 {
     return c->index ? (long)c->index[r] : (long)r;

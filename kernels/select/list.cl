@@ -75,8 +75,9 @@ LMS_INLINE uint lms_find_groups(const lms_row *row, const lms_search *s, uint ti
     return n;
 }
 
-/* Lists tokens of n groups from `at` on; returns the end. First what takes time, without a
- * branch; then what cannot be predicted, when all of it is at hand. */
+/* Lists tokens of n groups from `at` on; returns the end. The first loop finds the tokens of
+ * all groups, without a branch; the second one, whose branches cannot be predicted, lists
+ * them. */
 LMS_INLINE uint lms_list_groups(const lms_row *row, const lms_search *s, uint *groups, uint n,
                                 bool by_floats, uint at, lms_ints *above)
 {

@@ -52,7 +52,7 @@ void lms_sketch_row(const lms_row *row, const lms_scaled *scaled, const lms_sear
 bool lms_choose_pivots(const lms_search *s, const lms_sketch *sketch, uint tiles, ulong part,
                        lms_pivots *p)
 {
-    /* In half steps. */
+    /* Where the pivots are, in half steps of tokens from where the target is reached. */
     const int place[LMS_PIVOTS] = {-10, -3, -1, 1, 3, 10};
     const int half_step = (int)max(LMS_LIST / 4 * sketch->tiles / tiles, 1u);
     ulong all = 0, sum = 0;
