@@ -365,7 +365,7 @@ mutant 'the first token of a tile is not edited' row/read.cl 's/id >= begin/id >
 mutant 'an edited tile is summed as it is stored' row/masses.cl \
     's/is_plain && !lms_is_edited(x, begin, end)/is_plain/'
 mutant 'an edited tile is a plain one to pivots' select/pivots.cl \
-    's/ || lms_is_edited(&logits, begin, end)//'
+    's/ || lms_is_edited(&logits, begin, end)//' test_beam_stale
 
 # Draws
 mutant 'tokens are drawn again' draw/without_replacement.cl \
