@@ -36,7 +36,7 @@ typedef struct lms_dots {
 /* Products of two positions with `count` candidates, a literal where this is called, over
  * `length` elements of half of the lanes. Prefetches what is `ahead` elements further on, if
  * that is not 0. */
-LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global const float *v,
+static LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global const float *v,
                                      uint length, float8 *sums, uint ahead, const uint count)
 {
     float8 a[LMS_SIDE_BY_SIDE], b[LMS_SIDE_BY_SIDE];
@@ -67,7 +67,7 @@ LMS_INLINE void lms_half_dots(lms_stretch x, lms_stretch y, __global const float
 }
 
 /* Products of all positions and lanes with a block of candidates, over a stretch. */
-LMS_INLINE void lms_block_dots(lms_dots *d, uint from, uint length, uint first,
+static LMS_INLINE void lms_block_dots(lms_dots *d, uint from, uint length, uint first,
                                       const uint count)
 {
     __global const float *const v =

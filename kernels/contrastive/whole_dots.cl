@@ -47,7 +47,7 @@ float lms_fma4(float4 a, float4 b, float sum)
 
 /* Products of a tile's positions with a block of `count` candidates. That is a literal where
  * this is called, so that the loops over it disappear. */
-LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
+static LMS_INLINE void lms_dots_of(lms_dots *d, const uint count)
 {
     lms_own sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE];
     const uint own = lms_dot_lane() * LMS_RUN;

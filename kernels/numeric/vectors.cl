@@ -23,14 +23,18 @@
 
 /* For a function that compilers would else call for each tile, loading its constants each
  * time. */
-#define LMS_INLINE static __attribute__((always_inline))
+#define LMS_INLINE __attribute__((always_inline))
 
 /* For what is seldom called, or once a row: compiled once, it makes a first build shorter. GPUs
- * are better off without calls, and a work-group's barriers must not be in one. */
+ * are better off without calls, and a work-group's barriers must not be in one.
+ *
+ * Not static, nor is any function that gets a pointer to local memory. Compilers put a pointer
+ * that is always the same in the place of the argument of a static function, and pocl 3.1 then
+ * leaves it as it is: all work-groups that run at once would share one memory. */
 #if LMS_TEAM == 1
-#define LMS_APART static __attribute__((noinline))
+#define LMS_APART __attribute__((noinline))
 #else
-#define LMS_APART static
+#define LMS_APART
 #endif
 
 /* Asks for memory that is going to be read. The builtin prefetch() does nothing on pocl. No
