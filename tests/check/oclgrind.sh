@@ -3,6 +3,8 @@
 # outside of buffers and divergent barriers: it must find none, and give pocl's results.
 # OCLGRIND_UNINITIALIZED stays off: with it, 21.10 crashes while lms_sample copies a struct.
 # Instead, pocl must give the same results whatever new memory is filled with.
+# Nothing is inlined: 21.10 does not know what LLVM leaves of an inlined function that returns a
+# struct, and kernels of such functions could not be made.
 set -euo pipefail
 folder=$LMS_CHECK_DIR/oclgrind
 icd=$(find /usr/lib /usr/local/lib -name 'liboclgrind-rt-icd.so' 2>/dev/null | head -n 1)
@@ -25,7 +27,7 @@ for name in shapes beams contrastive; do
     cmp -- "$program-pocl.txt" "$program-perturbed.txt"
     # Oclgrind's own exit status says nothing: what it found is in the log.
     OCL_ICD_VENDORS=$icd LMS_CACHE_DIR=$folder/cache OCLGRIND_LOG=$log OCLGRIND_DATA_RACES=1 \
-        "$program" Oclgrind >"$program-oclgrind.txt"
+        OCLGRIND_BUILD_OPTIONS=-fno-inline "$program" Oclgrind >"$program-oclgrind.txt"
     wc -l "$program-pocl.txt" "$program-oclgrind.txt"
     if ! cmp -- "$program-pocl.txt" "$program-oclgrind.txt"; then
         diff -- "$program-pocl.txt" "$program-oclgrind.txt" | head -n 40 || true
