@@ -155,9 +155,10 @@ LMS_INLINE void lms_pivot_counts(const lms_logits *x, uint begin, const float *p
     }
 }
 
-/* The measures above the pivots, of the whole row. */
-void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
-                        lms_pivots *p)
+/* The measures above the pivots, of the whole row; `by_mass` is a literal where this is called,
+ * so that either loop has the registers to itself. */
+LMS_INLINE void lms_measure_by(const lms_row *row, const lms_scaled *scaled,
+                               const lms_search *s, bool by_mass, lms_pivots *p)
 {
     const lms_logits logits = row->logits;
     const lms_ints one = lms_ones(logits.vocab);
@@ -174,7 +175,7 @@ void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_
         if (row->tile_keys[tile] <= p->key[LMS_PIVOTS - 1]) continue;
         if (end > logits.vocab || lms_is_edited(&logits, begin, end)) {
             lms_pivot_any_tile(row, scaled, s, tile, p);
-        } else if (s->by_mass) {
+        } else if (by_mass) {
             const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
             lms_pivot_tile(&logits, begin, unit, pivot, p);
         } else {
@@ -182,6 +183,16 @@ void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_
         }
     }
     for (uint j = 0; j < LMS_PIVOTS; ++j) p->above[j] += (ulong)lms_sum(count[j]);
+}
+
+void lms_measure_pivots(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
+                        lms_pivots *p)
+{
+    if (s->by_mass) {
+        lms_measure_by(row, scaled, s, true, p);
+    } else {
+        lms_measure_by(row, scaled, s, false, p);
+    }
 }
 
 /* Pivots for a search whose interval has `measure` in all, or, by count, is the whole row;
