@@ -112,7 +112,8 @@ int main(int argc, char **argv)
     const command *const chosen = find_command(word);
     if (chosen != NULL) return run(chosen, argc - 1, argv + 1);
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-        printf("lmsample %d.%d.%d\n", LMS_VERSION_MAJOR, LMS_VERSION_MINOR, LMS_VERSION_PATCH);
+        printf("lmsample %d.%d.%d (specification %u)\n", LMS_VERSION_MAJOR, LMS_VERSION_MINOR,
+               LMS_VERSION_PATCH, (unsigned)lms_specification());
         return EXIT_DONE;
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0) {

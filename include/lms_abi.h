@@ -9,7 +9,7 @@
 #include "lms_filters.h"
 
 /* The version of docs/reference/specification.md that results follow, bit for bit. */
-#define LMS_SPECIFICATION 2u
+#define LMS_SPECIFICATION 3u
 
 /* How one row is sampled. 64 bytes. Start from LMS_ROW_PARAMS_INIT; an all-zero record is
  * greedy. A row's token depends on its logits and on this record alone. */

@@ -1,4 +1,5 @@
-/* lms_tuning.h - in which shape the kernels of a device are built and launched
+/* lms_tuning.h - in which shape the kernels of a device are built and launched, and what a
+ * sampler's rows took
  *
  * Every shape gives the same bits; which one is fastest depends on the device and on the
  * type of the logits. A shape is a text, "team=1,lanes=16,chunk=32,fuse_from=8":
@@ -18,7 +19,8 @@
  * byte is as lms_tuning_text() gives it for the device now, so that a new driver or library
  * makes it void, as damage does.
  *
- * lmsample.h says how statuses, messages and threads work; none of these calls uses OpenCL.
+ * lmsample.h says how statuses, messages and threads work; but for lms_sampler_effort, none
+ * of these calls uses OpenCL.
  */
 #ifndef LMSAMPLE_TUNING_H
 #define LMSAMPLE_TUNING_H
@@ -51,6 +53,23 @@ LMS_API lms_status lms_tuning_make_folder(const lms_context *ctx);
  * device does not take one of them, or if a field is missing. */
 LMS_API lms_status lms_tuning_text(const lms_context *ctx, const char *float32,
                                    const char *bits16, char text[LMS_TUNING_BYTES]);
+
+/* What a row's token took, beside one read of its logits. */
+typedef struct lms_row_effort {
+    uint32_t attempts; /* made for the token (specification, section 7); 0 where it takes none:
+                          greedy rows, and rows without a token                             */
+    uint32_t passes;   /* how often the exponentials of all of the row were computed, because
+                          bounds did not decide whether a proposed token is kept            */
+} lms_row_effort;
+
+/* What the last lms_sampler_run of a sampler that had rows took, for its first `rows` rows, in
+ * effort[rows]; behind lms_sample_host it is the last part's. For benchmarks and diagnosis: it
+ * waits for that call, and reads on `queue`, which is one that the sampler could be run on.
+ * Rows beyond those of the call are an error, as there are none before the first one; `effort`
+ * may be NULL if `rows` is 0. Where the call was terminated, OpenCL's code says so; behind one
+ * that failed with a code of OpenCL's the numbers are of no use. */
+LMS_API lms_status lms_sampler_effort(lms_sampler *sampler, cl_command_queue queue,
+                                      uint32_t rows, lms_row_effort *effort);
 
 #ifdef __cplusplus
 }

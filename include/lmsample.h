@@ -126,6 +126,10 @@ enum {
 /* LMS_VERSION of the linked library. */
 LMS_API uint32_t lms_version(void);
 
+/* LMS_SPECIFICATION of the linked library: libraries in which it is the same give the same
+ * bits. */
+LMS_API uint32_t lms_specification(void);
+
 /* What a status means; also for OpenCL's codes. Static, never NULL. */
 LMS_API const char *lms_status_text(lms_status status);
 
@@ -269,7 +273,7 @@ LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *
 /* Accepts NULL. Waits for the sampler's calls in flight. */
 LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 
-/* Device memory that the sampler holds, in bytes: 100 for each of max_rows, and, for each row
+/* Device memory that the sampler holds, in bytes: 108 for each of max_rows, and, for each row
  * that is under way at once, 32 KiB and 44 bytes for each 256 logits. All of max_rows may be
  * under way; but where work-items do whole rows (on a CPU), 8 for each compute unit, or the
  * fewer that are too few to be done so. */

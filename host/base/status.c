@@ -40,6 +40,8 @@ const char *lms_error_message(void) { return message; }
 
 uint32_t lms_version(void) { return LMS_VERSION; }
 
+uint32_t lms_specification(void) { return LMS_SPECIFICATION; }
+
 const char *lms_status_text(lms_status status)
 {
     switch (status) {

@@ -43,6 +43,14 @@ void lmsi_latest_end(lmsi_latest *latest)
     forget(latest, 0, latest->count);
 }
 
+lms_status lmsi_latest_wait(const lmsi_latest *latest)
+{
+    lms_status status = LMS_OK;
+    if (latest->count > 0) LMSI_CL(clWaitForEvents(1, &latest->events[latest->count - 1]));
+fail:
+    return status;
+}
+
 /* Forgets calls that were terminated, say by an event of their wait list: they must not take
  * all later ones with them. If the latest one left is complete, those before it are over, and
  * are forgotten; it stays itself, because asking for its state is no synchronization point. */

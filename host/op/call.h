@@ -44,6 +44,9 @@ typedef struct lmsi_latest {
 /* Waits for all of them. */
 void lmsi_latest_end(lmsi_latest *latest);
 
+/* Waits for the latest one; OpenCL's code if it was terminated. */
+lms_status lmsi_latest_wait(const lmsi_latest *latest);
+
 /* A call in the making. */
 typedef struct lmsi_call {
     struct lmsi_operator *op;

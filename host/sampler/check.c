@@ -102,6 +102,7 @@ static lms_status arrays_check(const lms_sampler *s, const lms_sampler_run_args 
                      arrays[i].name);
     }
     LMSI_TRY(lmsi_arrays_check(s->op.ctx, arrays, count, &run->wanted));
+    run->wants_cut = (run->wanted & (LMS_OUT_LOGPROB | LMS_OUT_KEPT | LMS_OUT_PROBS)) != 0;
 fail:
     return status;
 }

@@ -41,7 +41,8 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue,
         lmsi_operator_set(&s->op, LMSI_TILES, reports ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
     LMSI_TRY(
         lmsi_call_begin(&call, &s->op, &where, batch->params != NULL || batch->index != NULL));
-    status = lmsi_call_end(&call, enqueue(&call, batch, &run, reports));
+    LMSI_TRY(lmsi_call_end(&call, enqueue(&call, batch, &run, reports)));
+    s->rows = batch->rows;
 fail:
     return status;
 }

@@ -15,12 +15,14 @@
     MEMBER(LMSI_UINT, wanted), GIVEN(LMSI_VIEW, logprob_raw), GIVEN(LMSI_VIEW, logprob),       \
         GIVEN(LMSI_VIEW, kept), GIVEN(LMSI_VIEW, probs), MEMBER(LMSI_ULONG, probs_stride)
 
-static const lmsi_argument tile_arguments[] = {LOGITS, LMSI_TILE_PASS_ARGUMENTS};
+static const lmsi_argument tile_arguments[] = {LOGITS, MEMBER(LMSI_UINT, wants_cut),
+                                               LMSI_TILE_PASS_ARGUMENTS};
 
 static const lmsi_argument sample_arguments[] = {
     LOGITS,
     {"words", LMSI_VIEW, offsetof(lmsi_sampler_run, args.uniforms)},
     {"attempts", LMSI_UINT, offsetof(lmsi_sampler_run, args.uniforms_per_row)},
+    MEMBER(LMSI_UINT, wants_cut),
     LMSI_ROWS_ARGUMENT,
     LMSI_ROW_PASS_ARGUMENTS,
     {"outcomes", LMSI_BUFFER, LMSI_SAMPLER_OUTCOMES},
@@ -113,6 +115,7 @@ static lms_status dry_run(lmsi_operator *op)
     batch.probs.buffer = mem[2];
     LMSI_TRY(lms_sampler_run(s, op->ctx->queue, &batch, 0, NULL, NULL));
     LMSI_CL(clFinish(op->ctx->queue));
+    s->rows = 0;
 fail:
     lmsi_memory_release(mem, 3);
     return status;

@@ -21,6 +21,7 @@ enum {
 struct lms_sampler {
     lmsi_operator op;
     lms_sampler_desc desc;
+    uint32_t rows; /* of the last call that had some */
 };
 
 /* What the kernels of a call are told. */
@@ -30,6 +31,7 @@ typedef struct lmsi_sampler_run {
     lms_view index;  /* the caller's, or the buffer for those of the host */
     lms_view params; /* the same */
     cl_uint wanted;  /* LMS_OUT_... */
+    cl_uint wants_cut; /* one of them tells what rows keep */
     cl_ulong probs_stride;
 } lmsi_sampler_run;
 

@@ -1,18 +1,20 @@
 /* envelope.cl - the envelope of a draw (specification, section 5).
  *
  * A group's maximum bounds the weight of each of its tokens, so 1/32 of the exponentials give
- * an envelope of the kept tokens, without a pass over the logits. That holds for what a cut
- * keeps, a top segment: rules that keep something else need a bound of their own here. */
+ * an envelope of the groups in reach, without a pass over the logits. */
 #pragma once
 #include "numeric/weights.cl"
 #include "row/cut.cl"
 #include "row/row.cl"
 
-/* Bounds of groups in the envelope, from the weights and keys of their maxima and their first
- * tokens; 0 for others. */
-lms_uints lms_bounds_of(lms_ints w, lms_ints keys, lms_cut cut, lms_uints ids)
+/* The bound of a group whose maximum weighs w. */
+ulong lms_bound_of(int w) { return (ulong)(w + (w >> 20) + 2); }
+
+/* Bounds of groups in reach, from the weights and keys of their maxima and their first tokens;
+ * 0 for others. */
+lms_uints lms_bounds_of(lms_ints w, lms_ints keys, lms_cut reach, lms_uints ids)
 {
-    return LMS_V(as_uint)((w + (w >> 20) + 2) & lms_kept_of(cut, keys, ids));
+    return LMS_V(as_uint)((w + (w >> 20) + 2) & lms_kept_of(reach, keys, ids));
 }
 
 /* First tokens of the groups from a tile's first on. */
@@ -22,11 +24,11 @@ lms_uints lms_group_ids(uint tile)
 }
 
 /* The bounds of a tile's groups. */
-lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut cut, uint tile)
+lms_uints lms_tile_bounds(const lms_row *row, lms_unit unit, lms_cut reach, uint tile)
 {
     const lms_ints keys = lms_tile_groups(row, tile);
     const lms_ints w = lms_weights(unit, lms_logits_of(keys));
-    return lms_bounds_of(w, keys, cut, lms_group_ids(tile));
+    return lms_bounds_of(w, keys, reach, lms_group_ids(tile));
 }
 
 /* How many slots a tile's envelope has: E_t. */
@@ -46,15 +48,15 @@ ulong lms_tile_slots(const lms_row *row, lms_uints bounds, uint tile)
 
 /* Fills sums[tile] with `own` and the sum of E' of the tiles from `from` to before it; returns
  * that of all up to `to`. */
-ulong lms_envelope_of(const lms_row *row, const lms_scaled *scaled, lms_cut cut, uint from,
+ulong lms_envelope_of(const lms_row *row, const lms_scaled *scaled, lms_cut reach, uint from,
                       uint to, ulong own)
 {
     for (uint tile = from; tile < to; ++tile) {
         row->sums[tile] = own;
-        if (row->tile_keys[tile] < cut.key) continue;
+        if (row->tile_keys[tile] < reach.key) continue;
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         if (unit.shift >= LMS_NO_SHARE) continue;
-        const lms_uints bounds = lms_tile_bounds(row, unit, cut, tile);
+        const lms_uints bounds = lms_tile_bounds(row, unit, reach, tile);
         own += lms_mass_of_sum(unit.shift, lms_tile_slots(row, bounds, tile));
     }
     return own;
@@ -63,12 +65,12 @@ ulong lms_envelope_of(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
 #if LMS_TEAM == 1
 /* lms_envelope_of() for LMS_LANES whole tiles of a row that is not huge: what belongs to tiles
  * is computed for all of them at once. */
-ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut cut, uint from,
+ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut reach, uint from,
                          ulong own)
 {
     const lms_ints tile_keys = LMS_V(vload)(0, row->tile_keys + from);
     const lms_units units = lms_units_of(scaled, tile_keys);
-    const lms_ints in = tile_keys >= cut.key;
+    const lms_ints in = tile_keys >= reach.key;
     float h[LMS_LANES], c[LMS_LANES];
     int shift[LMS_LANES], any_in[LMS_LANES];
     LMS_V(vstore)(units.h, 0, h);
@@ -90,7 +92,7 @@ ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut c
 #endif
         const lms_ints keys = LMS_V(vload)(0, row->groups + tile * LMS_TILE_GROUPS);
         const lms_ints w = lms_weights_at(scaled->s, hs, cs, lms_logits_of(keys));
-        const lms_pairs slots = lms_widen(lms_bounds_of(w, keys, cut, lms_group_ids(tile)));
+        const lms_pairs slots = lms_widen(lms_bounds_of(w, keys, reach, lms_group_ids(tile)));
 #if LMS_LANES == 16
         own += lms_mass_of_sum((uint)shift[j], lms_sum4(slots.lo) * LMS_GROUP);
         row->sums[tile + 1] = own;
@@ -104,7 +106,7 @@ ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut c
 #endif
 
 /* Fills the own sums; returns the envelope of the own tiles. */
-ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
+ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut reach)
 {
     uint tile = row->first;
     ulong own = 0;
@@ -112,8 +114,8 @@ ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut
     const uint whole = scaled->huge ? 0 : row->logits.vocab / LMS_TILE;
     for (; tile + LMS_LANES <= whole; tile += LMS_LANES) {
         lms_prefetch_next(row, tile * LMS_NEXT, LMS_LANES * LMS_NEXT);
-        own = lms_envelope_block(row, scaled, cut, tile, own);
+        own = lms_envelope_block(row, scaled, reach, tile, own);
     }
 #endif
-    return lms_envelope_of(row, scaled, cut, tile, row->last, own);
+    return lms_envelope_of(row, scaled, reach, tile, row->last, own);
 }

@@ -1,16 +1,13 @@
-/* rejection.cl - a draw from an envelope by rejection (specification, section 7): at least one
- * slot in 33 is accepted, and an accepted draw is exact. No sum of weights is needed. */
+/* rejection.cl - tokens proposed from an envelope by rejection (specification, section 7): at
+ * least one slot in 33 proposes one, each in proportion to its mass. No sum of weights is
+ * needed. */
 #pragma once
 #include "draw/envelope.cl"
 #include "numeric/philox.cl"
 
 #define LMS_ATTEMPTS 4096u
-
-/* A token that an attempt hits. */
-typedef struct lms_drawn {
-    bool found; /* it is accepted */
-    uint id;
-} lms_drawn;
+#define LMS_ROUND 32u        /* attempts between which reach stays */
+#define LMS_NOTHING UINT_MAX /* what an attempt proposes that proposes no token */
 
 /* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
  * share has the sum of the next. No branch depends on the data here and in lms_slot_at(), so
@@ -58,23 +55,20 @@ lms_slot lms_slot_at(const uint *bounds, ulong place)
     return s;
 }
 
-/* One attempt: the token it hits, and whether it is accepted. */
-lms_drawn lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-                      uint4 q)
+/* What one attempt proposes. */
+uint lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut reach, ulong envelope,
+                 uint4 q)
 {
     const uint tile = lms_tile_at(row, mul_hi((ulong)q.y << 32 | q.x, envelope));
     const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-    const lms_uints bounds = lms_tile_bounds(row, unit, cut, tile);
+    const lms_uints bounds = lms_tile_bounds(row, unit, reach, tile);
     const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
     uint b[LMS_LANES];
     LMS_V(vstore)(bounds, 0, b);
     const lms_slot slot = lms_slot_at(b, place);
-    lms_drawn drawn;
-    drawn.id = tile * LMS_TILE + slot.token;
-    const float x = lms_read_one(&row->logits, drawn.id);
-    drawn.found =
-        lms_keeps(cut, lms_key(x), drawn.id) && slot.height < (uint)lms_weight(unit, x);
-    return drawn;
+    const uint id = tile * LMS_TILE + slot.token;
+    const float x = lms_read_one(&row->logits, id);
+    return slot.height < (uint)lms_weight(unit, x) ? id : LMS_NOTHING;
 }
 
 /* Where a row's random words come from. */
@@ -91,17 +85,11 @@ uint4 lms_attempt_of(const lms_words *words, uint attempt)
                         : lms_attempt_words(words->seed, words->step, attempt);
 }
 
-/* An accepted attempt as a number: the earliest one is the largest, LMS_NOT_DRAWN is none, and
- * the low 32 bits are the token. */
-#define LMS_NOT_DRAWN (-1l)
-long lms_accepted(uint attempt, uint token) { return (long)(INT_MAX - attempt) << 32 | token; }
-
-long lms_try_one(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-                 const lms_words *words, uint attempt)
+/* What attempt number `attempt` proposes, if it is made: not beyond the words, and from no
+ * envelope, which is only there if somebody writes to the logits meanwhile. */
+uint lms_propose_one(const lms_row *row, const lms_scaled *scaled, lms_cut reach,
+                     ulong envelope, const lms_words *words, uint attempt)
 {
-    /* No envelope: only if somebody writes to the logits meanwhile. */
-    if (attempt >= words->attempts || envelope == 0) return LMS_NOT_DRAWN;
-    const uint4 q = lms_attempt_of(words, attempt);
-    const lms_drawn drawn = lms_attempt(row, scaled, cut, envelope, q);
-    return drawn.found ? lms_accepted(attempt, drawn.id) : LMS_NOT_DRAWN;
+    if (attempt >= words->attempts || envelope == 0) return LMS_NOTHING;
+    return lms_attempt(row, scaled, reach, envelope, lms_attempt_of(words, attempt));
 }

@@ -25,6 +25,15 @@ bool lms_keeps(lms_cut cut, int key, uint id)
     return key > cut.key || (key == cut.key && id <= cut.id);
 }
 
+/* Keeps no token. */
+lms_cut lms_cut_all(void) { return lms_cut_at(INT_MAX, 0); }
+
+/* Keeps what ranks before a token. */
+lms_cut lms_cut_before(int key, uint id)
+{
+    return id > 0 ? lms_cut_at(key, id - 1) : lms_cut_at(key + 1, UINT_MAX);
+}
+
 lms_cut lms_tighter(lms_cut a, lms_cut b) { return lms_keeps(a, b.key, b.id) ? b : a; }
 
 /* Which tokens a cut keeps: -1 where kept. */

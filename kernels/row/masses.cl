@@ -66,6 +66,23 @@ ulong lms_total_own(const lms_row *row, const lms_scaled *scaled)
     return mass;
 }
 
+/* How many of the own tokens a cut keeps. */
+ulong lms_count_kept_own(const lms_row *row, lms_cut cut)
+{
+    lms_ints count = (lms_ints)(0);
+    for (uint tile = row->first; tile < row->last; ++tile) {
+        if (row->tile_keys[tile] < cut.key) continue;
+        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
+            if (row->groups[tile * LMS_TILE_GROUPS + g] < cut.key) continue;
+            const uint begin = tile * LMS_TILE + g * LMS_GROUP;
+            for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
+                count -= lms_kept(cut, lms_keys(lms_read(&row->logits, at)), at);
+            }
+        }
+    }
+    return (ulong)lms_sum(count);
+}
+
 /* Mass and number of the own tokens that a cut keeps. */
 lms_kept_part lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
 {

@@ -21,6 +21,8 @@ typedef struct lms_outcome {
     lms_i32 cut_key;
     lms_u32 cut_id;
     lms_u32 filtered; /* LMS_FILTERED, LMS_GREEDY */
+    lms_u32 attempts; /* lms_row_effort of lms_tuning.h: these two, in this order */
+    lms_u32 passes;
 } lms_outcome;
 #define LMS_FILTERED 1u
 #define LMS_GREEDY 2u
@@ -29,6 +31,6 @@ typedef struct lms_outcome {
 #define LMS_SAMPLER_RECORDS(X)                                                                 \
     X(lms_filters, rules)                                                                      \
     X(lms_row_params, reserved)                                                                \
-    X(lms_outcome, filtered)
+    X(lms_outcome, passes)
 
 #endif /* LMS_SAMPLER_H */

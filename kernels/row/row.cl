@@ -119,6 +119,7 @@ ulong lms_rounds(ulong rows, ulong teams)
  * comes in that time. */
 #define LMS_NEXT 64u
 #define LMS_NEXT_TRY 128u
+#define LMS_NEXT_PASS (LMS_TILE - LMS_NEXT) /* with each tile of a pass: the rest */
 
 LMS_INLINE void lms_prefetch_next(const lms_row *row, uint from, uint count)
 {

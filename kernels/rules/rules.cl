@@ -78,8 +78,29 @@ lms_rules lms_sampler_rules(const lms_filters *f, uint vocab)
     return lms_is_greedy(f) ? lms_rules_none() : lms_rules_of(f, vocab);
 }
 
-/* At which scale the tile pass sums the weights of a row with these rules; 0: it does not. */
-float lms_sums_if_needed(const lms_rules *r) { return lms_needs_total(r) ? r->scale : 0.0f; }
+/* What min-p keeps of a row; all, without it. */
+lms_cut lms_min_p_of(const lms_rules *r, int max_key)
+{
+    if (as_int(r->min_p) <= 0) return lms_cut_none();
+    const lms_scaled scaled = lms_at_scale(r->scale, max_key);
+    return lms_min_p_cut(&scaled, r->min_p);
+}
+
+/* Has a row's cut to be found, so that its token can be drawn? Without that, each token that is
+ * proposed is judged by itself; but if top-p's base is not the whole row, a cut says what it
+ * is, and some outputs (`wants_cut`) tell what is kept. */
+bool lms_needs_cut(const lms_rules *r, uint wants_cut)
+{
+    return lms_has_rules(r) && (wants_cut || (r->top_p < 1.0f && !r->is_base_whole));
+}
+
+/* At which scale the tile pass of the sampler sums the weights of a row with these rules; 0: it
+ * does not. A team of one adds them up when it has to, which is seldom. */
+float lms_sums_if_needed(const lms_rules *r, uint wants_cut)
+{
+    if (LMS_TEAM == 1 && !lms_needs_cut(r, wants_cut)) return 0.0f;
+    return lms_needs_total(r) ? r->scale : 0.0f;
+}
 
 /* At which scale it sums those of a row whose mass is wanted in any case: that of the rules
  * where a cut depends on it, else the temperature's. */

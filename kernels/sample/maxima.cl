@@ -21,7 +21,7 @@ __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_tile_maxima(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                      __global const int *index, ulong index_offset, uint has_index,
                      __global const lms_row_params *params, ulong params_offset,
-                     LMS_TILE_PASS_ARGUMENTS)
+                     uint wants_cut, LMS_TILE_PASS_ARGUMENTS)
 {
     __local lms_tile_shared shared;
     const ulong row = get_global_id(1);
@@ -32,5 +32,5 @@ void lms_tile_maxima(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
     const lms_logits x = LMS_LOGITS_ROW(logits_row);
     const lms_rules rules =
         lms_bad_field(p) ? lms_rules_none() : lms_sampler_rules(&p.filters, vocab);
-    lms_do_chunk(&x, &workspace, row, lms_sums_if_needed(&rules), &shared);
+    lms_do_chunk(&x, &workspace, row, lms_sums_if_needed(&rules, wants_cut), &shared);
 }

@@ -10,46 +10,62 @@
  *   mem  sizeof(lms_shared) local; list and sums: LMS_LIST entries and `tiles` sums for each
  *        team, global
  *
- * A row is a sequence of supersteps: first those of its cut (cut/), then those of a draw below
- * the cut (draw/). A work-item does its part of one, lms_meet() combines the parts, and the
- * next one is decided on, alike in all work-items. */
+ * First a row's maximum, and its cut where that is needed (rules/rules.cl says when); then a
+ * draw. A team of one draws from top to bottom. Larger ones go on as they find a cut: a
+ * work-item does its part of a superstep, lms_meet() combines the parts, and the next one is
+ * decided on, alike in all work-items. */
 #pragma once
 #include "cut/next.cl"
 #include "cut/own.cl"
-#include "draw/drawing.cl"
+#include "draw/alone.cl"
+#include "draw/together.cl"
 #include "row/params.h"
 #include "row/maxima.cl"
 
-/* From a row's cut to its token. Returns whether there is anything to draw. */
-bool lms_after_cut(const lms_cutting *c, const lms_row *row, const lms_filters *filters,
-                   lms_drawing *d)
+#if LMS_TEAM == 1
+
+/* A row that can be sampled. `c` has its rules if its cut has to be found, and else none. */
+void lms_sample_row(lms_row *row, const lms_filters *filters, const lms_rules *rules,
+                    lms_cutting *c, lms_drawing *d)
 {
-    if (c->step == LMS_CUT_EMPTY) return false;
-    if (lms_is_greedy(filters)) {
-        lms_to_first(d);
-    } else {
-        lms_to_draw(d, c->cut, filters->temperature, row->max_key);
+    while (!lms_is_cut(c)) {
+        const lms_part part = lms_cut_part(row, c);
+        const lms_meeting m = lms_meet(row->shared, part, lms_cut_target(c));
+        lms_next_cut(c, row, &m);
     }
-    return true;
+    if (c->step == LMS_CUT_EMPTY) return;
+    lms_draw_alone(row, filters, rules, lms_has_rules(&c->rules) ? &c->cut : 0, d);
 }
 
-/* A row that can be sampled. The one loop has the one meeting: see team/meeting.cl. */
-void lms_sample_row(lms_row *row, const lms_filters *filters, lms_cutting *c, lms_drawing *d)
+#else
+
+void lms_sample_row(lms_row *row, const lms_filters *filters, const lms_rules *rules,
+                    lms_cutting *c, lms_drawing *d)
 {
-    bool is_cutting = true, goes_on = true;
-    while (goes_on) {
-        const lms_part part = is_cutting ? lms_cut_part(row, c) : lms_draw_part(row, d);
-        const lms_meeting m = lms_meet(row->shared, part, is_cutting ? lms_cut_target(c) : 0);
+    lms_team_draw t;
+    bool is_cutting = true;
+    t.d = *d;
+    t.rules = *rules;
+    t.step = LMS_DRAW_DONE;
+    /* The one loop has the one meeting: see team/meeting.cl. */
+    while (is_cutting || t.step != LMS_DRAW_DONE) {
+        const lms_part part = is_cutting ? lms_cut_part(row, c) : lms_draw_part(row, &t);
+        const lms_meeting m = lms_meet(row->shared, part,
+                                       is_cutting ? lms_cut_target(c) : lms_draw_target(&t));
         if (!is_cutting) {
-            lms_next_draw(d, &m);
-            goes_on = d->step != LMS_DRAW_DONE;
+            lms_next_draw(&t, row, &m);
             continue;
         }
         lms_next_cut(c, row, &m);
         is_cutting = !lms_is_cut(c);
-        if (!is_cutting) goes_on = lms_after_cut(c, row, filters, d);
+        if (!is_cutting && c->step == LMS_CUT_FOUND) {
+            lms_begin_together(&t, row, filters, lms_has_rules(&c->rules) ? &c->cut : 0);
+        }
     }
+    *d = t.d;
 }
+
+#endif
 
 /* What a call works on. */
 typedef struct lms_call {
@@ -62,6 +78,7 @@ typedef struct lms_call {
     __global const lms_row_params *params;
     __global const uint *words; /* or 0 */
     uint attempts;
+    uint wants_cut; /* outputs tell what rows keep */
     lms_workspace workspace;
 } lms_call;
 
@@ -111,6 +128,8 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shar
     outcome.token = LMS_NO_TOKEN;
     outcome.status = lms_refusal(c, outcome.logits_row, &p);
     outcome.filtered = 0;
+    outcome.attempts = 0;
+    outcome.passes = 0;
     outcome.max_key = LMS_NEVER;
     outcome.cut_key = no_cut.key;
     outcome.cut_id = no_cut.id;
@@ -119,19 +138,23 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shar
         lms_logits_at(c->logits + (ulong)outcome.logits_row * c->stride, c->vocab);
     lms_row row = lms_row_at(x, &c->workspace, place, shared);
     row.next = LMS_TEAM == 1 ? lms_after(c, r) : 0;
-    lms_cutting cutting = lms_cutting_of(lms_sampler_rules(&p.filters, c->vocab));
+    const lms_rules rules = lms_sampler_rules(&p.filters, c->vocab);
+    const bool needs_cut = lms_needs_cut(&rules, c->wants_cut);
+    lms_cutting cutting = lms_cutting_of(needs_cut ? rules : lms_rules_none());
     lms_drawing drawing = lms_drawing_of(lms_words_of(c, r, &p));
     cutting.seen = lms_seen_in_row(&row, &c->workspace, r, place,
-                                   lms_sums_if_needed(&cutting.rules));
-    lms_sample_row(&row, &p.filters, &cutting, &drawing);
+                                   lms_sums_if_needed(&rules, c->wants_cut));
+    lms_sample_row(&row, &p.filters, &rules, &cutting, &drawing);
     outcome.token = drawing.token;
+    outcome.attempts = drawing.attempts;
+    outcome.passes = drawing.judge.passes;
     outcome.status = cutting.seen | drawing.status;
     outcome.max_key = row.max_key;
     outcome.cut_key = cutting.cut.key;
     outcome.cut_id = cutting.cut.id;
     if (row.max_key == LMS_NEVER) return outcome;
     if (lms_is_greedy(&p.filters)) outcome.filtered = LMS_GREEDY;
-    if (lms_has_rules(&cutting.rules)) outcome.filtered = LMS_FILTERED;
+    if (lms_has_rules(&rules)) outcome.filtered = LMS_FILTERED;
     return outcome;
 }
 
@@ -145,7 +168,7 @@ __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global const int *index,
                 ulong index_offset, uint has_index, __global const lms_row_params *params,
                 ulong params_offset, __global const uint *words, ulong words_offset,
-                uint attempts, uint rows, LMS_ROW_PASS_ARGUMENTS,
+                uint attempts, uint wants_cut, uint rows, LMS_ROW_PASS_ARGUMENTS,
                 __global lms_outcome *outcomes, __global lms_token *tokens,
                 ulong tokens_offset, __global uint *status, ulong status_offset,
                 uint has_status LMS_AND_REPORT)
@@ -163,6 +186,7 @@ void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global co
     c.params = params + params_offset;
     c.words = words + words_offset * 4;
     c.attempts = attempts;
+    c.wants_cut = wants_cut;
     c.workspace = LMS_ROW_PASS_WORKSPACE;
 #ifdef LMS_REPORTS_AT_ONCE
     const lms_report_to to = LMS_REPORT_TO;

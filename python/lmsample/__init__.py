@@ -12,6 +12,7 @@ devices() lists what there is to sample on.
 
 from ._devices import Context, Device, devices
 from ._library import (
+    SPECIFICATION,
     ArgumentError,
     BuildError,
     Error,
@@ -52,6 +53,7 @@ __all__ = [
     "ROW_SKIPPED",
     "ROW_UNIFORMS_SPENT",
     "RowWarning",
+    "SPECIFICATION",
     "Sampler",
     "Samples",
     "TEMPERATURE_LAST",

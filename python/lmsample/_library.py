@@ -153,6 +153,7 @@ def _path() -> str:
 def _declare(library: ctypes.CDLL) -> None:
     pointer, status = ctypes.c_void_p, ctypes.c_int32
     signatures: Dict[str, Any] = {
+        "lms_specification": (ctypes.c_uint32,),
         "lms_error_message": (ctypes.c_char_p,),
         "lms_devices": (
             status,
@@ -208,6 +209,10 @@ def _load() -> ctypes.CDLL:
 
 
 lib = _load()
+
+# The version of docs/reference/specification.md that the loaded C library follows.
+SPECIFICATION: int = lib.lms_specification()
+
 _pid = 0
 
 

@@ -80,6 +80,8 @@ void rig_assert_pending(cl_event event);
 /* An event that the test completes, and a queue of the rig's device. */
 cl_event rig_user_event(cl_context context);
 cl_command_queue rig_queue(const lms_context *ctx, cl_command_queue_properties properties);
+/* For a thread: completes the event that this points to, some time after. */
+void *rig_complete_later(void *hold);
 /* Completes it, or waits for it, and releases it. */
 void rig_complete(cl_event hold);
 void rig_wait(cl_event event);

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A rig beside another one: its own buffers, and other requests. */
 static object_rig *open_other(const object_rig *r, const object_desc *desc)
@@ -129,15 +128,6 @@ static void test_many_lives(void **state)
     object_assert_good(r, r->object);
 }
 
-/* Completes an event some time after. */
-static void *complete_later(void *argument)
-{
-    const struct timespec pause = {0, 50000000};
-    nanosleep(&pause, NULL);
-    clSetUserEventStatus(*(cl_event *)argument, CL_COMPLETE);
-    return NULL;
-}
-
 /* Destroying waits for the calls, however many, and however they are held. */
 static void test_destroy_waits(void **state)
 {
@@ -150,7 +140,7 @@ static void test_destroy_waits(void **state)
         void *const object = object_new(r, &r->desc);
         RIG_OK(object_begin(r, object, calls - 1));
         RIG_OK(object_call(r, object, queue, calls - 1, 1, &hold, &last));
-        assert_int_equal(pthread_create(&id, NULL, complete_later, &hold), 0);
+        assert_int_equal(pthread_create(&id, NULL, rig_complete_later, &hold), 0);
         r->kind->destroy(object);
         assert_int_equal(clGetEventInfo(last, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status,
                                         &status, NULL),

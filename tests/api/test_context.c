@@ -10,6 +10,7 @@ static void test_version_and_texts(void **state)
 {
     (void)state;
     assert_int_equal(lms_version(), LMS_VERSION);
+    assert_int_equal(lms_specification(), LMS_SPECIFICATION);
 #define CHECK(name, value, text)                                                               \
     assert_int_equal(name, value);                                                             \
     assert_string_equal(lms_status_text(name), text);

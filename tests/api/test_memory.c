@@ -127,7 +127,7 @@ static void test_many_rows_share_places(void **state)
         ROWS = 4096,
         VOCAB = 128256,
         PLACE = 501 * (8 * 4 + 4 + 8) + 16 * 4 + 2048 * 16,
-        ROW = 32 + sizeof(lms_row_params) + 4
+        ROW = 40 + sizeof(lms_row_params) + 4
     };
     rig *const r = *state;
     lms_sampler_desc desc = {.vocab = VOCAB, .max_rows = ROWS, .logits = LMS_FLOAT32};

@@ -3,6 +3,8 @@
 #include "calls/beam_object.h"
 #include "calls/contrastive_object.h"
 
+#include <lms_tuning.h>
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,7 @@ static void check_sampler(rig *r)
     CHECK_FORKED(lms_sampler_create(r->ctx, &desc, &sampler));
     CHECK(ctx == NULL && sampler == NULL);
     CHECK_FORKED(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+    CHECK_FORKED(lms_sampler_effort(r->sampler, r->queue, 0, NULL));
     CHECK_FORKED(lms_sample_host(r->sampler, &host));
     host.rows = 0;
     CHECK_FORKED(lms_sample_host(r->sampler, &host));

@@ -19,9 +19,12 @@ def test_version_is_the_library_s(lmsample):
     text = (ROOT / "include" / "lmsample.h").read_text()
     numbers = [re.search(rf"LMS_VERSION_{part} (\d+)", text).group(1)
                for part in ("MAJOR", "MINOR", "PATCH")]
+    abi = (ROOT / "include" / "lms_abi.h").read_text()
+    specification = re.search(r"LMS_SPECIFICATION (\d+)u", abi).group(1)
     for option in ("--version", "-V"):
         result = lmsample(option)
-        assert result.out == f"lmsample {'.'.join(numbers)}\n" and result.err == ""
+        assert result.out == f"lmsample {'.'.join(numbers)} (specification {specification})\n"
+        assert result.err == ""
 
 
 def test_help_lists_the_commands(lmsample):

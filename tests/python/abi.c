@@ -76,6 +76,7 @@ static void host_batch(void)
 static void values(void)
 {
     VALUE(LMS_VERSION);
+    VALUE(LMS_SPECIFICATION);
     VALUE(LMS_FLOAT32);
     VALUE(LMS_FLOAT16);
     VALUE(LMS_BFLOAT16);

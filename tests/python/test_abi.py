@@ -44,6 +44,7 @@ def test_values(lines):
     value = {name: int(number) for kind, name, number in lines if kind == "value"}
     major, minor, patch = map(int, lmsample.__version__.split("."))
     assert major * 10000 + minor * 100 + patch == value["LMS_VERSION"]
+    assert lmsample.SPECIFICATION == value["LMS_SPECIFICATION"]
     for name, number in _library.DTYPES.items():
         assert number == value[f"LMS_{name.upper()}"]
     for name, number in _library.TOKEN_DTYPES.items():

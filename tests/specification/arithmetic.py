@@ -4,7 +4,7 @@ Floats are np.float32, alone or in arrays, so that + - * round once, as fl(...) 
 Python's, of any size, where // and >> and % are what the page defines. Names are the page's."""
 import numpy as np
 
-TILE, GROUP, W, GUARD, ATTEMPTS = 256, 32, 29, 13, 4096
+TILE, GROUP, W, GUARD, ROUND, ATTEMPTS = 256, 32, 29, 13, 32, 4096
 LOG2E = 0xB8AA3B295C17F0BC
 LN2 = 0xB17217F7D1CF79AB
 MASK = 0xFFFFFFFF

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arithmetic import (ATTEMPTS, GROUP, GUARD, NAN, TILE, W, bits, fma, lg, mag, philox, power,
+from arithmetic import (ATTEMPTS, GROUP, GUARD, NAN, ROUND, TILE, W, bits, fma, lg, mag, philox, power,
                         reciprocal, scale, split, to_float)
 
 TEMPERATURE_LAST, MIN_P_LAST, TOP_P_WHOLE_ROW, TOP_K_TIES = 1, 2, 4, 8
@@ -40,6 +40,7 @@ class Sample:
     logprob: np.float32
     kept: int
     probs: np.ndarray
+    attempts: int = 0
 
 
 class Row:
@@ -191,34 +192,45 @@ def top_p(row, params, masses, by_k, by_min_p):
     return kept
 
 
+def filters_scale(params):
+    return scale(np.float32(1) if params.flags & TEMPERATURE_LAST else params.temperature)
+
+
 def filters(row, params):
     """How many tokens of the order are kept, and whether a filter is active."""
-    s_F = scale(np.float32(1) if params.flags & TEMPERATURE_LAST else params.temperature)
-    masses = Masses(row, s_F)
+    masses = Masses(row, filters_scale(params))
     by_k, by_min_p = top_k(row, params), min_p(row, params, masses)
     cuts = [by_k, by_min_p, top_p(row, params, masses, by_k, by_min_p)]
     cuts = [n for n in cuts if n is not None]
     return min(cuts, default=len(row.order)), bool(cuts)
 
 
-# Sections 5 and 7.
-def envelope(row, masses, kept):
-    """Of every tile: E_t, E'_t and its groups in the envelope as (first id, size, bound)."""
-    last = row.order[kept - 1]
-    found = []
-    for tile in masses.tiles:
-        groups = []
-        for begin in range(tile.begin, tile.end, GROUP):
-            best = row.largest(begin, begin + GROUP)
-            if best is None:
-                continue
-            key = row.keys[best]
-            if key > row.keys[last] or (key == row.keys[last] and begin <= last):
-                w_g = masses.w(best)
-                groups.append((begin, min(GROUP, tile.end - begin), w_g + (w_g >> 20) + 2))
-        E_t = sum(size * bound for _, size, bound in groups)
-        found.append((E_t, (E_t << GUARD) >> tile.d if tile.counts else 0, groups))
+# Sections 5 and 7. A group is told by its first token in the order.
+def reach(row, params):
+    """The groups in reach at first, as they are ranked."""
+    groups = [row.largest(begin, begin + GROUP) for begin in range(0, row.V, GROUP)]
+    groups = sorted((best for best in groups if best is not None), key=lambda best: (-row.keys[best], best))
+    found = groups
+    if 0 < params.top_k < row.V:
+        found = groups[:params.top_k]
+        if params.flags & TOP_K_TIES:
+            found = [best for best in groups if best in found or row.keys[best] == row.keys[found[-1]]]
+    if params.min_p > 0:
+        keeps = row.order[:min_p(row, params, Masses(row, filters_scale(params)))]
+        found = [best for best in found if best in keeps]
     return found
+
+
+def envelope(masses, groups):
+    """Of every tile: E_t, E'_t and its groups in reach as (first id, size, bound), in id order."""
+    parts = [[] for _ in masses.tiles]
+    for best in sorted(groups):
+        begin, w_g = best // GROUP * GROUP, masses.w(best)
+        size = min(GROUP, masses.row.V - begin)
+        parts[best // TILE].append((begin, size, w_g + (w_g >> 20) + 2))
+    E = [sum(size * bound for _, size, bound in tile) for tile in parts]
+    inside = [(E_t << GUARD) >> tile.d if tile.counts else 0 for E_t, tile in zip(E, masses.tiles)]
+    return list(zip(E, inside, parts))
 
 
 def pick(parts, at):
@@ -230,31 +242,42 @@ def pick(parts, at):
     raise AssertionError("beyond the sum")
 
 
-def attempt(row, masses, tiles, words):
-    """The token, the rest and whether there is ... of one attempt."""
+def attempt(masses, tiles, words):
+    """The token that an attempt proposes, or None."""
     A, B = words[0] + (words[1] << 32), words[2] + (words[3] << 32)
     t, _ = pick([E for _, E, _ in tiles], A * sum(E for _, E, _ in tiles) >> 64)
     E_t, _, groups = tiles[t]
     g, within = pick([size * bound for _, size, bound in groups], B * E_t >> 64)
     begin, _, bound = groups[g]
     slot, rest = divmod(within, bound)
-    return begin + slot, rest
+    return begin + slot if rest < masses.w(begin + slot) else None
+
+
+def words_of(params, i, uniforms):
+    """Those of attempt i; None if they are spent."""
+    if uniforms is None:
+        return philox(params.seed, (i, 0, params.step & 0xFFFFFFFF, params.step >> 32))
+    return [int(word) for word in uniforms[i]] if i < len(uniforms) else None
 
 
 def draw(row, masses, kept, params, uniforms=None):
     """The token and the number of attempts; no token if the uniforms are spent."""
-    tiles = envelope(row, masses, kept)
-    keeps = set(row.order[:kept])
-    for i in range(ATTEMPTS):
-        if uniforms is None:
-            words = philox(params.seed, (i, 0, params.step & 0xFFFFFFFF, params.step >> 32))
-        elif i < len(uniforms):
-            words = [int(word) for word in uniforms[i]]
-        else:
-            return None, i
-        token, rest = attempt(row, masses, tiles, words)
-        if token in keeps and rest < masses.w(token):
-            return token, i + 1
+    groups = reach(row, params)
+    for begin in range(0, ATTEMPTS, ROUND):
+        tiles, proposed = envelope(masses, groups), []
+        for i in range(begin, begin + ROUND):
+            words = words_of(params, i, uniforms)
+            if words is None:
+                return None, i
+            token = attempt(masses, tiles, words)
+            if token is None:
+                continue
+            if token in row.order[:kept]:
+                return token, i + 1
+            proposed.append(token)
+        if proposed:
+            x = min(row.order.index(token) for token in proposed)
+            groups = [best for best in groups if best in row.order[:x]]
     return row.order[0], ATTEMPTS
 
 
@@ -288,8 +311,8 @@ def bad_field(params):
     return 5 if any(params.reserved) else 0
 
 
-def without_token(row, status):
-    return Sample(-1, status, NAN, NAN, 0, np.zeros(row.V, np.float32))
+def without_token(row, status, attempts=0):
+    return Sample(-1, status, NAN, NAN, 0, np.zeros(row.V, np.float32), attempts)
 
 
 def sample(logits, params, uniforms=None):
@@ -299,18 +322,18 @@ def sample(logits, params, uniforms=None):
     if not row.order:
         return without_token(row, EMPTY | row.seen)
     raw = Masses(row, scale(np.float32(1)))
-    probs = np.zeros(row.V, np.float32)
+    probs, attempts = np.zeros(row.V, np.float32), 0
     if params.temperature == 0 or params.top_p <= 0:
         token, kept, logprob = row.order[0], 1, np.float32(0)
         probs[token] = 1
     else:
         kept, filtered = filters(row, params)
         masses = Masses(row, scale(params.temperature))
-        token, _ = draw(row, masses, kept, params, uniforms)
+        token, attempts = draw(row, masses, kept, params, uniforms)
         if token is None:
-            return without_token(row, UNIFORMS_SPENT | row.seen)
+            return without_token(row, UNIFORMS_SPENT | row.seen, attempts)
         mass = masses.mass_of(row.order[:kept], filtered)
         logprob = fma(masses.diff(token) * masses.s, LN2_FLOAT, -masses.K(mass))
         for i in row.order[:kept]:
             probs[i] = processed(masses, i, mass)
-    return Sample(token, OK | row.seen, raw.diff(token) - raw.K(raw.total), logprob, kept, probs)
+    return Sample(token, OK | row.seen, raw.diff(token) - raw.K(raw.total), logprob, kept, probs, attempts)

@@ -42,12 +42,16 @@ def make_params(random, V, count, logits_rows):
     return params, index
 
 
+def params_of(record):
+    values = {name: record[name].item() if record[name].dtype.kind in "iu" else record[name]
+              for name in record.dtype.names if name != "reserved"}  # fmt: skip
+    return rows.Params(reserved=tuple(record["reserved"].tolist()), **values)
+
+
 def expected(x, record, index, uniforms):
     if not 0 <= index < len(x):
         return rows.without_token(rows.Row(x[0]), rows.SKIPPED if index == -1 else rows.BAD_INDEX)
-    values = {name: record[name].item() if record[name].dtype.kind in "iu" else record[name]
-              for name in record.dtype.names if name != "reserved"}  # fmt: skip
-    return rows.sample(x[index], rows.Params(reserved=tuple(record["reserved"].tolist()), **values), uniforms)
+    return rows.sample(x[index], params_of(record), uniforms)
 
 
 def compare(library, seed, V, dtype, count):
@@ -81,25 +85,47 @@ def test_seeds_of_a_batch(library):
             assert call(seed, row) == arithmetic.row_seed(seed, row)
 
 
-def acceptance(row, masses, kept):
-    """The smallest share of a tile's units that an attempt accepts."""
-    keeps, shares = row.order[:kept], []
-    for tile, (E_t, _, _) in zip(masses.tiles, rows.envelope(row, masses, kept)):
-        accepted = sum(masses.w(i) for i in keeps if tile.begin <= i < tile.end)
-        if E_t and tile.counts:
-            shares.append(accepted / E_t)
-    return min(shares)
+def proposals(masses, groups, tokens):
+    """The share of the envelope's units at which one of these tokens is proposed."""
+    tiles = rows.envelope(masses, groups)
+    units = [inside / E_t if E_t else 0 for E_t, inside, _ in tiles]
+    return sum(masses.w(i) * units[i // rows.TILE] for i in tokens) / sum(inside for _, inside, _ in tiles)
 
 
-def test_one_attempt_in_33_is_accepted():
-    """Section 7's bound, on the worst row there is (a token in each group, the others dead or
-    out of sight), and on any."""
+def test_one_attempt_in_33():
+    """What section 7 builds on: an attempt proposes a token before the last x with a probability of at least 1/33;
+    without top-p and ties, a kept one. Of the worst row there is (a token in each group, the others dead or out of
+    sight), and of any."""
     random = np.random.default_rng(1)
     worst = np.where(np.arange(512) % 32 == 7, 1.5, -np.inf)
     smallest = 1
     for x in [worst] + [generate.logits(random, int(random.integers(1, 600))) for _ in range(60)]:
         row = rows.Row(x)
-        if row.order:
-            masses = rows.Masses(row, rows.scale(np.float32(generate.temperature(random) or 1)))
-            smallest = min(smallest, acceptance(row, masses, int(random.integers(len(row.order))) + 1))
+        if not row.order:
+            continue
+        params = rows.Params(temperature=np.float32(generate.temperature(random) or 1))
+        params.top_k, _, params.min_p, params.flags = generate.filters(random, row.V)
+        params.flags &= ~rows.TOP_K_TIES
+        masses, groups = rows.Masses(row, rows.scale(params.temperature)), rows.reach(row, params)
+        shares = [proposals(masses, groups, row.order[:rows.filters(row, params)[0]])]
+        for n in random.integers(1, len(row.order) + 1, 3):
+            left = [best for best in groups if best in row.order[:n]]
+            shares.append(proposals(masses, left, row.order[:n]))
+        smallest = min([smallest] + shares)
     assert 1 / 33 <= smallest < 1 / 31.9
+
+
+def test_kept_tokens_are_in_reach():
+    """Whatever the filters, and after any token that is not kept."""
+    random = np.random.default_rng(2)
+    for _ in range(100):
+        row = rows.Row(generate.logits(random, int(random.integers(1, 600))))
+        if not row.order:
+            continue
+        params = rows.Params(temperature=np.float32(generate.temperature(random) or 1))
+        params.top_k, params.top_p, params.min_p, params.flags = generate.filters(random, row.V)
+        kept, _ = rows.filters(row, params)
+        wanted = {i // rows.GROUP for i in row.order[:kept]}
+        groups = rows.reach(row, params)
+        assert wanted <= {best // rows.GROUP for best in groups}
+        assert all(row.order.index(best) < kept for best in groups) or params.top_k > 0 or params.top_p < 1

@@ -91,8 +91,7 @@ static void measure_tile(const oracle_row *row, oracle_measure *measure, uint32_
     }
 }
 
-/* value * 2^GUARD / 2^shift, rounded down; value < 2^40 */
-static uint64_t in_row_units(uint64_t value, uint64_t shift)
+uint64_t oracle_in_row_units(uint64_t value, uint64_t shift)
 {
     return shift >= 60 ? 0 : (value << ORACLE_GUARD) >> shift;
 }
@@ -131,7 +130,7 @@ static bool measure_row(const oracle_row *row, float scale, oracle_measure *meas
         if (!measure->huge) {
             tile->shift = (uint64_t)(measure->top_exponent - tile->split.m);
         }
-        measure->total += in_row_units(tile->weight_sum, tile->shift);
+        measure->total += oracle_in_row_units(tile->weight_sum, tile->shift);
     }
     return true;
 }
@@ -221,12 +220,17 @@ static uint32_t cut_top_p(const oracle_row *row, const oracle_measure *measure, 
     return count;
 }
 
+bool oracle_row_has_top_k(const oracle_row *row)
+{
+    return row->params.top_k > 0 && (uint32_t)row->params.top_k < row->vocab;
+}
+
 static void apply_filters(oracle_row *row)
 {
     const oracle_params *const p = &row->params;
     const bool at_one = p->flags & ORACLE_TEMPERATURE_LAST;
     const oracle_measure *const measure = at_one ? &row->at_one : &row->at_t;
-    const bool use_k = p->top_k > 0 && (uint32_t)p->top_k < row->vocab;
+    const bool use_k = oracle_row_has_top_k(row);
     const bool use_min = p->min_p > 0.0f;
     const bool use_p = p->top_p < 1.0f;
     row->filtered = use_k || use_min || use_p;
@@ -247,41 +251,6 @@ static void apply_filters(oracle_row *row)
     row->kept_mass = row->filtered ? prefix_mass(row, &row->at_t, row->kept) : row->at_t.total;
 }
 
-/* --- section 7: the envelope --- */
-
-static void bound_group(oracle_row *row, uint32_t group)
-{
-    const uint32_t first = group * ORACLE_GROUP;
-    const uint32_t end = smaller(first + ORACLE_GROUP, row->vocab);
-    uint32_t best = UINT32_MAX; /* the group's first token in the order */
-    for (uint32_t i = first; i < end; i++) {
-        best = smaller(best, row->rank[i]);
-    }
-    if (best == UINT32_MAX) {
-        return;
-    }
-    const uint32_t last = row->order[row->kept - 1];
-    const int32_t key = oracle_key(logit_at(row, best));
-    const int32_t last_key = oracle_key(row->logits[last]);
-    if (key > last_key || (key == last_key && first <= last)) {
-        oracle_tile *const tile = &row->at_t.tiles[first / ORACLE_TILE];
-        row->bounds[group] = oracle_bound(row->at_t.weights[row->order[best]]);
-        tile->envelope += (end - first) * row->bounds[group];
-    }
-}
-
-static void build_envelope(oracle_row *row)
-{
-    for (uint32_t g = 0; g * ORACLE_GROUP < row->vocab; g++) {
-        bound_group(row, g);
-    }
-    for (uint32_t t = 0; t < row->tile_count; t++) {
-        oracle_tile *const tile = &row->at_t.tiles[t];
-        tile->envelope_in = tile->counts ? in_row_units(tile->envelope, tile->shift) : 0;
-        row->envelope += tile->envelope_in;
-    }
-}
-
 /* --- rows --- */
 
 static bool evaluate(oracle_row *row)
@@ -299,7 +268,10 @@ static bool evaluate(oracle_row *row)
         return false;
     }
     apply_filters(row);
-    build_envelope(row);
+    if (!oracle_reach_at_first(row)) {
+        return false;
+    }
+    oracle_envelope_measure(row, UINT32_MAX, &row->envelope);
     return true;
 }
 
@@ -314,12 +286,14 @@ oracle_row *oracle_prepare(const float *logits, uint32_t vocab, const oracle_par
     }
     row->vocab = vocab;
     row->tile_count = (vocab + ORACLE_TILE - 1) / ORACLE_TILE;
+    row->group_count = (vocab + ORACLE_GROUP - 1) / ORACLE_GROUP;
     row->params = *p;
     row->logits = calloc(vocab, sizeof *row->logits);
     row->order = calloc(vocab, sizeof *row->order);
     row->rank = calloc(vocab, sizeof *row->rank);
-    row->bounds = calloc((vocab + ORACLE_GROUP - 1) / ORACLE_GROUP, sizeof *row->bounds);
-    bool good = row->logits && row->order && row->rank && row->bounds;
+    row->reach = calloc(row->group_count, sizeof *row->reach);
+    bool good = row->logits && row->order && row->rank && row->reach &&
+                oracle_envelope_allocate(row, &row->envelope);
     row->status = oracle_check_params(p);
     if (good && row->status == ORACLE_OK) {
         good = read_logits(row, logits);
@@ -345,7 +319,8 @@ void oracle_row_free(oracle_row *row)
     free(row->logits);
     free(row->order);
     free(row->rank);
-    free(row->bounds);
+    free(row->reach);
+    oracle_envelope_free(&row->envelope);
     free(row);
 }
 

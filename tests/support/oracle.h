@@ -16,6 +16,7 @@
 #define ORACLE_GROUP 32u
 #define ORACLE_W 29
 #define ORACLE_GUARD 13
+#define ORACLE_ROUND 32u
 #define ORACLE_ATTEMPTS 4096u
 #define ORACLE_VOCAB_MAX 1048576u
 
@@ -70,16 +71,14 @@ typedef struct oracle_split {
     int64_t m;
 } oracle_split;
 
-/* One tile, measured at one scale (sections 3 to 5). */
+/* One tile, measured at one scale (sections 3 and 4). */
 typedef struct oracle_tile {
     bool live;
-    bool counts;          /* takes part in total and in E */
-    oracle_split split;   /* of top */
-    float top;            /* x_t; unset if the tile is not live */
-    uint64_t shift;       /* d_t; 0 for tiles that do not count */
-    uint64_t weight_sum;  /* S_t */
-    uint64_t envelope;    /* E_t; 0 at scale(1) and if greedy */
-    uint64_t envelope_in; /* E'_t, the envelope in units of the row */
+    bool counts;         /* takes part in total and in E */
+    oracle_split split;  /* of top */
+    float top;           /* x_t; unset if the tile is not live */
+    uint64_t shift;      /* d_t; 0 for tiles that do not count */
+    uint64_t weight_sum; /* S_t */
 } oracle_tile;
 
 /* A whole row, measured at one scale. */
@@ -159,9 +158,14 @@ uint64_t oracle_measure_mass(const oracle_measure *measure, uint32_t token);
 uint64_t oracle_row_kept_mass(const oracle_row *row); /* section 9; 0 if greedy */
 float oracle_row_logprob_raw(const oracle_row *row, uint32_t token);
 float oracle_row_logprob(const oracle_row *row, uint32_t token);
-/* w * E'_t / E_t of a kept token, 0 of another: the unnormalised distribution of the draw. */
+/*
+ * w * E'_t / E_t of a kept token, 0 of another: the unnormalised distribution of the draws of
+ * the first round, in which groups of a small tile are rounded together. In later rounds E'_t
+ * and E_t are those of fewer groups, which moves it by less than a unit for each tile.
+ */
 long double oracle_row_draw_mass(const oracle_row *row, uint32_t token);
-uint64_t oracle_row_envelope(const oracle_row *row);                    /* E */
-uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group); /* 0: not in it */
+/* Of the first round: E, and bound_g of a group, which is 0 if it is not in reach. */
+uint64_t oracle_row_envelope(const oracle_row *row);
+uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group);
 
 #endif

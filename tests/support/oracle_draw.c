@@ -3,67 +3,107 @@
 #include "oracle_row.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 __extension__ typedef unsigned __int128 u128;
 
+/* Where a draw's words come from: Philox, or what the caller supplies. */
+typedef struct oracle_draw_from {
+    uint64_t seed;
+    uint64_t step;
+    const uint32_t *uniforms; /* NULL: Philox */
+    uint32_t supply;          /* of uniforms, in attempts */
+} oracle_draw_from;
+
 static uint64_t high_product(uint64_t a, uint64_t b) { return (uint64_t)((u128)a * b >> 64); }
 
-/* The token that one attempt accepts, or -1. */
-static int64_t attempt(const oracle_row *row, const uint32_t words[4])
+/* The token that an attempt proposes, or -1. */
+static int64_t proposed(const oracle_row *row, const oracle_envelope *envelope,
+                        const uint32_t words[4])
 {
     const uint64_t for_tile = words[0] | (uint64_t)words[1] << 32;
     const uint64_t for_slot = words[2] | (uint64_t)words[3] << 32;
-    const oracle_tile *const tiles = row->at_t.tiles;
-    uint64_t place = high_product(for_tile, row->envelope);
+    uint64_t place = high_product(for_tile, envelope->all);
     uint32_t t = 0;
-    while (place >= tiles[t].envelope_in) {
-        place -= tiles[t].envelope_in;
+    while (place >= envelope->in_row[t]) {
+        place -= envelope->in_row[t];
         t++;
     }
-    place = high_product(for_slot, tiles[t].envelope);
+    place = high_product(for_slot, envelope->tiles[t]);
     uint32_t group = t * (ORACLE_TILE / ORACLE_GROUP);
     for (;; group++) {
         const uint32_t first = group * ORACLE_GROUP;
         const uint32_t rest = row->vocab - first;
         const uint64_t size = rest < ORACLE_GROUP ? rest : ORACLE_GROUP;
-        const uint64_t slots = size * row->bounds[group];
+        const uint64_t slots = size * envelope->bounds[group];
         if (place < slots) {
             break;
         }
         place -= slots;
     }
-    const uint64_t slot = place / row->bounds[group];
-    const uint64_t rest = place % row->bounds[group];
+    const uint64_t slot = place / envelope->bounds[group];
+    const uint64_t rest = place % envelope->bounds[group];
     const uint32_t token = group * ORACLE_GROUP + (uint32_t)slot;
-    const bool accepted = oracle_row_is_kept(row, token) && rest < row->at_t.weights[token];
-    return accepted ? (int64_t)token : -1;
+    return rest < row->at_t.weights[token] ? (int64_t)token : -1;
 }
 
-static void draw_token(const oracle_row *row, uint64_t seed, uint64_t step,
-                       const uint32_t *uniforms, uint32_t supply, oracle_result *out)
+/* The envelope of a round after the first, in which the groups before the token of rank `x` are
+ * in reach. Ends the program if memory is out. */
+static const oracle_envelope *shrink(const oracle_row *row, uint32_t x, oracle_envelope *made)
 {
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    if (!made->bounds && !oracle_envelope_allocate(row, made)) {
+        fprintf(stderr, "oracle: out of memory\n");
+        abort();
+    }
+    oracle_envelope_measure(row, x, made);
+    return made;
+}
+
+/* Attempt `a` of a draw takes these words. */
+static void make_words(const oracle_draw_from *from, uint32_t a, uint32_t words[4])
+{
+    if (from->uniforms) {
+        memcpy(words, &from->uniforms[4 * (uint64_t)a], 4 * sizeof *words);
+        return;
+    }
+    const uint32_t key[2] = {(uint32_t)from->seed, (uint32_t)(from->seed >> 32)};
+    const uint32_t counter[4] = {a, 0, (uint32_t)from->step, (uint32_t)(from->step >> 32)};
+    oracle_philox(counter, key, words);
+}
+
+static void draw_token(const oracle_row *row, const oracle_draw_from *from, oracle_result *out)
+{
+    oracle_envelope later = {0};
+    const oracle_envelope *envelope = &row->envelope;
+    uint32_t x = UINT32_MAX; /* the rank of the best token that was proposed and not kept */
+    uint32_t x_of_reach = UINT32_MAX;
     for (uint32_t a = 0; a < ORACLE_ATTEMPTS; a++) {
-        uint32_t words[4];
-        if (uniforms) {
-            if (a == supply) {
-                out->status = ORACLE_UNIFORMS_SPENT | row->seen;
-                return;
-            }
-            for (uint32_t i = 0; i < 4; i++) {
-                words[i] = uniforms[4 * (uint64_t)a + i];
-            }
-        } else {
-            const uint32_t counter[4] = {a, 0, (uint32_t)step, (uint32_t)(step >> 32)};
-            oracle_philox(counter, key, words);
+        if (from->uniforms && a == from->supply) {
+            out->status = ORACLE_UNIFORMS_SPENT | row->seen;
+            break;
         }
+        if (a % ORACLE_ROUND == 0 && x < x_of_reach) {
+            envelope = shrink(row, x, &later);
+            x_of_reach = x;
+        }
+        uint32_t words[4];
+        make_words(from, a, words);
         out->attempts = a + 1;
-        out->token = attempt(row, words);
-        if (out->token >= 0) {
-            return;
+        const int64_t token = proposed(row, envelope, words);
+        if (token >= 0 && oracle_row_is_kept(row, (uint32_t)token)) {
+            out->token = token;
+            break;
+        }
+        if (token >= 0 && row->rank[token] < x) {
+            x = row->rank[token];
         }
     }
-    out->token = row->order[0];
+    if (out->attempts == ORACLE_ATTEMPTS && out->token < 0) {
+        out->token = row->order[0];
+    }
+    oracle_envelope_free(&later);
 }
 
 void oracle_draw(const oracle_row *row, uint64_t seed, uint64_t step, const uint32_t *uniforms,
@@ -78,7 +118,8 @@ void oracle_draw(const oracle_row *row, uint64_t seed, uint64_t step, const uint
     if (row->greedy) {
         out->token = row->order[0];
     } else {
-        draw_token(row, seed, step, uniforms, uniform_attempts, out);
+        const oracle_draw_from from = {seed, step, uniforms, uniform_attempts};
+        draw_token(row, &from, out);
     }
     if (out->token >= 0) {
         out->kept = row->kept;
@@ -180,15 +221,15 @@ long double oracle_row_draw_mass(const oracle_row *row, uint32_t token)
     if (row->greedy) {
         return 1.0L;
     }
-    /* a kept token's group is in the envelope, so E_t is not 0 */
-    const oracle_tile *const tile = &row->at_t.tiles[token / ORACLE_TILE];
-    return (long double)row->at_t.weights[token] * (long double)tile->envelope_in /
-           (long double)tile->envelope;
+    /* a kept token's group is in reach, so E_t is not 0 */
+    const uint32_t t = token / ORACLE_TILE;
+    return (long double)row->at_t.weights[token] * (long double)row->envelope.in_row[t] /
+           (long double)row->envelope.tiles[t];
 }
 
-uint64_t oracle_row_envelope(const oracle_row *row) { return row->envelope; }
+uint64_t oracle_row_envelope(const oracle_row *row) { return row->envelope.all; }
 
 uint64_t oracle_row_group_bound(const oracle_row *row, uint32_t group)
 {
-    return row->bounds[group];
+    return row->envelope.bounds[group];
 }

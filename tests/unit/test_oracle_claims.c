@@ -127,7 +127,7 @@ static void check_claims(const oracle_row *row, const exact_row *exact,
     assert_true(worst->mass_tv <= 0x1p-20L);
     assert_true(worst->prefix <= 0x1p-20L);
     assert_true(worst->logprob <= 1.0L);
-    assert_true(worst->acceptance >= 1.0L / 65.0L);
+    assert_true(worst->acceptance >= 1.0L / 33.0L);
 }
 
 /* --- the distribution without filters --- */

@@ -13,26 +13,26 @@
 #include <math.h>
 #include <string.h>
 
+#include "../support/attempts.h"
 #include "../support/exact.h"
 #include "../support/oracle.h"
 #include "../support/oracle_rows.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 #define BIG ORACLE_VOCAB_MAX
+#define VOCAB_OF_ATTEMPTS 10000u /* expected attempts take the square of it */
 
 static float logits[BIG];
 static long double masses[BIG];
 
 typedef struct margins {
-    long double top_p;      /* largest |p' - p| */
-    long double min_p;      /* largest |ln min_p' - ln min_p| over its bound */
-    long double tv;         /* of the draw from the kept set */
-    long double logprob;    /* error over bound */
-    long double acceptance; /* smallest */
+    long double top_p;    /* largest |p' - p| */
+    long double min_p;    /* largest |ln min_p' - ln min_p| over its bound */
+    long double tv;       /* of the draw from the kept set */
+    long double logprob;  /* error over bound */
+    long double attempts; /* expected, over the bound of section 7 */
     unsigned rows;
 } margins;
-
-static const margins fresh = {.acceptance = 1.0L};
 
 /* Section 11 on min-p. */
 static long double min_p_bound(long double ln_min_p)
@@ -92,17 +92,12 @@ static void check_top_p(const oracle_row *row, const exact_row *exact, const ora
 
 static void check_kept(const oracle_row *row, const exact_row *exact, margins *worst)
 {
-    long double accepted = 0.0L;
     for (uint32_t i = 0; i < exact->vocab; i++) {
         masses[i] = oracle_row_draw_mass(row, i);
-        accepted += masses[i];
     }
     const uint32_t kept = oracle_row_kept(row);
     raise_to(&worst->tv, exact_total_variation(exact, kept, masses));
     assert_true(worst->tv <= 0x1p-20L);
-    const long double rate = accepted / (long double)oracle_row_envelope(row);
-    worst->acceptance = fminl(worst->acceptance, rate);
-    assert_true(rate >= 1.0L / 65.0L);
     for (uint32_t i = 0; i < kept; i += 1 + kept / 500) {
         if (masses[exact->order[i]] > 0.0L) {
             const long double truth = exact_logprob(exact, i, kept);
@@ -112,6 +107,14 @@ static void check_kept(const oracle_row *row, const exact_row *exact, margins *w
         }
     }
     assert_true(worst->logprob <= 1.0L);
+}
+
+static void check_attempts(const oracle_row *row, const oracle_params *p, margins *worst)
+{
+    attempts found;
+    assert_true(attempts_expect(row, p, &found));
+    raise_to(&worst->attempts, (long double)(found.expected / found.bound));
+    assert_true(worst->attempts <= 1.0L);
 }
 
 static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst)
@@ -144,6 +147,9 @@ static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst)
     }
     assert_int_equal(oracle_row_kept(row), kept);
     check_kept(row, drawn, worst);
+    if (vocab <= VOCAB_OF_ATTEMPTS) {
+        check_attempts(row, p, worst);
+    }
     worst->rows++;
     oracle_row_free(row);
     exact_row_free(exact);
@@ -153,16 +159,15 @@ static void check_cuts(uint32_t vocab, const oracle_params *p, margins *worst)
 static void print_margins(const char *name, const margins *worst)
 {
     print_message("%-24s %5u rows: |p'-p| 2^%-7.2f min-p %.2f of its bound, TV 2^%.2f, "
-                  "logprob %.2f of its bound, acceptance 1/%.1f\n",
+                  "logprob %.2f of its bound, attempts %.2f of theirs\n",
                   name, worst->rows, (double)log2l(worst->top_p), (double)worst->min_p,
-                  (double)log2l(worst->tv), (double)worst->logprob,
-                  (double)(1.0L / worst->acceptance));
+                  (double)log2l(worst->tv), (double)worst->logprob, (double)worst->attempts);
 }
 
 /* Random filters, each on in about two of three, with flags counting through all 16. */
 static void try_filters(const char *name, uint32_t vocab, unsigned rounds, uint64_t *random)
 {
-    margins worst = fresh;
+    margins worst = {0};
     for (unsigned i = 0; i < rounds; i++) {
         oracle_params p = {.temperature = 1.0f, .top_p = 1.0f, .flags = i % 16};
         p.temperature = (float)exp2(rows_between(random, -2.0, 2.0));
@@ -211,7 +216,7 @@ static void test_random_filters(void **state)
 
 static void try_top_p(const char *name, uint32_t vocab, float temperature)
 {
-    margins worst = fresh;
+    margins worst = {0};
     const float values[] = {0.1f, 0.5f, 0.9f, 0.999f, 0.999999f, 0x1.fffffep-1f};
     for (size_t i = 0; i < LENGTH(values); i++) {
         const oracle_params p = {.temperature = temperature, .top_p = values[i]};
@@ -264,7 +269,7 @@ static void test_min_p_threshold(void **state)
     const double ranges[][2] = {{-0.01, 0}, {-1, 0},    {-10, -1},
                                 {-34, -31}, {-66, -63}, {-149, -120}};
     for (size_t r = 0; r < LENGTH(ranges); r++) {
-        margins worst = fresh;
+        margins worst = {0};
         for (int i = 0; i < 6000; i++) {
             oracle_params p = {.top_p = 1.0f};
             const double reach = i % 4 ? 2.0 : 40.0;
@@ -289,7 +294,7 @@ static void test_deep_logprobs(void **state)
 {
     (void)state;
     uint64_t random = 24;
-    margins worst = fresh;
+    margins worst = {0};
     for (int i = 0; i < 2000; i++) {
         oracle_params p = {.top_p = 1.0f};
         p.temperature = (float)exp2(rows_between(&random, -3, 3));

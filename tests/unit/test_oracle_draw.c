@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../support/attempts.h"
 #include "../support/exact.h"
 #include "../support/oracle.h"
 #include "../support/oracle_rows.h"
@@ -78,7 +79,10 @@ static void check_draws(const char *name, uint32_t vocab, const oracle_params *p
     for (uint32_t i = 0; i < exact->live; i++) {
         ranks[exact->order[i]] = i;
     }
-    uint64_t attempts = 0;
+    attempts expected;
+    assert_true(attempts_expect(row, p, &expected));
+    double sum = 0.0;
+    double squares = 0.0;
     for (uint32_t i = 0; i < DRAWS; i++) {
         const uint64_t moving = UINT64_C(0xfffffff0) + i; /* passes 2^32 */
         oracle_result result;
@@ -89,17 +93,17 @@ static void check_draws(const char *name, uint32_t vocab, const oracle_params *p
         assert_true(ranks[result.token] < kept);
         assert_int_equal(result.kept, kept);
         counts[ranks[result.token]]++;
-        attempts += result.attempts;
+        sum += result.attempts;
+        squares += (double)result.attempts * result.attempts;
     }
     check_counts(name, exact, kept, counts, DRAWS);
-    long double accepted = 0.0L;
-    for (uint32_t i = 0; i < vocab; i++) {
-        accepted += oracle_row_draw_mass(row, i);
-    }
-    /* attempts are geometric: mean 1/rate, variance (1 - rate) / rate^2; five sigmas */
-    const double rate = (double)(accepted / (long double)oracle_row_envelope(row));
-    const double mean = (double)attempts / DRAWS;
-    assert_true(fabs(mean * rate - 1.0) <= 5.0 * sqrt((1.0 - rate) / DRAWS) + 1e-9);
+    /* The mean of attempts: five sigmas. Where hardly an attempt fails, none may have. */
+    const double mean = sum / DRAWS;
+    const double rate = expected.first;
+    const double variance = fmax(squares / DRAWS - mean * mean, (1.0 - rate) / (rate * rate));
+    print_message("%-30s attempts %.3f, %.3f expected\n", name, mean, expected.expected);
+    assert_true(fabs(mean - expected.expected) <= 5.0 * sqrt(variance / DRAWS));
+    assert_true(expected.expected <= expected.bound);
     oracle_row_free(row);
     exact_row_free(exact);
 }
@@ -159,6 +163,40 @@ static void test_filtered_draws(void **state)
     check_draws("top-k in a tie", 2000, &p, false);
     p.top_p = 0.31f;
     check_draws("top-p in a tie", 2000, &p, true);
+    p.flags = ORACLE_TOP_K_TIES;
+    check_draws("top-k with its ties", 2000, &p, true);
+}
+
+/* Rows of which a round of attempts mostly accepts nothing, so that reach shrinks. */
+static void test_draws_of_many_rounds(void **state)
+{
+    (void)state;
+    uint64_t random = 34;
+    oracle_params p = {.seed = 3, .step = 4, .temperature = 1.0f, .top_p = 0.01f};
+    rows_fill_normal(logits, 4096, 0.5, &random);
+    check_draws("flat, top-p 0.01", 4096, &p, false);
+    p.top_p = 2e-3f;
+    check_draws("flat, top-p 0.002", 4096, &p, true);
+    rows_fill_equal(logits, 4096, 0.0f);
+    check_draws("equal, top-p 0.001", 4096, &p, false);
+    rows_fill_normal(logits, 4096, 3.0, &random);
+    for (uint32_t i = 0; i < 4096; i++) {
+        logits[i] = rows_to_bfloat16_value(logits[i]);
+    }
+    p.top_p = 0.5f;
+    p.temperature = 100.0f;
+    p.flags = ORACLE_TEMPERATURE_LAST;
+    check_draws("top-p before T = 100", 4096, &p, true);
+    p.top_k = 1000;
+    check_draws("top-k, top-p before T = 100", 4096, &p, false);
+    for (uint32_t i = 0; i < 4096; i++) {
+        logits[i] = i % 32 ? -0.25f : i < 64 ? 0.5f : 0.25f;
+    }
+    p = (oracle_params){.temperature = 1.0f, .top_p = 0.02f, .top_k = 3};
+    p.flags = ORACLE_TOP_K_TIES;
+    check_draws("ties of all groups, top-p", 4096, &p, true);
+    p.flags |= ORACLE_TOP_P_WHOLE_ROW;
+    check_draws("ties of all groups", 4096, &p, false);
 }
 
 /* Successive steps, and neighbouring seeds, must not know of each other. */
@@ -330,13 +368,10 @@ static void test_greedy_without_uniforms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unfiltered_draws),
-        cmocka_unit_test(test_filtered_draws),
-        cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_supplied_uniforms),
-        cmocka_unit_test(test_extreme_uniforms),
-        cmocka_unit_test(test_attempts_run_out),
-        cmocka_unit_test(test_limits_of_slots),
+        cmocka_unit_test(test_unfiltered_draws),        cmocka_unit_test(test_filtered_draws),
+        cmocka_unit_test(test_draws_of_many_rounds),    cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_supplied_uniforms),       cmocka_unit_test(test_extreme_uniforms),
+        cmocka_unit_test(test_attempts_run_out),        cmocka_unit_test(test_limits_of_slots),
         cmocka_unit_test(test_greedy_without_uniforms),
     };
     return cmocka_run_group_tests_name("oracle draw", tests, NULL, NULL);

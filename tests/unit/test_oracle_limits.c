@@ -16,8 +16,6 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
-#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 static const oracle_params plain = {.seed = 5, .step = 6, .temperature = 1.0f, .top_p = 1.0f};
 
 static oracle_row *prepare(const float *x, uint32_t vocab, const oracle_params *p)
@@ -113,7 +111,6 @@ static void check_sizes(uint32_t vocab, uint64_t *random)
         assert_true(measure->weights[i] <= oracle_row_group_bound(row, i / ORACLE_GROUP));
         masses += oracle_measure_mass(measure, i);
         if (i % ORACLE_TILE == ORACLE_TILE - 1 || i + 1 == vocab) {
-            assert_true(measure->tiles[i / ORACLE_TILE].envelope == of_tile);
             envelope += (of_tile << 13) >> measure->tiles[i / ORACLE_TILE].shift;
             of_tile = 0;
         }

@@ -1,14 +1,10 @@
-/* rounds.cl - a round of attempts. On a GPU each work-item of a team makes one; a team of one
- * makes LMS_LANES of them, in vectors where that is faster. Words are named by attempt, so it
- * does not matter how many are made at once. */
+/* tries.cl - attempts of a team of one: LMS_LANES at once, in vectors where that is faster. */
 #pragma once
 #include "draw/rejection.cl"
 
 #if LMS_TEAM == 1
 
-#define LMS_TRIES ((uint)LMS_LANES) /* in a round */
-
-/* The attempts of a round on their way. */
+/* Attempts on their way. */
 typedef struct lms_tries {
     uint tile[LMS_LANES];
     int tile_key[LMS_LANES];
@@ -36,7 +32,7 @@ void lms_tries_tiles(const lms_row *row, const lms_scaled *scaled, ulong envelop
 }
 
 /* The bounds of the groups of the attempts' tiles, eight groups each. */
-void lms_tries_bounds(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lms_tries *t)
+void lms_tries_bounds(const lms_row *row, const lms_scaled *scaled, lms_cut reach, lms_tries *t)
 {
     for (uint i = 0; i < LMS_LANES; i += LMS_LANES / LMS_TILE_GROUPS) {
 #if LMS_LANES == 16
@@ -51,7 +47,7 @@ void lms_tries_bounds(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
         const lms_floats h = (lms_floats)(t->h[i]), c = (lms_floats)(t->c[i]);
 #endif
         const lms_ints w = lms_weights_at(scaled->s, h, c, lms_logits_of(keys));
-        LMS_V(vstore)(lms_bounds_of(w, keys, cut, ids), 0, t->bounds[i]);
+        LMS_V(vstore)(lms_bounds_of(w, keys, reach, ids), 0, t->bounds[i]);
     }
 }
 
@@ -69,43 +65,32 @@ void lms_tries_tokens(const lms_row *row, lms_tries *t)
     }
 }
 
-long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-             const lms_words *words, uint from)
+/* Attempts from `from` on: bit i says that attempt from + i proposes a token, which is id[i]. */
+uint lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut reach, ulong envelope,
+             const lms_words *words, uint from, uint *id)
 {
-    long best = LMS_NOT_DRAWN;
     if (scaled->huge || envelope == 0) {
-        for (uint i = from; i < from + LMS_LANES && best == LMS_NOT_DRAWN; ++i) {
-            best = lms_try_one(row, scaled, cut, envelope, words, i);
+        uint found = 0;
+        for (uint i = 0; i < LMS_LANES; ++i) {
+            id[i] = lms_propose_one(row, scaled, reach, envelope, words, from + i);
+            found |= (id[i] != LMS_NOTHING ? 1u : 0u) << i;
         }
-        return best;
+        return found;
     }
     lms_tries t;
     float x[LMS_LANES];
     lms_tries_tiles(row, scaled, envelope, words, from, &t);
-    lms_tries_bounds(row, scaled, cut, &t);
+    lms_tries_bounds(row, scaled, reach, &t);
     lms_tries_tokens(row, &t);
-    for (uint i = 0; i < LMS_LANES; ++i) x[i] = lms_read_one(&row->logits, t.id[i]);
-    const lms_floats logits = LMS_V(vload)(0, x);
+    for (uint i = 0; i < LMS_LANES; ++i) {
+        id[i] = t.id[i];
+        x[i] = lms_read_one(&row->logits, id[i]);
+    }
     const lms_floats h = LMS_V(vload)(0, t.h), c = LMS_V(vload)(0, t.c);
-    const lms_ints w = lms_weights_at(scaled->s, h, c, logits);
-    const lms_ints keys = lms_keys(logits);
-    const lms_ints kept = lms_kept_of(cut, keys, LMS_V(vload)(0, t.id));
+    const lms_ints w = lms_weights_at(scaled->s, h, c, LMS_V(vload)(0, x));
     const lms_ints low = LMS_V(as_int)(LMS_V(vload)(0, t.height)) < w;
     const lms_ints made = LMS_LANE_IDS < (lms_uints)(words->attempts - from);
-    const uint found = lms_mask(kept & low & made);
-    if (found == 0) return LMS_NOT_DRAWN;
-    const uint first = 31 - clz(found & -found);
-    return lms_accepted(from + first, t.id[first]);
-}
-
-#else
-
-#define LMS_TRIES 1u
-
-long lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong envelope,
-             const lms_words *words, uint from)
-{
-    return lms_try_one(row, scaled, cut, envelope, words, from + lms_item());
+    return lms_mask(low & made);
 }
 
 #endif
