@@ -17,6 +17,7 @@ void lms_begin_draw(const lms_row *row, const lms_rules *rules, lms_cut min_p, l
     if (lms_narrows_reach(row, rules)) {
         d->reach = lms_tighter(min_p, lms_first_groups(row, rules->k, rules->keeps_ties));
     }
+    lms_learn_reach(judge, d->reach);
     const bool is_same = d->reach.key == all.key && rules->scale == d->scaled.s;
     const bool needs_base = lms_needs_base(judge);
     if (needs_base && !is_same) judge->most = lms_envelope_own(row, &judge->scaled, all);

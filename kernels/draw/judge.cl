@@ -52,6 +52,9 @@ bool lms_is_open(const lms_judge *j, lms_cut x)
     return lms_keeps(j->may, x.key, x.id) && !lms_keeps(j->sure, x.key, x.id);
 }
 
+/* No token beyond the groups in reach is kept. */
+void lms_learn_reach(lms_judge *j, lms_cut reach) { j->may = lms_tighter(j->may, reach); }
+
 /* A token has been judged. */
 void lms_learn(lms_judge *j, lms_cut x, bool is_kept)
 {
