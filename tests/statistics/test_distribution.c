@@ -166,39 +166,62 @@ typedef struct scenario {
     float temperature, top_p, min_p;
     int32_t top_k;
     uint32_t work_items;
+    uint32_t flags;
 } scenario;
 
+enum {
+    HOT = LMS_TEMPERATURE_LAST,
+    TIES = LMS_TOP_K_TIES
+};
+
 static const scenario scenarios[] = {
-    {"two tokens", GEN_NORMAL_ONE, 2, 1.0f, 1.0f, 0.0f, 0, 1},
-    {"five tokens, cold", GEN_NORMAL_ONE, 5, 0.5f, 1.0f, 0.0f, 0, 1},
-    {"33 tokens", GEN_NORMAL_ONE, 33, 1.0f, 1.0f, 0.0f, 0, 1},
-    {"33 tokens, team", GEN_NORMAL_ONE, 33, 1.0f, 1.0f, 0.0f, 0, 16},
-    {"equal", GEN_EQUAL, 300, 1.0f, 1.0f, 0.0f, 0, 1},
-    {"wide", GEN_NORMAL_FIVE, 500, 3.0f, 1.0f, 0.0f, 0, 1},
-    {"falling tiles", GEN_FALLING_TILES, 2000, 1.0f, 1.0f, 0.0f, 0, 1},
-    {"falling tiles, hot, team", GEN_FALLING_TILES, 2000, 5.0f, 1.0f, 0.0f, 0, 16},
-    {"heavy tail", GEN_HEAVY_TAIL, 1000, 1.3f, 1.0f, 0.0f, 0, 1},
-    {"NaN-laced", GEN_NAN_LACED, 257, 1.5f, 1.0f, 0.0f, 0, 1},
-    {"top-k 20", GEN_NORMAL_FIVE, 300, 4.0f, 1.0f, 0.0f, 20, 1},
-    {"top-k 20 of equals", GEN_EQUAL, 300, 1.0f, 1.0f, 0.0f, 20, 16},
-    {"top-p 0.8", GEN_NORMAL_ONE, 400, 0.9f, 0.8f, 0.0f, 0, 1},
-    {"min-p 0.1", GEN_NORMAL_ONE, 400, 1.1f, 1.0f, 0.1f, 0, 1},
-    {"top-k 50, top-p 0.9", GEN_NORMAL_ONE, 400, 1.0f, 0.9f, 0.0f, 50, 1},
+    {"two tokens", GEN_NORMAL_ONE, 2, 1.0f, 1.0f, 0.0f, 0, 1, 0},
+    {"five tokens, cold", GEN_NORMAL_ONE, 5, 0.5f, 1.0f, 0.0f, 0, 1, 0},
+    {"33 tokens", GEN_NORMAL_ONE, 33, 1.0f, 1.0f, 0.0f, 0, 1, 0},
+    {"33 tokens, team", GEN_NORMAL_ONE, 33, 1.0f, 1.0f, 0.0f, 0, 16, 0},
+    {"equal", GEN_EQUAL, 300, 1.0f, 1.0f, 0.0f, 0, 1, 0},
+    {"wide", GEN_NORMAL_FIVE, 500, 3.0f, 1.0f, 0.0f, 0, 1, 0},
+    {"falling tiles", GEN_FALLING_TILES, 2000, 1.0f, 1.0f, 0.0f, 0, 1, 0},
+    {"falling tiles, hot, team", GEN_FALLING_TILES, 2000, 5.0f, 1.0f, 0.0f, 0, 16, 0},
+    {"heavy tail", GEN_HEAVY_TAIL, 1000, 1.3f, 1.0f, 0.0f, 0, 1, 0},
+    {"NaN-laced", GEN_NAN_LACED, 257, 1.5f, 1.0f, 0.0f, 0, 1, 0},
+    {"top-k 20", GEN_NORMAL_FIVE, 300, 4.0f, 1.0f, 0.0f, 20, 1, 0},
+    {"top-k 20 of equals", GEN_EQUAL, 300, 1.0f, 1.0f, 0.0f, 20, 16, 0},
+    {"top-p 0.8", GEN_NORMAL_ONE, 400, 0.9f, 0.8f, 0.0f, 0, 1, 0},
+    {"min-p 0.1", GEN_NORMAL_ONE, 400, 1.1f, 1.0f, 0.1f, 0, 1, 0},
+    {"top-k 50, top-p 0.9", GEN_NORMAL_ONE, 400, 1.0f, 0.9f, 0.0f, 50, 1, 0},
+    /* Little of what is in reach is kept, so that reach shrinks, round by round. */
+    {"flat, top-p 0.02", GEN_NORMAL_TINY, 2000, 1.0f, 0.02f, 0.0f, 0, 1, 0},
+    {"flat, top-p 0.02, team", GEN_NORMAL_TINY, 1000, 1.0f, 0.02f, 0.0f, 0, 16, 0},
+    {"top-p 0.03", GEN_NORMAL_ONE, 2000, 1.0f, 0.03f, 0.0f, 0, 1, 0},
+    {"equal, top-p 0.004", GEN_EQUAL, 2000, 1.0f, 0.004f, 0.0f, 0, 1, 0},
+    {"top-p 0.9, then hot", GEN_NORMAL_FIVE, 2000, 50.0f, 0.9f, 0.0f, 0, 1, HOT},
+    {"top-p 0.9, then hot, team", GEN_NORMAL_FIVE, 1000, 50.0f, 0.9f, 0.0f, 0, 16, HOT},
+    {"k, p, min-p, then hot", GEN_NORMAL_ONE, 2000, 100.0f, 0.5f, 0.05f, 200, 1, HOT},
+    {"top-k 3 with ties", GEN_THREE_VALUES, 2000, 1.0f, 1.0f, 0.0f, 3, 1, TIES},
+    {"ties, top-p 0.01", GEN_THREE_VALUES, 2000, 1.0f, 0.01f, 0.0f, 3, 1, TIES},
+    {"bfloat16, ties, top-p 0.3", GEN_COARSE, 2000, 2.0f, 0.3f, 0.0f, 50, 1, TIES},
 };
 
 /* Probabilities of the tokens after the filters; top-p's base is what top-k and min-p keep. */
 static void expect(const scenario *s, const float *x, double *probability)
 {
+    const float filter_t = s->flags & LMS_TEMPERATURE_LAST ? 1.0f : s->temperature;
+    exact_row *const cut = exact_prepare(x, s->vocab, filter_t);
     exact_row *const row = exact_prepare(x, s->vocab, s->temperature);
-    assert_non_null(row);
-    uint32_t kept = row->live;
-    if (s->top_k > 0) kept = exact_top_k(row, x, (uint32_t)s->top_k, false);
-    if (s->min_p > 0.0f) kept = exact_min_p(row, logl((long double)s->min_p));
-    if (s->top_p < 1.0f) kept = exact_top_p(row, kept, (long double)s->top_p);
+    assert_true(cut && row);
+    uint32_t kept = cut->live;
+    if (s->top_k > 0) kept = exact_top_k(cut, x, (uint32_t)s->top_k, s->flags & LMS_TOP_K_TIES);
+    if (s->min_p > 0.0f) {
+        const uint32_t by_min_p = exact_min_p(cut, logl((long double)s->min_p));
+        if (by_min_p < kept) kept = by_min_p;
+    }
+    if (s->top_p < 1.0f) kept = exact_top_p(cut, kept, (long double)s->top_p);
     for (uint32_t i = 0; i < s->vocab; ++i) probability[i] = 0.0;
     for (uint32_t rank = 0; rank < kept; ++rank) {
         probability[row->order[rank]] = (double)expl(exact_logprob(row, rank, kept));
     }
+    exact_row_free(cut);
     exact_row_free(row);
 }
 
@@ -219,6 +242,7 @@ static void test_small_vocabularies(void **unused)
         p.filters.top_p = s->top_p;
         p.filters.min_p = s->min_p;
         p.filters.top_k = s->top_k;
+        p.filters.flags = s->flags;
         const uint64_t draws = slow ? 4000000 : 150000;
         expect(s, x, probability);
         draw(x, s->vocab, p, i % 2, draws, s->work_items, count);
