@@ -6,7 +6,9 @@
  * they are timed. bench/README.md says what is measured, and how. */
 #include "beam_measure.h"
 #include "contrastive_measure.h"
+#include "heavy.h"
 #include "lines.h"
+#include "list.h"
 #include "machine.h"
 #include "measure.h"
 #include "options.h"
@@ -35,8 +37,8 @@ typedef struct effort {
     unsigned line_rounds;
 } effort;
 
-static const effort quick = {61, 1.5, 11};
-static const effort full = {51, 1.2, 15};
+static const effort quick = {101, 1.5, 11};
+static const effort full = {101, 1.2, 15};
 
 typedef struct run {
     options o;
@@ -44,52 +46,11 @@ typedef struct run {
     plan what;
     beam_plan beams;
     contrastive_plan contrasts;
+    rows_file real;
     pool logits; /* or hidden states */
     size_t memory_most;
     results all;
 } run;
-
-static void list(const plan *p)
-{
-    printf("strategies:\n");
-    for (unsigned i = 0; i < SUBJECTS; ++i) printf("  %s\n", subject_name(i));
-    printf("settings:\n");
-    for (size_t i = 0; i < p->count; ++i) {
-        const setting *const s = &p->settings[i];
-        printf("  %-9s %5u x %6u %-9s%s:", shape_name(s->shape), s->rows, s->vocab,
-               dtype_name(s->dtype), s->rotated ? "" : " just written");
-        for (unsigned k = 0, n = 0; k < SUBJECTS; ++k) {
-            if (s->subjects >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", subject_name(k));
-        }
-        printf("\n");
-    }
-}
-
-static void list_beams(const beam_plan *p)
-{
-    printf("modes:\n");
-    for (unsigned i = 0; i < BEAM_MODES; ++i) printf("  %s\n", beam_mode_name(i));
-    printf("settings:\n");
-    for (size_t i = 0; i < p->count; ++i) {
-        const beam_setting *const s = &p->settings[i];
-        printf("  %-9s %3u x %-4u beams of %6u %-9s:", shape_name(s->shape), s->requests,
-               s->width, s->vocab, dtype_name(s->dtype));
-        for (unsigned k = 0, n = 0; k < BEAM_MODES; ++k) {
-            if (s->modes >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", beam_mode_name(k));
-        }
-        printf("\n");
-    }
-}
-
-static void list_contrasts(const contrastive_plan *p)
-{
-    printf("settings: requests x context x width, candidates\n");
-    for (size_t i = 0; i < p->count; ++i) {
-        const contrastive_size *const s = &p->settings[i].size;
-        printf("  %3u x %5u x %5u, k %2u, %s\n", s->requests, s->context, s->width, s->k,
-               dtype_name(p->settings[i].dtype));
-    }
-}
 
 /* Most rows of a batch among the settings that have the same logits. */
 static size_t rows_of_alike(const plan *p, const setting *s)
@@ -109,7 +70,7 @@ static bool make_logits(run *r, bench_shape shape, uint32_t vocab, lms_dtype dty
 {
     const size_t rows_most = r->memory_most / (vocab * dtype_size(dtype));
     const size_t wanted = BATCHES_LEAST * rows;
-    pool_wish wish = {shape, vocab, dtype, 0, 0, r->memory_most, false, r->o.model};
+    pool_wish wish = {shape, vocab, dtype, 0, 0, r->memory_most, false, r->o.model, &r->real};
     if (rows_most < BATCHES_NEEDED * rows) return false;
     wish.bytes = r->o.rotate_mib > 0 ? r->o.rotate_mib << 20 : CACHES * r->on.cache_bytes;
     wish.least_rows = wanted < rows_most ? wanted : rows_most;
@@ -165,6 +126,10 @@ static void measure_extras(run *r, const effort *e)
         if (!make_logits(r, shapes[i], LINE_VOCAB, LMS_FLOAT32, LINE_ROWS)) continue;
         measure_lines(&r->on, &r->logits, chosen, e->line_rounds, &r->all);
     }
+    const pace tempo = pace_of(r, e);
+    if (!is_stopped() &&
+        make_logits(r, SHAPE_HALF_FLAT, LINE_VOCAB, LMS_FLOAT32, HEAVY_ROWS_LEAST))
+        measure_heavy(&r->on, &r->logits, &tempo, &r->all);
 }
 
 /* As many as the largest setting of these logits needs, so that they are made once. */
@@ -218,7 +183,8 @@ static bool make_states(run *r, const contrastive_setting *s)
 {
     const size_t rows = (size_t)s->size.requests * s->size.context;
     const size_t bytes = CACHES / 2 * r->on.cache_bytes;
-    pool_wish wish = {SHAPE_FLAT, s->size.width, s->dtype, 0, 0, r->memory_most, false, NULL};
+    pool_wish wish = {SHAPE_FLAT,     s->size.width, s->dtype, 0,   0,
+                      r->memory_most, false,         NULL,     NULL};
     if (BATCHES_NEEDED * contrastive_bytes(s) > r->memory_most) {
         progress_clear();
         table_print("  %u x %u x %u %s: left out, two sets of contexts are more than %zu MiB\n",
@@ -313,8 +279,9 @@ static void make_plans(run *r)
     }
 }
 
-static void free_plans(run *r)
+static void close_inputs(run *r)
 {
+    rows_file_close(&r->real);
     beam_plan_free(&r->beams);
     contrastive_plan_free(&r->contrasts);
     plan_free(&r->what);
@@ -335,6 +302,8 @@ int main(int argc, char **argv)
     static run r;
     parse_options(argc, argv, &r.o);
     if (r.o.start_of != NULL) return start_of_child(&r.o);
+    rows_file_open(&r.real, r.o.rows_file);
+    r.o.selected.real_vocab = r.real.vocab;
     make_plans(&r);
     if (r.o.list) {
         if (r.o.selected.beam) {
@@ -342,9 +311,9 @@ int main(int argc, char **argv)
         } else if (r.o.selected.contrastive) {
             list_contrasts(&r.contrasts);
         } else {
-            list(&r.what);
+            list_cases(&r.what);
         }
-        free_plans(&r);
+        close_inputs(&r);
         return 0;
     }
     FILE *const json = open_to_write(r.o.json);
@@ -367,7 +336,7 @@ int main(int argc, char **argv)
     if (csv != NULL) write_csv(csv, &h, &r.all);
     pool_free(&r.logits);
     results_free(&r.all);
-    free_plans(&r);
+    close_inputs(&r);
     stage_close(&r.on);
     return is_stopped() ? 130 : 0;
 }

@@ -76,7 +76,8 @@ static const choice usual_shapes = {{SHAPE_PEAKED, SHAPE_DOMINANT, SHAPE_MODEL, 
 const choice all_rows = {{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}, 11};
 const choice all_vocabs = {{32000, 128256, 151936, 262144}, 4};
 const choice all_dtypes = {{LMS_FLOAT32, LMS_FLOAT16, LMS_BFLOAT16}, 3};
-const choice all_shapes = {{0, 1, 2, 3, 4, 5, 6}, SHAPES};
+const choice all_shapes = {{0, 1, 2, 3, 4, 5, 6}, SHAPE_REAL};
+static const choice real_shape = {{SHAPE_REAL}, 1};
 static const choice two_shapes = {{SHAPE_PEAKED, SHAPE_FLAT}, 2};
 
 bool is_selected(const selection *s)
@@ -116,6 +117,7 @@ static void add_product(plan *p, const choice *shapes, const choice *vocabs,
         s.vocab = vocabs->values[rest % vocabs->count];
         rest /= vocabs->count;
         s.shape = (bench_shape)shapes->values[rest];
+        if (s.shape == SHAPE_REAL) s.vocab = p->real_vocab;
         /* Plain C shares rows among its threads. */
         if (s.rows < 8) s.subjects &= STRATEGIES;
         if (s.subjects != 0) add(p, s);
@@ -163,6 +165,16 @@ static void plan_full(plan *p)
     add_product(p, &two_shapes, &far, &bfloat16, &ends, STRATEGIES);
 }
 
+/* Rows of a real model have the vocabulary that they have. */
+static void plan_real(plan *p, bool full)
+{
+    static const choice some_rows = {{1, 4, 16, 64}, 4};
+    add_product(p, &real_shape, &usual_vocabs, &usual_dtypes, &usual_rows, ALL_SUBJECTS);
+    if (!full) return;
+    add_product(p, &real_shape, &usual_vocabs, &usual_dtypes, &some_rows, STRATEGIES);
+    add_product(p, &real_shape, &usual_vocabs, &all_dtypes, &usual_rows, STRATEGIES);
+}
+
 /* By logits, which take time to make, so that they are made once. */
 static int by_logits(const void *a, const void *b)
 {
@@ -172,6 +184,23 @@ static int by_logits(const void *a, const void *b)
     if (x->dtype != y->dtype) return x->dtype < y->dtype ? -1 : 1;
     if (x->rows != y->rows) return x->rows < y->rows ? -1 : 1;
     return (int)x->rotated - (int)y->rotated;
+}
+
+/* Exactly the combinations that were asked for. */
+static void plan_selection(plan *p, const selection *s, uint32_t subjects)
+{
+    choice shapes = s->shapes;
+    if (shapes.count == 0) {
+        shapes = s->full ? all_shapes : usual_shapes;
+        if (s->real_vocab != 0) shapes.values[shapes.count++] = SHAPE_REAL;
+    }
+    const choice *const vocabs = s->full ? &all_vocabs : &usual_vocabs;
+    const choice *const dtypes = s->full ? &all_dtypes : &usual_dtypes;
+    const choice *const rows = s->full ? &all_rows : &usual_rows;
+    add_product(p, &shapes, s->vocabs.count > 0 ? &s->vocabs : vocabs,
+                s->dtypes.count > 0 ? &s->dtypes : dtypes, s->rows.count > 0 ? &s->rows : rows,
+                subjects);
+    for (size_t i = 0; i < p->count; ++i) p->settings[i].rotated = !s->fresh;
 }
 
 static void keep(plan *p, uint32_t subjects)
@@ -186,30 +215,18 @@ static void keep(plan *p, uint32_t subjects)
 
 plan make_plan(const selection *s)
 {
-    plan p = {calloc(MOST_SETTINGS, sizeof *p.settings), 0};
+    plan p = {calloc(MOST_SETTINGS, sizeof *p.settings), 0, s->real_vocab};
     if (p.settings == NULL) fail("out of memory for the list of settings");
     const uint32_t subjects = s->subjects != 0 ? s->subjects : ALL_SUBJECTS;
     if (is_selected(s)) {
-        const bool full = s->full;
-        add_product(&p,
-                    s->shapes.count > 0 ? &s->shapes
-                    : full              ? &all_shapes
-                                        : &usual_shapes,
-                    s->vocabs.count > 0 ? &s->vocabs
-                    : full              ? &all_vocabs
-                                        : &usual_vocabs,
-                    s->dtypes.count > 0 ? &s->dtypes
-                    : full              ? &all_dtypes
-                                        : &usual_dtypes,
-                    s->rows.count > 0 ? &s->rows
-                    : full            ? &all_rows
-                                      : &usual_rows,
-                    subjects);
-        for (size_t i = 0; i < p.count; ++i) p.settings[i].rotated = !s->fresh;
-    } else if (s->full) {
-        plan_full(&p);
+        plan_selection(&p, s, subjects);
     } else {
-        plan_quick(&p);
+        if (s->full) {
+            plan_full(&p);
+        } else {
+            plan_quick(&p);
+        }
+        if (s->real_vocab != 0) plan_real(&p, s->full);
     }
     keep(&p, subjects);
     qsort(p.settings, p.count, sizeof *p.settings, by_logits);

@@ -18,6 +18,7 @@ enum {
     ROW_MASS,
     SUBJECTS
 };
+#define HEAVY_STRATEGY 6u /* of batches with one flat row: top-p 0.9 */
 
 /* The name by which a subject is chosen. */
 const char *subject_name(unsigned subject);
@@ -71,7 +72,8 @@ typedef struct selection {
     choice vocabs;
     choice dtypes;
     choice shapes;
-    uint32_t subjects; /* 0: none chosen */
+    uint32_t real_vocab; /* of SHAPE_REAL; 0: there are no such rows */
+    uint32_t subjects;   /* 0: none chosen */
     bool full;
     bool fresh; /* logits that have just been written */
     bool beam;  /* beam search instead, beam_cases.h */
@@ -87,6 +89,7 @@ extern const choice all_rows, all_vocabs, all_dtypes, all_shapes;
 typedef struct plan {
     setting *settings;
     size_t count;
+    uint32_t real_vocab;
 } plan;
 
 bool is_selected(const selection *s);

@@ -52,8 +52,10 @@ void fields_of_case(fields *f, const result *r)
     add_real(f, "ratio_p5", r->ratio_p5);
     add_real(f, "ratio_p95", r->ratio_p95);
     add_real(f, "median_s", r->median_s);
+    add_real(f, "mean_s", r->mean_s);
     add_real(f, "p95_s", r->p95_s);
     add_real(f, "p99_s", r->p99_s);
+    add_real(f, "p99_over_median", r->p99_s / r->median_s);
     add_real(f, "rows_per_s", r->what.rows / r->median_s);
     add_real(f, "gb_per_s", 1e-9 * bytes / r->median_s);
     add_real(f, "read_median_s", r->read_median_s);
@@ -61,6 +63,9 @@ void fields_of_case(fields *f, const result *r)
     add_real(f, "device_s", r->device_s);
     add_real(f, "read_device_s", r->read_device_s);
     add_real(f, "device_ratio", r->read_device_s / r->device_s);
+    add_count(f, "draws", r->draws);
+    add_real(f, "attempts", r->draws > 0 ? r->attempts : NAN);
+    add_real(f, "pass_share", r->draws > 0 ? r->pass_share : NAN);
     add_count(f, "launches", r->launches);
     add_whole(f, "checked_rows", r->checked_rows);
 }
@@ -150,6 +155,22 @@ void fields_of_part(fields *f, const beam_part *p)
     add_real(f, "over_alone_p95", p->over_alone_p95);
     add_real(f, "median_s", p->median_s);
     add_real(f, "alone_median_s", p->alone_median_s);
+}
+
+void fields_of_heavy(fields *f, const heavy *h)
+{
+    f->count = 0;
+    add_text(f, "strategy", subject_strategy(HEAVY_STRATEGY));
+    add_whole(f, "rows", h->rows);
+    add_whole(f, "vocab", h->vocab);
+    add_text(f, "dtype", dtype_name(h->dtype));
+    add_whole(f, "repeats", h->repeats);
+    add_real(f, "over_mean", h->over_mean);
+    add_real(f, "over_mean_p5", h->over_mean_p5);
+    add_real(f, "over_mean_p95", h->over_mean_p95);
+    add_real(f, "median_s", h->median_s);
+    add_real(f, "peaked_median_s", h->peaked_median_s);
+    add_real(f, "flat_median_s", h->flat_median_s);
 }
 
 void fields_of_heading(fields *f, const selection *s)

@@ -33,6 +33,7 @@ void fields_of_case(fields *f, const result *r);
 void fields_of_beam(fields *f, const beam_result *r);
 void fields_of_contrast(fields *f, const contrastive_result *r);
 void fields_of_part(fields *f, const beam_part *p);
+void fields_of_heavy(fields *f, const heavy *h);
 
 /* The names of what was measured, also where nothing was. */
 void fields_of_heading(fields *f, const selection *s);

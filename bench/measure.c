@@ -12,16 +12,20 @@
 enum {
     REPEATS_LEAST = 5, /* however long they take */
     REPEATS_OF_USE = 3,
-    REPEATS_SMALL = 201,
-    ROWS_SMALL = 4,
+    DRAWS_LEAST = 1024, /* of a case: rows of all its steps */
+    DRAWS_OF_A_PAIR = 64,
+    PAIRS_LEAST = 16,
     PROFILED_MOST = 9
 };
 
-/* The times of one subject. */
+/* The times of one subject, and what its draws took. */
 typedef struct tally {
     unsigned subject;
     unsigned count;
     unsigned checked;
+    size_t draws;
+    double attempts;
+    size_t passes; /* draws that needed one */
     double *steps;
     double *reads;
     double *ratios;
@@ -65,6 +69,17 @@ static double time_read(measuring *m, unsigned subject, size_t which)
     return now() - start;
 }
 
+static void add_efforts(measuring *m, tally *t)
+{
+    if (t->subject > EVERY_ROW_DIFFERENT) return;
+    batch_efforts(&m->b);
+    for (uint32_t r = 0; r < m->b.what.rows; ++r) {
+        t->attempts += m->b.efforts[r].attempts;
+        t->passes += m->b.efforts[r].passes > 0;
+    }
+    t->draws += m->b.what.rows;
+}
+
 /* Half a round apart, so that neither finds what the other has left in the cache. */
 static void time_pair(measuring *m, tally *t, bool read_first)
 {
@@ -77,8 +92,8 @@ static void time_pair(measuring *m, tally *t, bool read_first)
     if (!read_first) read = time_read(m, t->subject, other);
     t->steps[t->count] = step;
     t->reads[t->count] = read;
-    t->ratios[t->count] = read / step;
     ++t->count;
+    add_efforts(m, t);
 }
 
 static void check(measuring *m, tally *t)
@@ -167,6 +182,33 @@ static void add_mixed(const measuring *m, results *out)
     free(factors);
 }
 
+/* The pairs' ratios, in t->ratios, and how many there are. What a row's draw takes differs
+ * from draw to draw, and what counts is its mean: of small batches so many steps, and as many
+ * reads, make a pair that it has the rows of a large one; but there are PAIRS_LEAST pairs, if
+ * there are steps for them. */
+static unsigned join_pairs(const tally *t, uint32_t rows)
+{
+    const unsigned wanted = (DRAWS_OF_A_PAIR + rows - 1) / rows;
+    const unsigned most = t->count > PAIRS_LEAST ? t->count / PAIRS_LEAST : 1;
+    const unsigned joined = wanted < most ? wanted : most, pairs = t->count / joined;
+    for (unsigned i = 0; i < pairs; ++i) {
+        double read = 0.0, step = 0.0;
+        for (unsigned k = i * joined; k < (i + 1) * joined; ++k) {
+            read += t->reads[k];
+            step += t->steps[k];
+        }
+        t->ratios[i] = read / step;
+    }
+    return pairs;
+}
+
+static double mean(const double *values, unsigned count)
+{
+    double sum = 0.0;
+    for (unsigned i = 0; i < count; ++i) sum += values[i];
+    return sum / count;
+}
+
 static void add_result(measuring *m, tally *t, results *out)
 {
     result r;
@@ -178,9 +220,14 @@ static void add_result(measuring *m, tally *t, results *out)
     r.batches = m->b.count;
     r.batch_bytes = m->b.bytes;
     r.reads_on_device = m->b.on->reads_on_device;
-    r.ratio = quantile(t->ratios, t->count, 0.5);
-    r.ratio_p5 = quantile(t->ratios, t->count, 0.05);
-    r.ratio_p95 = quantile(t->ratios, t->count, 0.95);
+    const unsigned pairs = join_pairs(t, r.what.rows); /* before any times are sorted */
+    r.ratio = quantile(t->ratios, pairs, 0.5);
+    r.ratio_p5 = quantile(t->ratios, pairs, 0.05);
+    r.ratio_p95 = quantile(t->ratios, pairs, 0.95);
+    r.mean_s = mean(t->steps, t->count);
+    r.draws = t->draws;
+    r.attempts = t->attempts / (double)t->draws;
+    r.pass_share = (double)t->passes / (double)t->draws;
     r.median_s = quantile(t->steps, t->count, 0.5);
     r.p95_s = quantile(t->steps, t->count, 0.95);
     r.p99_s = quantile(t->steps, t->count, 0.99);
@@ -200,19 +247,25 @@ static void run_rounds(measuring *m, unsigned repeats, double seconds, const cha
 {
     const double end = now() + seconds;
     for (unsigned round = 0; round < repeats && !is_stopped(); ++round) {
-        if (round >= REPEATS_LEAST && now() > end) return;
+        if (round >= REPEATS_LEAST && round * m->b.what.rows >= DRAWS_LEAST && now() > end)
+            return;
         progress("%s, round %u of %u", label, round + 1, repeats);
         for (unsigned i = 0; i < m->tally_count && !is_stopped(); ++i)
             time_pair(m, &m->tallies[i], (round + i) % 2 == 0);
     }
 }
 
+unsigned repeats_for(const pace *p, uint32_t rows)
+{
+    const unsigned least = (DRAWS_LEAST + rows - 1) / rows;
+    return p->repeats_given || p->repeats > least ? p->repeats : least;
+}
+
 void measure_setting(stage *on, const pool *logits, const setting *what, const pace *p,
                      const char *label, results *out)
 {
     measuring m;
-    const bool is_small = what->rows <= ROWS_SMALL && !p->repeats_given;
-    const unsigned repeats = is_small ? REPEATS_SMALL : p->repeats;
+    const unsigned repeats = repeats_for(p, what->rows);
     memset(&m, 0, sizeof m);
     batches_open(&m.b, on, logits, what);
     arithmetic_open(&m.a, what->rows, what->vocab, what->dtype);

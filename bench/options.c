@@ -35,6 +35,7 @@ enum {
     KEY_HUGE_PAGES,
     KEY_EXTRAS,
     KEY_MODEL,
+    KEY_ROWS_FILE,
     KEY_JSON,
     KEY_CSV,
     KEY_LIST,
@@ -50,7 +51,7 @@ static const struct argp_option known[] = {
     {"vocab", KEY_VOCAB, "LIST", 0, "Logits of a row", 0},
     {"dtype", KEY_DTYPE, "LIST", 0, "float32, float16, bfloat16", 0},
     {"shape", KEY_SHAPE, "LIST", 0, "Of the logits: peaked, dominant, model, flat, equal, "
-     "zipf, gumbel", 0},
+     "zipf, gumbel; real with --rows-file", 0},
     {"strategy", KEY_STRATEGY, "LIST", 0, "As --list names them", 0},
     {"fresh", KEY_FRESH, NULL, 0, "The logits have just been written, so they are in the "
      "cache; without this, batches rotate over several times its size", 0},
@@ -77,6 +78,8 @@ static const struct argp_option known[] = {
      "against size; of beams: requests that are done, and narrow ones; of contrastive search: "
      "append and propose", 0},
     {"model", KEY_MODEL, "FOLDER", 0, "The example model", 0},
+    {"rows-file", KEY_ROWS_FILE, "FILE.npy", 0, "Rows of a real model's logits, float32, which "
+     "real_rows.py writes: one more shape, real, of their vocabulary", 0},
     {NULL, 0, NULL, 0, "Results:", 0},
     {"json", KEY_JSON, "FILE", 0, "Write them as JSON", 0},
     {"csv", KEY_CSV, "FILE", 0, "Write the cases as CSV", 0},
@@ -306,6 +309,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     case KEY_HUGE_PAGES: o->huge_pages = true; return 0;
     case KEY_EXTRAS: o->extras = true; return 0;
     case KEY_MODEL: o->model = text; return 0;
+    case KEY_ROWS_FILE: o->rows_file = text; return 0;
     case KEY_JSON: o->json = text; return 0;
     case KEY_CSV: o->csv = text; return 0;
     case KEY_LIST: o->list = true; return 0;
@@ -317,6 +321,25 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
         refuse("there is no argument \"%s\"; a name with blanks needs quotes", text);
     default: return parse_selection(key, text, &o->selected);
     }
+}
+
+/* "all" names the shape too that needs a file. */
+static void check_real(options *o)
+{
+    choice *const chosen = &o->selected.shapes;
+    const bool is_other = o->selected.beam || o->selected.contrastive;
+    unsigned kept = 0;
+    if (o->rows_file != NULL && is_other)
+        refuse("--rows-file: is not for --beam and --contrastive");
+    if (o->rows_file != NULL) return;
+    for (unsigned i = 0; i < chosen->count; ++i) {
+        if (chosen->values[i] != SHAPE_REAL) {
+            chosen->values[kept++] = chosen->values[i];
+        } else if (chosen->count < SHAPES) {
+            refuse("--shape: real needs --rows-file");
+        }
+    }
+    chosen->count = kept;
 }
 
 /* What is for some of the subjects alone. */
@@ -351,4 +374,5 @@ void parse_options(int argc, char **argv, options *out)
     argv[0] = name;
     if (argp_parse(&parser, argc, argv, 0, NULL, out) != 0) exit(2);
     check_subject(&out->selected);
+    check_real(out);
 }

@@ -11,6 +11,7 @@ typedef struct options {
     selection selected;
     const char *device;
     const char *model;
+    const char *rows_file; /* NULL: no rows of a real model */
     const char *json;
     const char *csv;
     unsigned repeats; /* 0: as many as suit */

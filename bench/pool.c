@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define BASE_ROWS ((size_t)32)
 #define HUGE_PAGE ((size_t)2 << 20)
 
 const char *dtype_name(lms_dtype dtype)
@@ -39,7 +38,8 @@ static uint16_t to_float16(float x)
 
 typedef struct filling {
     pool *p;
-    char *base; /* BASE_ROWS rows, as stored */
+    char *base; /* rows that all are made of, as stored */
+    size_t base_rows;
     const float *floats;
 } filling;
 
@@ -64,9 +64,9 @@ static void fill_row(void *job, size_t row)
 {
     const filling *const f = job;
     const size_t row_bytes = f->p->row_bytes;
-    const char *const from = f->base + row % BASE_ROWS * row_bytes;
+    const char *const from = f->base + row % f->base_rows * row_bytes;
     char *const to = f->p->memory + row * row_bytes;
-    uint64_t state = row / BASE_ROWS;
+    uint64_t state = row / f->base_rows;
     const size_t by =
         state == 0 ? 0 : (size_t)(random_next(&state) % f->p->vocab) * dtype_size(f->p->dtype);
     memcpy(to, from + by, row_bytes - by);
@@ -84,6 +84,24 @@ static void map(pool *p, size_t bytes, bool huge_pages)
     madvise(memory, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     p->memory = memory;
     p->bytes = bytes;
+}
+
+/* All rows, from a few that are made or are in a file. */
+static void make_rows(pool *p, crew *all, const pool_wish *wish)
+{
+    const bool is_real = wish->shape == SHAPE_REAL;
+    filling f = {p, NULL, BASE_ROWS, NULL};
+    float *made = NULL;
+    if (is_real) f.base_rows = wish->real->rows < p->rows ? wish->real->rows : p->rows;
+    f.base = malloc(f.base_rows * p->row_bytes);
+    if (!is_real) made = malloc(f.base_rows * wish->vocab * sizeof *made);
+    if (f.base == NULL || (!is_real && made == NULL)) fail("out of memory for logits");
+    if (!is_real) shape_rows(all, wish->shape, wish->model, made, f.base_rows, wish->vocab);
+    f.floats = is_real ? wish->real->logits : made;
+    crew_run(all, store_row, &f, f.base_rows);
+    crew_run(all, fill_row, &f, p->rows);
+    free(made);
+    free(f.base);
 }
 
 void pool_fill(pool *p, crew *all, const pool_wish *wish)
@@ -104,15 +122,7 @@ void pool_fill(pool *p, crew *all, const pool_wish *wish)
     p->dtype = wish->dtype;
     p->row_bytes = row_bytes;
     p->rows = rows;
-    float *const floats = malloc(BASE_ROWS * wish->vocab * sizeof *floats);
-    char *const base = malloc(BASE_ROWS * row_bytes);
-    if (floats == NULL || base == NULL) fail("out of memory for logits");
-    shape_rows(all, wish->shape, wish->model, floats, BASE_ROWS, wish->vocab);
-    filling f = {p, base, floats};
-    crew_run(all, store_row, &f, BASE_ROWS);
-    crew_run(all, fill_row, &f, rows);
-    free(floats);
-    free(base);
+    make_rows(p, all, wish);
 }
 
 void pool_free(pool *p)

@@ -5,6 +5,7 @@
 
 #include "crew.h"
 #include "lmsample.h"
+#include "rows_file.h"
 #include "shapes.h"
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ typedef struct pool_wish {
     size_t memory_most;
     bool huge_pages;
     const char *model;
+    const rows_file *real; /* of SHAPE_REAL */
 } pool_wish;
 
 const char *dtype_name(lms_dtype dtype);

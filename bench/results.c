@@ -40,6 +40,13 @@ void results_add_mixed(results *all, const setting *what, double over_mean)
     all->mixed[all->mixed_count++] = (mixed){*what, over_mean};
 }
 
+void results_add_heavy(results *all, const heavy *one)
+{
+    all->heavy = realloc(all->heavy, (all->heavy_count + 1) * sizeof *all->heavy);
+    if (all->heavy == NULL) fail("out of memory for results");
+    all->heavy[all->heavy_count++] = *one;
+}
+
 void results_add_line(results *all, const linear *line)
 {
     all->linear = realloc(all->linear, (all->linear_count + 1) * sizeof *all->linear);
@@ -101,6 +108,7 @@ void results_free(results *all)
 {
     free(all->cases);
     free(all->mixed);
+    free(all->heavy);
     free(all->linear);
     free(all->beams);
     free(all->beam_parts);

@@ -21,11 +21,15 @@ typedef struct result {
     double ratio_p5;
     double ratio_p95;
     double median_s;
+    double mean_s;
     double p95_s;
     double p99_s;
     double read_median_s;
     double device_s; /* of the kernels, by the device's clock */
     double read_device_s;
+    size_t draws;      /* rows of all steps; 0 where none are drawn */
+    double attempts;   /* mean of a draw */
+    double pass_share; /* of the draws, those that needed a pass over all exponentials */
     unsigned launches;
     unsigned checked_rows;
 } result;
@@ -35,6 +39,20 @@ typedef struct mixed {
     setting what;
     double over_mean;
 } mixed;
+
+/* A batch of peaked rows and a flat one, over the mean of uniform batches, by rows. */
+typedef struct heavy {
+    uint32_t rows;
+    uint32_t vocab;
+    lms_dtype dtype;
+    unsigned repeats;
+    double over_mean; /* median of the rounds */
+    double over_mean_p5;
+    double over_mean_p95;
+    double median_s;
+    double peaked_median_s;
+    double flat_median_s;
+} heavy;
 
 /* Time as fixed_s + s_per_logit * rows * vocabulary. */
 typedef struct linear {
@@ -112,6 +130,8 @@ typedef struct results {
     size_t room;
     mixed *mixed;
     size_t mixed_count;
+    heavy *heavy;
+    size_t heavy_count;
     linear *linear;
     size_t linear_count;
     beam_result *beams;
@@ -127,6 +147,7 @@ typedef struct results {
 
 void results_add(results *all, const result *one);
 void results_add_mixed(results *all, const setting *what, double over_mean);
+void results_add_heavy(results *all, const heavy *one);
 void results_add_line(results *all, const linear *line);
 void results_add_beam(results *all, const beam_result *one);
 void results_add_beam_part(results *all, const beam_part *one);

@@ -10,8 +10,8 @@ typedef struct making {
 
 const char *shape_name(bench_shape shape)
 {
-    static const char *const names[SHAPES] = {"peaked", "dominant", "model", "flat",
-                                              "equal",  "zipf",     "gumbel"};
+    static const char *const names[SHAPES + 1] = {
+        "peaked", "dominant", "model", "flat", "equal", "zipf", "gumbel", "real", "half flat"};
     return names[shape];
 }
 
@@ -64,6 +64,9 @@ static void fill_row(void *job, size_t part)
     uint64_t state = (part + 1) * 0x9e3779b97f4a7c15u + 1;
     switch (m->shape) {
     case SHAPE_PEAKED: fill_normal(row, m->vocab, 5.0, &state); break;
+    case SHAPE_HALF_FLAT:
+        fill_normal(row, m->vocab, part % BASE_ROWS < BASE_ROWS / 2 ? 5.0 : 1.0, &state);
+        break;
     case SHAPE_DOMINANT:
         fill_normal(row, m->vocab, 2.0, &state);
         let_one_dominate(row, m->vocab, &state);

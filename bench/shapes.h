@@ -15,13 +15,18 @@ typedef enum bench_shape {
     SHAPE_EQUAL,    /* all the same                                                     */
     SHAPE_ZIPF,     /* log-probabilities -1.1 ln(rank), shuffled                        */
     SHAPE_GUMBEL,   /* standard Gumbel                                                  */
-    SHAPES
+    SHAPE_REAL,     /* of a real model, from a file: rows_file.h                        */
+    SHAPES,
+    SHAPE_HALF_FLAT = SHAPES /* of BASE_ROWS rows the second half is flat, the first peaked */
 } bench_shape;
+
+/* Rows that are made of a shape; others are these, rotated. */
+#define BASE_ROWS ((size_t)32)
 
 const char *shape_name(bench_shape shape);
 
-/* Fills rows[count][vocab]. All rows differ (but for SHAPE_EQUAL), and are the same on every
- * run. `model` is the folder of the example model. */
+/* Fills rows[count][vocab] of a shape that is made. All rows differ (but for SHAPE_EQUAL), and
+ * are the same on every run. `model` is the folder of the example model. */
 void shape_rows(crew *all, bench_shape shape, const char *model, float *rows, size_t count,
                 uint32_t vocab);
 

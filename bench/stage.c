@@ -141,7 +141,9 @@ void batches_open(batches *b, stage *on, const pool *logits, const setting *what
     batches_open_logits(b, on, logits, what);
     b->drawn = calloc(what->rows, sizeof *b->drawn);
     b->params = calloc(what->rows, sizeof *b->params);
-    if (b->drawn == NULL || b->params == NULL) fail("out of memory for %u rows", what->rows);
+    b->efforts = calloc(what->rows, sizeof *b->efforts);
+    if (b->drawn == NULL || b->params == NULL || b->efforts == NULL)
+        fail("out of memory for %u rows", what->rows);
     b->tokens = clCreateBuffer(lms_context_cl_context(on->ctx), CL_MEM_READ_WRITE,
                                what->rows * sizeof *b->drawn, NULL, &code);
     expect(code, "the buffer of the tokens");
@@ -161,6 +163,7 @@ void batches_close(batches *b)
     free(b->buffers);
     free(b->params);
     free(b->drawn);
+    free(b->efforts);
     free(b->fresh);
 }
 
@@ -195,18 +198,39 @@ void batches_prepare(batches *b, unsigned subject, size_t which)
            "writing logits");
 }
 
+static void run_batch(batches *b, lms_sampler_run_args *batch, cl_command_queue queue)
+{
+    batch->rows = b->what.rows;
+    batch->params = b->params;
+    batch->tokens.buffer = b->tokens;
+    expect(lms_sampler_run(b->sampler, queue, batch, 0, NULL, NULL), "lms_sampler_run");
+    expect(clEnqueueReadBuffer(queue, b->tokens, CL_TRUE, 0, b->what.rows * sizeof *b->drawn,
+                               b->drawn, 0, NULL, NULL),
+           "reading tokens");
+}
+
 void batch_sample(batches *b, size_t which, cl_command_queue queue)
 {
     lms_sampler_run_args batch;
     memset(&batch, 0, sizeof batch);
-    batch.rows = b->what.rows;
     batch.logits = batch_logits(b, which);
-    batch.params = b->params;
-    batch.tokens.buffer = b->tokens;
-    expect(lms_sampler_run(b->sampler, queue, &batch, 0, NULL, NULL), "lms_sampler_run");
-    expect(clEnqueueReadBuffer(queue, b->tokens, CL_TRUE, 0, b->what.rows * sizeof *b->drawn,
-                               b->drawn, 0, NULL, NULL),
-           "reading tokens");
+    run_batch(b, &batch, queue);
+}
+
+void batch_sample_rows(batches *b, const int32_t *index, size_t logits_rows)
+{
+    lms_sampler_run_args batch;
+    memset(&batch, 0, sizeof batch);
+    batch.logits = batch_logits(b, 0);
+    batch.logits_rows = logits_rows;
+    batch.index = index;
+    run_batch(b, &batch, b->on->queue);
+}
+
+void batch_efforts(batches *b)
+{
+    expect(lms_sampler_effort(b->sampler, b->on->queue, b->what.rows, b->efforts),
+           "lms_sampler_effort");
 }
 
 static void read_on_device(batches *b, size_t which, cl_command_queue queue)

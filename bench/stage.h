@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "crew.h"
+#include "lms_tuning.h"
 #include "lmsample.h"
 #include "pool.h"
 
@@ -45,6 +46,7 @@ typedef struct batches {
     uint64_t step;
     cl_mem tokens;
     int32_t *drawn; /* the tokens of the last step */
+    lms_row_effort *efforts;
 } batches;
 
 void batches_open(batches *b, stage *on, const pool *logits, const setting *what);
@@ -59,6 +61,13 @@ lms_view batch_logits(const batches *b, size_t which);
 
 /* One call, until its tokens are in b->drawn. */
 void batch_sample(batches *b, size_t which, cl_command_queue queue);
+
+/* One call of rows of the first buffer, which has `logits_rows`, until its tokens are in
+ * b->drawn. */
+void batch_sample_rows(batches *b, const int32_t *index, size_t logits_rows);
+
+/* What the last step's rows took: b->efforts. */
+void batch_efforts(batches *b);
 
 /* The limit: one read of a batch. */
 void batch_read(batches *b, size_t which, cl_command_queue queue);

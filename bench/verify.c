@@ -10,13 +10,15 @@
 #define ROWS_MOST 16u
 
 typedef struct checking {
-    const batches *b;
+    batches *b;
     size_t which;
     unsigned subject;
     const arithmetic *a;
+    const int32_t *index; /* of the rows of the pool, or NULL */
     uint32_t rows[ROWS_MOST];
     unsigned count;
     long long wanted[ROWS_MOST];
+    uint32_t attempts[ROWS_MOST]; /* that the oracle makes */
 } checking;
 
 /* The first, the last and two between; of a batch in which every row differs one of each. */
@@ -43,7 +45,8 @@ static float *load_row(const checking *c, uint32_t row)
     pool fresh = *b->logits;
     if (x == NULL) fail("out of memory for a row");
     if (!b->what.rotated) fresh.memory = b->fresh;
-    pool_row(&fresh, b->what.rotated ? c->which * b->what.rows + row : row, x);
+    const size_t of_pool = b->what.rotated ? c->which * b->what.rows + row : row;
+    pool_row(&fresh, c->index != NULL ? (size_t)c->index[row] : of_pool, x);
     return x;
 }
 
@@ -59,22 +62,45 @@ static void check_token(void *job, size_t part)
     if (!oracle_sample(x, c->b->what.vocab, &params, NULL, 0, &result))
         fail("out of memory for the oracle");
     c->wanted[part] = (long long)result.token;
+    c->attempts[part] = result.attempts;
     free(x);
 }
 
-unsigned verify_tokens(const batches *b, unsigned subject, size_t which)
+static void refuse(const checking *c, const char *what, uint32_t row, long long found,
+                   long long wanted)
 {
-    checking c = {b, which, subject, NULL, {0}, 0, {0}};
-    choose_rows(&c);
-    crew_run(b->on->all, check_token, &c, c.count);
-    for (unsigned i = 0; i < c.count; ++i) {
-        const long long token = b->drawn[c.rows[i]];
-        if (token == c.wanted[i]) continue;
-        fail("%s, %s, %u x %u %s: row %u has token %lld, the oracle has %lld",
-             subject_name(subject), shape_name(b->what.shape), b->what.rows, b->what.vocab,
-             dtype_name(b->what.dtype), c.rows[i], token, c.wanted[i]);
+    const setting *const s = &c->b->what;
+    fail("%s, %s, %u x %u %s: row %u has %s %lld, the oracle has %lld",
+         subject_name(c->subject), shape_name(s->shape), s->rows, s->vocab,
+         dtype_name(s->dtype), row, what, found, wanted);
+}
+
+/* A row that was decided without a draw has made no attempts. */
+static unsigned check_tokens(checking *c)
+{
+    batches *const b = c->b;
+    choose_rows(c);
+    crew_run(b->on->all, check_token, c, c->count);
+    batch_efforts(b);
+    for (unsigned i = 0; i < c->count; ++i) {
+        const uint32_t row = c->rows[i], attempts = b->efforts[row].attempts;
+        if (b->drawn[row] != c->wanted[i]) refuse(c, "token", row, b->drawn[row], c->wanted[i]);
+        if (attempts > 0 && attempts != c->attempts[i])
+            refuse(c, "attempts", row, attempts, c->attempts[i]);
     }
-    return c.count;
+    return c->count;
+}
+
+unsigned verify_tokens(batches *b, unsigned subject, size_t which)
+{
+    checking c = {.b = b, .which = which, .subject = subject};
+    return check_tokens(&c);
+}
+
+unsigned verify_rows(batches *b, const int32_t *index)
+{
+    checking c = {.b = b, .subject = HEAVY_STRATEGY, .index = index};
+    return check_tokens(&c);
 }
 
 static void check_maxima(const checking *c, uint32_t row, const float *x)
@@ -111,10 +137,9 @@ static void check_arithmetic(void *job, size_t part)
     free(x);
 }
 
-unsigned verify_arithmetic(const batches *b, unsigned subject, size_t which,
-                           const arithmetic *a)
+unsigned verify_arithmetic(batches *b, unsigned subject, size_t which, const arithmetic *a)
 {
-    checking c = {b, which, subject, a, {0}, 0, {0}};
+    checking c = {.b = b, .which = which, .subject = subject, .a = a};
     choose_rows(&c);
     crew_run(b->on->all, check_arithmetic, &c, c.count);
     return c.count;

@@ -160,6 +160,17 @@ static json_object *json_of_mixed(const results *all)
     return array;
 }
 
+static json_object *json_of_heavy(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    fields f;
+    for (size_t i = 0; i < all->heavy_count; ++i) {
+        fields_of_heavy(&f, &all->heavy[i]);
+        json_object_array_add(array, json_of_fields(&f));
+    }
+    return array;
+}
+
 static json_object *json_of_lines(const results *all)
 {
     json_object *const array = json_object_new_array();
@@ -214,6 +225,7 @@ void write_json(FILE *file, const heading *h, const results *all)
     set(root, "interrupted", json_object_new_boolean(all->is_interrupted));
     set(root, "cases", json_of_cases(all));
     set(root, "mixed", json_of_mixed(all));
+    set(root, "heavy", json_of_heavy(all));
     set(root, "linear", json_of_lines(all));
     if (h->o->selected.beam) set_beams(root, all);
     if (h->o->selected.contrastive) set(root, "contrastive", json_of_contrasts(all));

@@ -69,8 +69,14 @@ static void print_case(const result *r)
     print_seconds(r->median_s);
     print_seconds(r->p95_s);
     print_seconds(r->p99_s);
+    table_print(" %5.2f", r->p99_s / r->median_s);
     print_seconds(r->device_s);
     table_print(" %11.0f %8.2f", r->what.rows / r->median_s, 1e-9 * bytes / r->median_s);
+    if (r->draws > 0) {
+        table_print(" %8.1f %6.1f", r->attempts, 100 * r->pass_share);
+    } else {
+        table_print(" %8s %6s", "-", "-");
+    }
     if (r->launches > 0) {
         table_print(" %8u\n", r->launches);
     } else {
@@ -88,8 +94,9 @@ void table_setting(const results *all, size_t from)
                 1e-6 * (double)first->batch_bytes,
                 s->rotated ? "batches " : "just written, batches ", first->batches,
                 first->repeats, 1e-9 * (double)first->batch_bytes / first->read_median_s);
-    table_print("  %-25s %6s  %-11s %9s %9s %9s %9s %11s %8s %8s\n", "", "ratio", "p5-p95",
-                "median ms", "p95 ms", "p99 ms", "device ms", "rows/s", "GB/s", "launches");
+    table_print("  %-25s %6s  %-11s %9s %9s %9s %5s %9s %11s %8s %8s %6s %8s\n", "", "ratio",
+                "p5-p95", "median ms", "p95 ms", "p99 ms", "/med", "device ms", "rows/s",
+                "GB/s", "attempts", "pass %", "launches");
     for (size_t i = from; i < all->count; ++i) print_case(&all->cases[i]);
 }
 
@@ -181,6 +188,19 @@ static void print_mixed(const results *all)
     }
 }
 
+static void print_heavy(const results *all)
+{
+    if (all->heavy_count > 0) table_print("\n");
+    for (size_t i = 0; i < all->heavy_count; ++i) {
+        const heavy *const h = &all->heavy[i];
+        table_print(
+            "%s, %u x %u %s, one row flat and the others peaked: %.2f (%.2f-%.2f) of the "
+            "mean of uniform batches, by rows\n",
+            subject_name(HEAVY_STRATEGY), h->rows, h->vocab, dtype_name(h->dtype), h->over_mean,
+            h->over_mean_p5, h->over_mean_p95);
+    }
+}
+
 static void print_lines(const results *all)
 {
     if (all->linear_count > 0) table_print("\ntime = fixed + slope x rows x vocabulary\n");
@@ -204,6 +224,7 @@ void table_end(const results *all)
 {
     print_summary(all);
     print_mixed(all);
+    print_heavy(all);
     print_lines(all);
     print_beam_parts(all);
     if (!isnan(all->cold_s)) {

@@ -165,8 +165,8 @@ static void test_wrong_arguments(void **state)
     lms_context_destroy(stranger);
 }
 
-/* Each call of OpenCL fails once, as waiting does where the call that it is about was terminated.
- * One read is enqueued and nothing else. */
+/* Each call of OpenCL fails once, as waiting does where the call that it is about was
+ * terminated. One read is enqueued and nothing else. */
 static void test_faults(void **state)
 {
     const rig *const r = *state;

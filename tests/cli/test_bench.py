@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 
+import numpy as np
 import pytest
 
 from conftest import ROOT, SANITIZED
@@ -61,11 +62,29 @@ def check_case(case):
     assert 0 < case["ratio_p5"] <= case["ratio"] <= case["ratio_p95"]
     assert case["repeats"] == 5
     assert case["checked_rows"] >= min(case["rows"], 4)
+    assert case["p99_over_median"] == pytest.approx(case["p99_s"] / case["median_s"], rel=1e-4)
+    assert 0 < case["mean_s"] < 5 * case["p99_s"]
     if case["who"] == "lmsample":
         assert 1 <= case["launches"] <= 4
         assert case["device_s"] is None or 0 < case["device_s"]
+        assert case["draws"] == case["rows"] * case["repeats"]
+        check_efforts(case)
     else:
         assert case["launches"] is None and case["device_s"] is None
+        assert case["draws"] is None and case["attempts"] is None and case["pass_share"] is None
+
+
+def check_efforts(case):
+    """Bounds decide on top-k and min-p, and on an attempt where there is neither; greedy rows have
+    no attempts."""
+    name = case["strategy"]
+    if name in ("greedy", "top-k 1"):
+        assert case["attempts"] == (0 if name == "greedy" else pytest.approx(16, abs=17))
+    else:
+        assert 1 <= case["attempts"] or (name == "every row different" and case["rows"] < 2)
+    assert 0 <= case["pass_share"] <= 1
+    if not name.startswith("top-p") and name != "every row different":
+        assert case["pass_share"] == 0
 
 
 def test_every_strategy_shape_and_type(measure):
@@ -88,6 +107,97 @@ def test_every_strategy_shape_and_type(measure):
         check_case(case)
     assert len(got["mixed"]) == len(SHAPES) * 2 * 3
     assert all(0.01 < one["mixed_over_mean"] < 100 for one in got["mixed"])
+
+
+def test_a_case_is_of_a_thousand_draws(bench, tmp_path):
+    bench("--rotate", 1, "--rows", "1,3,8,2000", "--vocab", 300, "--shape", "flat", "--strategy",
+          "temperature", "--case-seconds", 1e-6, "--json", "out.json")
+    repeats = {case["rows"]: case["repeats"]
+               for case in json.loads((tmp_path / "out.json").read_text())["cases"]}
+    for rows, count in repeats.items():
+        assert count == max(5, -(-1024 // rows))
+
+
+def test_one_flat_row_among_peaked_ones(measure):
+    got = measure("--rows", 8, "--vocab", 300, "--shape", "flat", "--strategy", "greedy",
+                  "--extras")
+    assert [one["rows"] for one in got["heavy"]] == [8, 16]
+    for one in got["heavy"]:
+        assert (one["strategy"], one["vocab"], one["dtype"]) == ("top-p 0.9", 128256, "float32")
+        assert one["repeats"] == 5
+        assert 0 < one["over_mean_p5"] <= one["over_mean"] <= one["over_mean_p95"]
+        assert all(one[name + "median_s"] > 0 for name in ("", "peaked_", "flat_"))
+
+
+# --- Rows of a real model --------------------------------------------------------------------
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    """Rows that stand for a model's: each has one token that all draws take."""
+    rows = np.zeros((5, 700), np.float32)
+    rows[np.arange(5), [3, 600, 41, 699, 0]] = 200
+    np.save(tmp_path / "rows.npy", rows)
+    return tmp_path / "rows.npy"
+
+
+def test_rows_of_a_file(measure, rows_file):
+    got = measure("--rows-file", rows_file, "--rows", "1,8", "--dtype", "all", "--strategy",
+                  "greedy,temperature,top-p 0.9", "--shape", "real,flat", "--vocab", 1000)
+    found = {(case["shape"], case["vocab"], case["rows"], case["dtype"]) for case in got["cases"]}
+    assert found == {(shape, vocab, rows, dtype)
+                     for shape, vocab in (("real", 700), ("flat", 1000)) for rows in (1, 8)
+                     for dtype in ("float32", "float16", "bfloat16")}
+    for case in got["cases"]:
+        check_case(case)
+
+
+def test_a_file_of_rows_adds_a_shape(bench, rows_file):
+    lines = bench("--list").stdout.splitlines()
+    more = bench("--list", "--rows-file", rows_file).stdout.splitlines()
+    assert more[:len(lines)] == lines
+    assert [line.split()[:4] for line in more[len(lines):]] == [["real", "64", "x", "700"]]
+    every = bench("--list", "--shape", "all", "--strategy", "greedy").stdout
+    assert "flat" in every and "real" not in every
+    every = bench("--list", "--shape", "all", "--strategy", "greedy", "--rows-file", rows_file)
+    assert "real         64 x    700" in every.stdout
+
+
+@pytest.mark.parametrize("content, says", [
+    (None, "No such file"),
+    (b"", "empty"),
+    (b"a,b\n1,2\n", "no .npy file"),
+    (np.zeros((2, 3)), "float32"),
+    (np.zeros((2, 3), ">f4"), "float32"),
+    (np.zeros((2, 3), np.float32, "F"), "C order"),
+    (np.zeros(3, np.float32), "rows of float32"),
+    (np.zeros((0, 3), np.float32), "1 to 1048576"),
+    (np.zeros((3, 0), np.float32), "1 to 1048576"),
+    (np.zeros((1, 2**20 + 1), np.float32), "1 to 1048576"),
+    (np.float32([[1, 2], [np.inf, 0]]), "row 1 has a logit that is not finite"),
+    (np.float32([[np.nan, 2], [3, 0]]), "row 0 has a logit that is not finite"),
+])
+def test_a_file_that_has_no_rows(bench, tmp_path, content, says):
+    if isinstance(content, bytes):
+        (tmp_path / "bad.npy").write_bytes(content)
+    elif content is not None:
+        np.save(tmp_path / "bad.npy", content)
+    done = bench("--list", "--rows-file", "bad.npy", status=1)
+    assert done.stdout == "" and done.stderr.startswith("bench: --rows-file: bad.npy: ")
+    assert says in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_cut(bench, rows_file):
+    whole = rows_file.read_bytes()
+    for size in (1, 11, 60, 127, 128, len(whole) - 1):
+        rows_file.write_bytes(whole[:size])
+        done = bench("--list", "--rows-file", rows_file, status=1)
+        assert done.stderr.startswith(f"bench: --rows-file: {rows_file}: "), done.stderr
+    rows_file.write_bytes(whole + b"1")
+    assert "as long as" in bench("--list", "--rows-file", rows_file, status=1).stderr
+
+
+# --- Files -----------------------------------------------------------------------------------
 
 
 def test_csv_has_what_json_has(bench, tmp_path):
@@ -414,6 +524,9 @@ def test_an_interrupt_ends_it_with_what_there_is(tmp_path):
     (["--repeats", '"-1"'], ["--repeats", "-1"]),
     (["--case-seconds", '"nan"'], ["--case-seconds", "nan"]),
     (["'--speed'"], ["--speed"]),
+    (["--shape", "real", "--rows-file"], ["--shape", "flat,real"]),
+    (["--rows-file", "--beam"], ["--beam", "--rows-file", "x.npy"]),
+    (["--rows-file", "--contrastive"], ["--contrastive", "--rows-file", "x.npy"]),
     (["--beam", '"4"', "16x4"], ["--beam=4"]),
     (["--beam", '"0"', "from 1"], ["--beam=0x4"]),
     (["--beam", '"1025"', "1024"], ["--beam=16x4,1x1025"]),
