@@ -5,6 +5,7 @@
  * behind as well. */
 #pragma once
 #include "draw/before.cl"
+#include "draw/rough.cl"
 #include "rules/rules.cl"
 
 typedef struct lms_judge {
@@ -81,68 +82,78 @@ bool lms_is_first_enough(const lms_row *row, const lms_judge *j)
     return mass >= lms_share_of(j->most, j->rules.top_p);
 }
 
-/* How many groups are looked into before the whole row is: at once, or where their bounds are
- * at least such a part of the base's. */
+/* Where no more groups than this can have tokens before one, they are looked into. */
 #define LMS_KNOW_AT_ONCE 32u
-#define LMS_KNOW_MOST 256u
-#define LMS_KNOW_PART 1024.0f
 
-/* About log2(n). */
-float lms_rough_log2(ulong n) { return (float)as_int((float)n) * 0x1p-23f - 127.0f; }
-
-/* The key of a maximum whose group has about 1 / LMS_KNOW_PART of the base. */
-int lms_key_of_part(const lms_row *row, const lms_judge *j)
+/* Does what is known of the mass before a token decide? Then *is_kept is what top-p says. */
+bool lms_decides(const lms_judge *j, lms_range before, bool *is_kept)
 {
-    const float top = (float)(LMS_WEIGHT_BITS + LMS_GUARD_BITS);
-    const float part = lms_rough_log2(j->most) - lms_rough_log2((ulong)LMS_KNOW_PART * LMS_GROUP);
-    const float x = lms_logit_of(row->max_key) - (top - part) / j->scaled.s;
-    return min(lms_key(x), row->max_key);
+    *is_kept = before.most < lms_share_of(j->least, j->rules.top_p);
+    return *is_kept || before.least >= lms_share_of(j->most, j->rules.top_p);
 }
 
-/* What top-p says, if the groups with a maximum of at least `key` decide it. */
-bool lms_bounds_decide(const lms_row *row, const lms_judge *j, lms_cut before, int key,
-                       bool *is_kept)
+/* Looks into the groups that can have tokens before x: what is before it, and, as others weigh
+ * at least what their maxima do and at most their bounds, the base. */
+lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
 {
-    const lms_known known = lms_know(row, &j->scaled, before, key);
-    ulong least = j->least, most = j->most;
+    const lms_known known = lms_know(row, &j->scaled, before, before.key);
+    lms_range range;
     if (lms_needs_base(j)) {
-        /* Others have at least their maxima: a 32nd of their bounds, which are at most
-         * 1 + 2^-20 times as large and 2 units more; and tiles are rounded down. */
-        const ulong slots = most - min(most, known.slots);
+        /* A maximum is a 32nd of its group's bound, which is at most 1 + 2^-20 times as large
+         * and 2 units more; and tiles are rounded down. */
+        const ulong slots = j->most - min(j->most, known.slots);
         const ulong off = (slots >> 25) + ((ulong)row->tiles * LMS_TILE_GROUPS << 15) + 2;
-        const ulong others = slots >> 5;
-        least = max(least, known.mass + (others > off ? others - off : 0));
-        most = most - min(most, known.excess);
+        const ulong others = (slots >> 5) - min(slots >> 5, off);
+        j->least = max(j->least, known.mass + others);
+        j->most -= min(j->most - j->least, known.excess);
     }
-    *is_kept = known.above < lms_share_of(least, j->rules.top_p);
-    return *is_kept || known.above >= lms_share_of(most, j->rules.top_p);
+    range.least = known.above;
+    range.most = known.above;
+    return range;
+}
+
+/* Goes through the whole row, roughly. */
+lms_range lms_before_about(const lms_row *row, lms_judge *j, lms_cut before)
+{
+    const lms_rough rough = lms_rough_row(row, &j->scaled, before);
+    const lms_range all = lms_range_of(rough.all, row->logits.vocab);
+    if (lms_needs_base(j)) {
+        j->least = max(j->least, all.least);
+        j->most = min(j->most, all.most);
+    }
+    return lms_range_of(rough.kept, row->logits.vocab);
 }
 
 /* Is the mass before x less than top-p's share of the base? */
 bool lms_top_p_keeps(const lms_row *row, lms_judge *j, lms_cut x)
 {
-    const lms_cut before = lms_cut_before(x.key, x.id);
+    const lms_cut cut = lms_cut_before(x.key, x.id);
+    const bool is_near = !j->scaled.huge && lms_groups_from(row, cut.key) <= LMS_KNOW_AT_ONCE;
+    lms_range before;
     bool is_kept = false;
+    before.least = 0;
+    before.most = ULONG_MAX;
+    if (is_near) {
+        before = lms_before_near(row, j, cut);
+        if (lms_decides(j, before, &is_kept)) return is_kept;
+    }
     if (!j->scaled.huge) {
-        const uint near = lms_groups_from(row, before.key);
-        if (near <= LMS_KNOW_AT_ONCE &&
-            lms_bounds_decide(row, j, before, before.key, &is_kept)) {
-            return is_kept;
-        }
-        const int key = min(lms_key_of_part(row, j), before.key);
-        if (near <= LMS_KNOW_MOST && lms_groups_from(row, key) <= LMS_KNOW_MOST &&
-            lms_bounds_decide(row, j, before, key, &is_kept)) {
-            return is_kept;
-        }
+        const lms_range about = lms_before_about(row, j, cut);
+        ++j->passes;
+        if (!is_near) before = about;
+        if (lms_decides(j, before, &is_kept)) return is_kept;
     }
-    const bool is_known = !lms_needs_base(j);
-    const lms_split split = lms_split_row(row, &j->scaled, before, !is_known);
-    ++j->passes;
-    if (!is_known) {
-        j->least = split.all;
-        j->most = split.all;
+    if (lms_needs_base(j)) {
+        j->least = lms_total_own(row, &j->scaled);
+        j->most = j->least;
+        ++j->passes;
     }
-    return split.above < lms_share_of(j->most, j->rules.top_p);
+    if (!is_near) {
+        before.least = lms_kept_own(row, &j->scaled, cut).mass;
+        before.most = before.least;
+    }
+    lms_decides(j, before, &is_kept);
+    return is_kept;
 }
 
 /* Are fewer than k tokens before x? */
