@@ -115,13 +115,14 @@ lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
 /* Goes through the whole row, roughly. */
 lms_range lms_before_about(const lms_row *row, lms_judge *j, lms_cut before)
 {
-    const lms_rough rough = lms_rough_row(row, &j->scaled, before);
-    const lms_range all = lms_range_of(rough.all, row->logits.vocab);
+    lms_range all, kept;
+    lms_rough_row(row, &j->scaled, before, &all, &kept);
     if (lms_needs_base(j)) {
         j->least = max(j->least, all.least);
         j->most = min(j->most, all.most);
     }
-    return lms_range_of(rough.kept, row->logits.vocab);
+    ++j->passes;
+    return kept;
 }
 
 /* Is the mass before x less than top-p's share of the base? */
@@ -137,9 +138,8 @@ bool lms_top_p_keeps(const lms_row *row, lms_judge *j, lms_cut x)
         before = lms_before_near(row, j, cut);
         if (lms_decides(j, before, &is_kept)) return is_kept;
     }
-    if (!j->scaled.huge) {
+    if (!j->scaled.huge && j->scaled.c == 0.0f) {
         const lms_range about = lms_before_about(row, j, cut);
-        ++j->passes;
         if (!is_near) before = about;
         if (lms_decides(j, before, &is_kept)) return is_kept;
     }
