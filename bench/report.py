@@ -15,7 +15,7 @@ import report_tables
 from report_data import COLUMNS, ReportError, Results, Run, read_runs
 from report_targets import read_targets
 
-LISTS = ("cases", "beams", "beam_parts", "contrastive")
+LISTS = ("cases", "heavy", "beams", "beam_parts", "contrastive")
 PLOT_NAMES = ("share.svg", "mixed.svg", "batch.svg", "cost.svg", "peers.svg", "contrastive.svg")
 
 

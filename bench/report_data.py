@@ -26,6 +26,7 @@ STRATEGIES = (*UNIFORM, MIXED)
 FAMILIES = {
     "peaked": ("peaked", "dominant", "model"),
     "flat": ("flat", "equal", "zipf", "gumbel"),
+    "real": ("real",),
 }
 SHAPES = tuple(shape for shapes in FAMILIES.values() for shape in shapes)
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -56,8 +57,10 @@ NUMBERS = (
     "ratio_p5",
     "ratio_p95",
     "median_s",
+    "mean_s",
     "p95_s",
     "p99_s",
+    "p99_over_median",
     "rows_per_s",
     "gb_per_s",
     "read_median_s",
@@ -65,6 +68,9 @@ NUMBERS = (
     "device_s",
     "read_device_s",
     "device_ratio",
+    "draws",
+    "attempts",
+    "pass_share",
     "launches",
     "checked_rows",
     "lmsample_median_s",
@@ -87,6 +93,7 @@ NUMBERS = (
     "batch_bytes",
 )
 PART_COUNTS = ("vocab", "requests", "live", "width", "max_width")
+HEAVY_NUMBERS = ("over_mean", "over_mean_p5", "over_mean_p95", "median_s")
 PART_NUMBERS = ("over_alone", "over_alone_p5", "over_alone_p95", "median_s", "alone_median_s")
 CONTRASTIVE_SIZES = ("context", "k", "requests", "width")
 USUAL_REQUESTS = 8  # of a contrastive search
@@ -166,6 +173,19 @@ class BeamCase(Case):
 
 
 @dataclass(frozen=True)
+class HeavyCase(Measured):
+    """Batches of peaked rows and a flat one, beside batches of one kind."""
+
+    strategy: str
+    rows: int
+    vocab: int
+
+    @property
+    def over_mean(self) -> float:
+        return self.fields["over_mean"]
+
+
+@dataclass(frozen=True)
 class ContrastiveCase(Measured):
     """A call of contrastive search."""
 
@@ -208,6 +228,7 @@ class Run:
     cases: tuple[Case, ...]
     beams: tuple[BeamCase, ...]
     contrasts: tuple[ContrastiveCase, ...]
+    heavy: tuple[HeavyCase, ...] = ()
 
     def text(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -390,6 +411,20 @@ def read_contrast(fields: Fields, device: Device) -> ContrastiveCase:
     )
 
 
+def read_heavy(fields: Fields, device: Device) -> HeavyCase:
+    for name in HEAVY_NUMBERS:
+        fields.positive(name)
+    return HeavyCase(
+        dtype=fields.one_of("dtype", tuple(DTYPES)),
+        who=LIBRARY,
+        device=device,
+        fields=fields.value,
+        strategy=fields.name("strategy"),
+        rows=fields.count("rows"),
+        vocab=fields.count("vocab"),
+    )
+
+
 def check_part(fields: Fields) -> None:
     fields.one_of("shape", SHAPES)
     fields.one_of("dtype", tuple(DTYPES))
@@ -438,7 +473,10 @@ def read_run(value: Any, file: str, place: str) -> Run:
     refuse_repeats(contrasts, file, place + "contrastive")
     for item in fields.items("beam_parts", False):
         check_part(item)
-    return Run(fields.value, device, tuple(cases), tuple(beams), tuple(contrasts))
+    heavy = [read_heavy(item, device) for item in fields.items("heavy", False)]
+    return Run(
+        fields.value, device, tuple(cases), tuple(beams), tuple(contrasts), tuple(heavy)
+    )
 
 
 def refuse_repeats(cases: list[Any], file: str, where: str) -> None:
@@ -522,6 +560,10 @@ class Results:
         for run in self.runs:
             found.update((case.key, case) for case in run.contrasts)
         return [case for case in found.values() if case.device == self.device]
+
+    def heavy(self) -> list[HeavyCase]:
+        """Of the main device."""
+        return [one for run in self.runs for one in run.heavy if one.device == self.device]
 
     def beam_parts(self) -> list[dict[str, Any]]:
         runs = [run for run in self.runs if run.device == self.device]

@@ -29,8 +29,9 @@ SHAPE_COLOURS = {
     "equal": "#e69f00",
     "zipf": "#cc79a7",
     "gumbel": "#7a5c3e",
+    "real": "#555555",
 }
-SHAPE_MARKERS = dict(zip(data.SHAPES, "osDv^PX"))
+SHAPE_MARKERS = dict(zip(data.SHAPES, "osDv^PX*"))
 SERIES = [
     ("#0072b2", "o"),
     ("#e69f00", "s"),
@@ -175,6 +176,14 @@ def share_plot(results: Results, targets: Targets) -> Figure | None:
     return figure
 
 
+def share_limits(axes: Axes, limit: Limit, at: float, width: float) -> None:
+    """Over the bar that they are for."""
+    ends = (at - width / 2, at + width / 2)
+    axes.hlines(limit.floor, *ends, color=INK, linewidth=1.4)
+    if limit.aim is not None:
+        axes.hlines(limit.aim, *ends, color=INK, linewidth=1.2, linestyle=":")
+
+
 def share_panel(
     axes: Axes, cases: list[Case], strategies: list[str], shapes: list[str], targets: Targets
 ) -> None:
@@ -190,19 +199,13 @@ def share_panel(
         axes.bar(x, heights, width * 0.9, color=SHAPE_COLOURS[shape], label=shape)
         for at, (_, case) in zip(x, found):
             limit = targets.limit("share", case)
+            if limit is not None:
+                share_limits(axes, limit, at, width)
             if limit is not None and case.share < limit.floor:
                 missed.append(at)
             low, high = case.number("ratio_p5"), case.number("ratio_p95")
             if low is not None and high is not None:
                 axes.vlines(at, low, high, color=INK, linewidth=0.9)
-    for i, strategy in enumerate(strategies):
-        limits = {
-            targets.limit("share", c) for c in cases if c.strategy == strategy and c.shape in shapes
-        }
-        for limit in limits - {None}:
-            axes.hlines(limit.floor, i - 0.45, i + 0.45, color=INK, linewidth=1.4)
-            if limit.aim is not None:
-                axes.hlines(limit.aim, i - 0.45, i + 0.45, color=INK, linewidth=1.2, linestyle=":")
     axes.set_ylim(bottom=0)
     axes.set_xlim(-0.6, len(strategies) - 0.4)
     handles = axes.get_legend_handles_labels()[0]

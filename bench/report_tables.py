@@ -7,6 +7,7 @@ import report_data as data
 from report_beams import beam_section
 from report_contrastive import contrastive_section
 from report_data import Case, Device, Results
+from report_draws import draws_section, heavy_section, p99_section, real_size
 from report_targets import NOT_REACHED, VERDICTS, Limit, Targets
 from report_text import (
     MICROSECONDS,
@@ -126,9 +127,13 @@ def share_section(page: Page) -> list[str]:
         "share.svg", "Share of the memory's limit by strategy, peaked and flat logits"
     )
     for family, names in data.FAMILIES.items():
-        shapes = [s for s in names if s in data.shapes_of(cases)]
+        own_size = real_size(page) if family == "real" else size
+        own = [case for case in page.results.own() if case.size == own_size]
+        shapes = [s for s in names if s in data.shapes_of(own)]
+        if own_size != size and shapes:
+            lines += [f"Rows of a real model, {size_text(own_size)}:", ""]
         if shapes:
-            lines += share_table(page, family, shapes, size)
+            lines += share_table(page, family, shapes, own_size)
     lines += folded(f"All figures of {size_text(size)}", figures_table(cases))
     return lines
 
@@ -147,8 +152,7 @@ def share_table(
     cases = [c for c in page.results.own() if c.size == size and c.shape in shapes]
     for strategy in data.strategies_of(cases):
         found = {c.shape: c for c in cases if c.strategy == strategy}
-        limit = page.targets.limit("share", next(iter(found.values())))
-        row = [strategy, target_text(limit, SHARE) if limit else NONE]
+        row = [strategy, targets_text(page, "share", [found[s] for s in shapes if s in found])]
         for shape in shapes:
             case = found.get(shape)
             row.append(page.cell(section, "share", case, case.share, SHARE) if case else NONE)
@@ -156,12 +160,25 @@ def share_table(
     return table([f"{family} logits", "floor / aim", *shapes], rows)
 
 
+def targets_text(page: Page, name: str, cases: list[Case]) -> str:
+    """The targets of a line; which shapes one is for, where it is not for all."""
+    limits = {case.shape: page.targets.limit(name, case) for case in cases}
+    texts = {s: target_text(limit, SHARE) if limit else NONE for s, limit in limits.items()}
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    groups: dict[str, list[str]] = {}
+    for shape, text in texts.items():
+        groups.setdefault(text, []).append(shape)
+    named = [f"{', '.join(shapes)}: {text}" for text, shapes in groups.items() if text != NONE]
+    return "; ".join(named)
+
+
 def figures_table(cases: list[Case]) -> list[str]:
     rows = []
     for strategy in data.strategies_of(cases):
         for shape in data.shapes_of(cases):
             rows += [figures_row(c) for c in cases if (c.strategy, c.shape) == (strategy, shape)]
-    header = ["strategy", "logits", "share", "5 % - 95 %", "median", "p95", "p99", "rows/s"]
+    header = ["strategy", "logits", "share", "5 % - 95 %", "median", "mean", "p95", "p99", "rows/s"]
     header += ["GB/s", "read GB/s", "device", "launches", "checked"]
     return table(header, rows, numbers_from=2)
 
@@ -174,6 +191,7 @@ def figures_row(case: Case) -> list[str]:
         optional(case.share, 2),
         NONE if low is None or high is None else f"{low:.2f} - {high:.2f}",
         duration(case.seconds),
+        duration(case.number("mean_s")),
         duration(case.number("p95_s")),
         duration(case.number("p99_s")),
         optional(case.number("rows_per_s"), 0),
@@ -293,8 +311,8 @@ def dtype_tables(page: Page, cases: list[tuple[Case, float]], shapes: list[str])
         of_dtype = [(c, part) for c, part in cases if c.dtype == dtype]
         for strategy in data.strategies_of([c for c, _ in of_dtype]):
             found = {c.shape: (c, part) for c, part in of_dtype if c.strategy == strategy}
-            limit = page.targets.limit("time of float32", next(iter(found.values()))[0])
-            row = [strategy, target_text(limit, SHARE) if limit else NONE]
+            own = [case for case, _ in found.values()]
+            row = [strategy, targets_text(page, "time of float32", own)]
             for shape in shapes:
                 row.append(
                     page.cell(f"{dtype}'s time", "time of float32", *found[shape], SHARE)
@@ -563,7 +581,10 @@ def page_text(page: Page, folder: str) -> str:
     device = page.results.device
     sections = (
         share_section,
+        draws_section,
+        p99_section,
         mixed_section,
+        heavy_section,
         batch_section,
         one_row_section,
         dtype_section,

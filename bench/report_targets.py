@@ -61,7 +61,7 @@ def limit_of(rule: dict[str, Any]) -> Limit:
     return Limit(floor, rule.get("aim"), rule.get("at_most"))
 
 
-LISTS = {"strategies": "strategy", "dtypes": "dtype", "who": "who"}
+LISTS = {"strategies": "strategy", "shapes": "shape", "dtypes": "dtype", "who": "who"}
 SIZES = ("rows", "vocab", "requests", "context", "width", "k")
 
 

@@ -6,7 +6,7 @@
 #include "arithmetic.h"
 #include "stage.h"
 
-/* Tokens and attempts of some rows of the batch that was just sampled; returns how many rows. */
+/* Tokens and attempts of some rows of the batch that was just sampled; returns how many. */
 unsigned verify_tokens(batches *b, unsigned subject, size_t which);
 
 /* The same of a batch whose rows are these of the pool. */
