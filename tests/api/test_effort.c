@@ -1,12 +1,14 @@
 /* lms_sampler_effort: of which call and rows it tells, that it waits, and what it refuses. */
 #include "faults.h"
 #include "hooks.h"
+#include "oracle.h"
 #include "rig.h"
 
 #include <lms_tuning.h>
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define NONE 0x5a5a5a5au /* no number of attempts or passes */
 
@@ -121,6 +123,62 @@ static void test_rows_without_a_draw(void **state)
     }
 }
 
+/* Of rows with a draw. */
+static void test_attempts_are_the_oracle_s(void **state)
+{
+    const rig *const r = *state;
+    const lms_sampler_run_args batch = rig_small_batch(r);
+    efforts e = poisoned();
+    RIG_OK(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+    RIG_OK(ask(r, r->sampler, batch.rows, &e));
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+        oracle_params params;
+        oracle_result result;
+        memcpy(&params, &batch.params[row], sizeof params);
+        assert_true(oracle_sample(r->values + (size_t)row * RIG_VOCAB, RIG_VOCAB, &params, NULL,
+                                  0, &result));
+        assert_int_equal(e.of[row].attempts, result.attempts);
+    }
+}
+
+/* Many equal tokens: bounds leave open whether the one that is drawn has half of the mass
+ * before it, but nothing is open without top-p. */
+static void test_passes(void **state)
+{
+    enum {
+        VOCAB = 60000,
+        ROWS = 8
+    };
+    const rig *const r = *state;
+    const lms_sampler_desc desc = {
+        .vocab = VOCAB, .max_rows = ROWS, .logits = LMS_FLOAT32, .work_items = 1};
+    lms_row_params params[ROWS];
+    lms_row_effort efforts_of[ROWS];
+    int32_t tokens[ROWS];
+    float *const logits = calloc((size_t)ROWS * VOCAB, sizeof *logits);
+    const lms_sample_host_args batch = {
+        .rows = ROWS, .logits = logits, .params = params, .tokens = tokens};
+    lms_sampler *sampler = NULL;
+    uint32_t passes = 0;
+    assert_non_null(logits);
+    for (uint32_t row = 0; row < ROWS; ++row) {
+        params[row] = (lms_row_params)LMS_ROW_PARAMS_INIT;
+        params[row].seed = row;
+        if (row % 2) params[row].filters.top_p = 0.5f;
+    }
+    RIG_OK(lms_sampler_create(r->ctx, &desc, &sampler));
+    RIG_OK(lms_sample_host(sampler, &batch));
+    RIG_OK(lms_sampler_effort(sampler, r->queue, ROWS, efforts_of));
+    for (uint32_t row = 0; row < ROWS; row += 2) {
+        assert_int_equal(efforts_of[row].passes, 0);
+        assert_int_equal(efforts_of[row].attempts, 1); /* each slot has a token of its bound */
+        passes += efforts_of[row + 1].passes;
+    }
+    assert_true(passes > 0);
+    lms_sampler_destroy(sampler);
+    free(logits);
+}
+
 static void test_it_waits(void **state)
 {
     const rig *const r = *state;
@@ -195,9 +253,14 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_before_any_call), cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_lms_sample_host), cmocka_unit_test(test_rows_without_a_draw),
-        cmocka_unit_test(test_it_waits),        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_before_any_call),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_lms_sample_host),
+        cmocka_unit_test(test_rows_without_a_draw),
+        cmocka_unit_test(test_attempts_are_the_oracle_s),
+        cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_it_waits),
+        cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, rig_setup, rig_teardown);

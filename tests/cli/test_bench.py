@@ -75,13 +75,13 @@ def check_case(case):
 
 
 def check_efforts(case):
-    """Bounds decide on top-k and min-p, and on an attempt where there is neither; greedy rows have
-    no attempts."""
+    """Greedy rows make no attempts (nor need others that have one token left); and a pass is for
+    top-p alone."""
     name = case["strategy"]
-    if name in ("greedy", "top-k 1"):
-        assert case["attempts"] == (0 if name == "greedy" else pytest.approx(16, abs=17))
-    else:
-        assert 1 <= case["attempts"] or (name == "every row different" and case["rows"] < 2)
+    if name == "greedy":
+        assert case["attempts"] == 0
+    elif name not in ("top-k 1", "every row different"):
+        assert case["attempts"] >= 1
     assert 0 <= case["pass_share"] <= 1
     if not name.startswith("top-p") and name != "every row different":
         assert case["pass_share"] == 0
