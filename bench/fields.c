@@ -65,6 +65,7 @@ void fields_of_case(fields *f, const result *r)
     add_real(f, "device_ratio", r->read_device_s / r->device_s);
     add_count(f, "draws", r->draws);
     add_real(f, "attempts", r->draws > 0 ? r->attempts : NAN);
+    add_real(f, "passes", r->draws > 0 ? r->passes : NAN);
     add_real(f, "pass_share", r->draws > 0 ? r->pass_share : NAN);
     add_count(f, "launches", r->launches);
     add_whole(f, "checked_rows", r->checked_rows);

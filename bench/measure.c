@@ -25,7 +25,8 @@ typedef struct tally {
     unsigned checked;
     size_t draws;
     double attempts;
-    size_t passes; /* draws that needed one */
+    double passes;
+    size_t with_pass; /* draws */
     double *steps;
     double *reads;
     double *ratios;
@@ -75,7 +76,8 @@ static void add_efforts(measuring *m, tally *t)
     batch_efforts(&m->b);
     for (uint32_t r = 0; r < m->b.what.rows; ++r) {
         t->attempts += m->b.efforts[r].attempts;
-        t->passes += m->b.efforts[r].passes > 0;
+        t->passes += m->b.efforts[r].passes;
+        t->with_pass += m->b.efforts[r].passes > 0;
     }
     t->draws += m->b.what.rows;
 }
@@ -227,7 +229,8 @@ static void add_result(measuring *m, tally *t, results *out)
     r.mean_s = mean(t->steps, t->count);
     r.draws = t->draws;
     r.attempts = t->attempts / (double)t->draws;
-    r.pass_share = (double)t->passes / (double)t->draws;
+    r.passes = t->passes / (double)t->draws;
+    r.pass_share = (double)t->with_pass / (double)t->draws;
     r.median_s = quantile(t->steps, t->count, 0.5);
     r.p95_s = quantile(t->steps, t->count, 0.95);
     r.p99_s = quantile(t->steps, t->count, 0.99);

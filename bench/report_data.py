@@ -70,6 +70,7 @@ NUMBERS = (
     "device_ratio",
     "draws",
     "attempts",
+    "passes",
     "pass_share",
     "launches",
     "checked_rows",

@@ -29,7 +29,8 @@ typedef struct result {
     double read_device_s;
     size_t draws;      /* rows of all steps; 0 where none are drawn */
     double attempts;   /* mean of a draw */
-    double pass_share; /* of the draws, those that needed a pass over all exponentials */
+    double passes;     /* over all of a row's exponentials, mean of a draw */
+    double pass_share; /* of the draws, those that needed one */
     unsigned launches;
     unsigned checked_rows;
 } result;

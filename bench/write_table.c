@@ -73,9 +73,9 @@ static void print_case(const result *r)
     print_seconds(r->device_s);
     table_print(" %11.0f %8.2f", r->what.rows / r->median_s, 1e-9 * bytes / r->median_s);
     if (r->draws > 0) {
-        table_print(" %8.1f %6.1f", r->attempts, 100 * r->pass_share);
+        table_print(" %8.1f %6.2f %6.1f", r->attempts, r->passes, 100 * r->pass_share);
     } else {
-        table_print(" %8s %6s", "-", "-");
+        table_print(" %8s %6s %6s", "-", "-", "-");
     }
     if (r->launches > 0) {
         table_print(" %8u\n", r->launches);
@@ -94,9 +94,9 @@ void table_setting(const results *all, size_t from)
                 1e-6 * (double)first->batch_bytes,
                 s->rotated ? "batches " : "just written, batches ", first->batches,
                 first->repeats, 1e-9 * (double)first->batch_bytes / first->read_median_s);
-    table_print("  %-25s %6s  %-11s %9s %9s %9s %5s %9s %11s %8s %8s %6s %8s\n", "", "ratio",
-                "p5-p95", "median ms", "p95 ms", "p99 ms", "/med", "device ms", "rows/s",
-                "GB/s", "attempts", "pass %", "launches");
+    table_print("  %-25s %6s  %-11s %9s %9s %9s %5s %9s %11s %8s %8s %6s %6s %8s\n", "",
+                "ratio", "p5-p95", "median ms", "p95 ms", "p99 ms", "/med", "device ms",
+                "rows/s", "GB/s", "attempts", "passes", "draws%", "launches");
     for (size_t i = from; i < all->count; ++i) print_case(&all->cases[i]);
 }
 
