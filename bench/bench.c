@@ -322,7 +322,13 @@ int main(int argc, char **argv)
     const heading h = {&r.o, &r.on, argc, argv};
     stop_on_interrupt();
     stage_open(&r.on, r.o.device, r.o.read_on_device, r.o.work_items);
-    warn_if_busy();
+    if (r.o.cpu_time && !(r.on.device.type & CL_DEVICE_TYPE_CPU))
+        fail("--cpu-time: %s is no CPU", r.on.device.name);
+    if (r.o.cpu_time) {
+        count_cpu_time();
+    } else {
+        warn_if_busy();
+    }
     table_begin(&h);
     if (r.o.selected.beam) {
         measure_all_beams(&r);

@@ -33,6 +33,7 @@ enum {
     KEY_ROTATE,
     KEY_READ_ON_DEVICE,
     KEY_HUGE_PAGES,
+    KEY_CPU_TIME,
     KEY_EXTRAS,
     KEY_MODEL,
     KEY_ROWS_FILE,
@@ -74,6 +75,8 @@ static const struct argp_option known[] = {
     {"read-on-device", KEY_READ_ON_DEVICE, NULL, 0, "The limit is a read by an OpenCL kernel, "
      "as on GPUs", 0},
     {"huge-pages", KEY_HUGE_PAGES, NULL, 0, "Ask for huge pages for the logits", 0},
+    {"cpu-time", KEY_CPU_TIME, NULL, 0, "All times are CPU time, of all threads together: for "
+     "machines that have other work; of devices that are CPUs", 0},
     {"extras", KEY_EXTRAS, NULL, 0, "With a subset too: cold and warm start, time "
      "against size; of beams: requests that are done, and narrow ones; of contrastive search: "
      "append and propose", 0},
@@ -307,6 +310,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     case KEY_ROTATE: o->rotate_mib = whole_number("rotate", text, 1, 1ul << 20); return 0;
     case KEY_READ_ON_DEVICE: o->read_on_device = true; return 0;
     case KEY_HUGE_PAGES: o->huge_pages = true; return 0;
+    case KEY_CPU_TIME: o->cpu_time = true; return 0;
     case KEY_EXTRAS: o->extras = true; return 0;
     case KEY_MODEL: o->model = text; return 0;
     case KEY_ROWS_FILE: o->rows_file = text; return 0;

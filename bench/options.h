@@ -20,6 +20,7 @@ typedef struct options {
     double case_seconds; /* 0: as long as suits */
     bool read_on_device;
     bool huge_pages;
+    bool cpu_time;
     bool extras; /* starts and lines with a subset too */
     bool list;
     const char *start_of; /* internal: a child that measures its own start */

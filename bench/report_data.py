@@ -450,7 +450,7 @@ def read_run(value: Any, file: str, place: str) -> Run:
     for name in ("date", "command", "lmsample"):
         fields.text(name)
     fields.text("mode", required=False)
-    for name in ("interrupted", "huge_pages"):
+    for name in ("interrupted", "huge_pages", "cpu_time"):
         fields.truth(name, False)
     machine = fields.inner("machine")
     machine.text("cpu")

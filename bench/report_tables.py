@@ -92,6 +92,8 @@ def machine_section(page: Page) -> list[str]:
     others = [d for d in page.results.devices if d != device]
     if main.fields.get("huge_pages"):
         rows.append(["logits", "in huge pages"])
+    if main.fields.get("cpu_time"):
+        rows.append(["times", "CPU time, of all threads together"])
     rows += [["also measured", f"{plain(d.name)} ({d.kind})"] for d in others]
     lines = table(["", ""], rows, numbers_from=2)
     lines += ["| date | measured with | |", "|---|---|---|"]

@@ -14,6 +14,9 @@ void expect(int32_t status, const char *what);
 /* Seconds of a clock that only goes forward. */
 double now(void);
 
+/* From now on of the clock of the CPU time of all threads. */
+void count_cpu_time(void);
+
 /* What is being done: on a terminal one line that is written over, elsewhere a line now and
  * then. */
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -222,6 +222,7 @@ void write_json(FILE *file, const heading *h, const results *all)
     }
     set(root, "start", start);
     set(root, "huge_pages", json_object_new_boolean(h->o->huge_pages));
+    set(root, "cpu_time", json_object_new_boolean(h->o->cpu_time));
     set(root, "interrupted", json_object_new_boolean(all->is_interrupted));
     set(root, "cases", json_of_cases(all));
     set(root, "mixed", json_of_mixed(all));

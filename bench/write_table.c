@@ -40,6 +40,7 @@ void table_begin(const heading *h)
            h->on->device.compute_units, h->on->device.driver);
     printf("ratio: median of (time of one read / time of the step); the read is %s\n",
            h->on->reads_on_device ? "an OpenCL kernel's" : "plain C's, on as many threads");
+    if (h->o->cpu_time) printf("all times are CPU time, of all threads together\n");
     if (h->o->selected.beam)
         printf(
             "/top-k: median of (time of the step / time of a top-k step of the same rows that "

@@ -118,6 +118,16 @@ def test_a_case_is_of_a_thousand_draws(bench, tmp_path):
         assert count == max(5, -(-1024 // rows))
 
 
+def test_cpu_time(bench, measure):
+    words = ("--rows", 8, "--vocab", 3000, "--shape", "flat", "--strategy", "greedy,top-p 0.5")
+    got = measure(*words, "--cpu-time")
+    assert got["cpu_time"] is True and len(got["cases"]) == 2
+    for case in got["cases"]:
+        check_case(case)
+    assert measure(*words)["cpu_time"] is False
+    assert "CPU time" in bench(*SMALL, *words, "--cpu-time").stdout
+
+
 def test_one_flat_row_among_peaked_ones(measure):
     got = measure("--rows", 8, "--vocab", 300, "--shape", "flat", "--strategy", "greedy",
                   "--extras")
