@@ -18,11 +18,14 @@ void lms_begin_draw(const lms_row *row, const lms_rules *rules, lms_cut min_p, l
         d->reach = lms_tighter(min_p, lms_first_groups(row, rules->k, rules->keeps_ties));
     }
     lms_learn_reach(judge, d->reach);
-    const bool is_same = d->reach.key == all.key && rules->scale == d->scaled.s;
+    const bool is_all = d->reach.key == all.key && d->reach.id == all.id;
+    const bool is_same = is_all && rules->scale == d->scaled.s;
     const bool needs_base = lms_needs_base(judge);
-    if (needs_base && !is_same) judge->most = lms_envelope_own(row, &judge->scaled, all);
+    if (needs_base && !is_same) {
+        lms_learn_envelope(judge, lms_envelope_own(row, &judge->scaled, all));
+    }
     d->envelope = lms_envelope_own(row, &d->scaled, d->reach);
-    if (needs_base && is_same) judge->most = d->envelope;
+    if (needs_base && is_same) lms_learn_envelope(judge, d->envelope);
 }
 
 /* LMS_LANES attempts. True if one is accepted. */

@@ -15,6 +15,7 @@ typedef struct lms_judge {
     lms_cut may;       /* ... and nothing else than this keeps is */
     ulong least;       /* bounds of the mass of top-p's base, ... */
     ulong most;        /* ... equal where it is known             */
+    ulong envelope;    /* of the whole row at that scale: the mass is at most that */
     uint passes;       /* over all of the row's exponentials  */
 } lms_judge;
 
@@ -26,6 +27,7 @@ lms_judge lms_judge_of_cut(lms_cut cut)
     j.may = cut;
     j.least = 1;
     j.most = 1;
+    j.envelope = 1;
     j.passes = 0;
     return j;
 }
@@ -66,6 +68,13 @@ void lms_learn(lms_judge *j, lms_cut x, bool is_kept)
     }
 }
 
+/* The base weighs at most what the row's envelope does. */
+void lms_learn_envelope(lms_judge *j, ulong envelope)
+{
+    j->envelope = envelope;
+    j->most = envelope;
+}
+
 /* What counts against k before token x: with ties, those with larger keys. */
 lms_cut lms_counted_before(const lms_judge *j, lms_cut x)
 {
@@ -100,12 +109,13 @@ lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
     lms_range range;
     if (lms_needs_base(j)) {
         /* A maximum is a 32nd of its group's bound, which is at most 1 + 2^-20 times as large
-         * and 2 units more; and tiles are rounded down. */
-        const ulong slots = j->most - min(j->most, known.slots);
+         * and 2 units more; and tiles are rounded down. Groups that are known now may have been
+         * known before, so what they take off is off the envelope, not off what is left. */
+        const ulong slots = j->envelope - min(j->envelope, known.slots);
         const ulong off = (slots >> 25) + ((ulong)row->tiles * LMS_TILE_GROUPS << 15) + 2;
         const ulong others = (slots >> 5) - min(slots >> 5, off);
         j->least = max(j->least, known.mass + others);
-        j->most -= min(j->most - j->least, known.excess);
+        j->most = min(j->most, j->envelope - min(j->envelope, known.excess));
     }
     range.least = known.above;
     range.most = known.above;

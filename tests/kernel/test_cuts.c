@@ -10,6 +10,7 @@
 #include "../support/device.h"
 #include "../support/oracle_rows.h"
 
+#include <float.h>
 #include <math.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
@@ -24,6 +25,21 @@ static void check(const batch *b)
     for (size_t i = 0; i < LENGTH(teams); ++i) {
         const batch_way way = {.work_items = teams[i]};
         if (teams[i] <= device_work_items(ctx)) batch_check(ctx, b, &way, expected);
+    }
+    batch_out_free(expected);
+}
+
+/* Without outputs that tell what is kept, no cut is looked for: each token is judged by itself.
+ * It is the same one. */
+static void check_tokens(const batch *b)
+{
+    static const batch_way ways[] = {{.work_items = 1, .not_wanted = BATCH_OUT_ALL},
+                                     {.work_items = 1, .not_wanted = LMS_OUT_LOGPROB_RAW},
+                                     {.work_items = 32, .not_wanted = BATCH_OUT_ALL}};
+    batch_out *const expected = batch_expect(b);
+    for (size_t i = 0; i < LENGTH(ways); ++i) {
+        if (ways[i].work_items <= device_work_items(ctx))
+            batch_check(ctx, b, &ways[i], expected);
     }
     batch_out_free(expected);
 }
@@ -164,12 +180,67 @@ static void test_min_p_to_the_key(void **unused)
     batch_free(b);
 }
 
+/* A few tokens of different weights, each in a group of its own, above a level tail: most draws
+ * have to judge more than one token of the head, and what they learn of the row adds up. */
+static void test_several_judged(void **unused)
+{
+    static const uint32_t sizes[] = {700, 3000, 10001};
+    uint64_t state = 6;
+    (void)unused;
+    for (size_t i = 0; i < LENGTH(sizes); ++i) {
+        batch *const b = batch_new(sizes[i], 8 * 200, 8, LMS_FLOAT32);
+        for (uint32_t l = 0; l < b->logits_rows; ++l) {
+            float *const x = b->logits + (size_t)l * b->vocab;
+            const uint32_t heads = 2 + gen_below(19, &state);
+            const double tail = log((1 + l) * 0.5 / b->vocab);
+            b->names[l] = "head above a level tail";
+            for (uint32_t t = 0; t < b->vocab; ++t) x[t] = (float)tail;
+            for (uint32_t h = 0; h < heads; ++h) {
+                x[(1 + h) * 32 + gen_below(32, &state)] =
+                    (float)rows_between(&state, -3.0, 0.0);
+            }
+        }
+        for (uint32_t r = 0; r < b->rows; ++r) {
+            lms_row_params *const p = &b->params[r];
+            p->seed = rows_random(&state);
+            p->filters.top_p = (float)rows_between(&state, 0.05, 0.95);
+            if (r % 3 == 0) p->filters.flags = LMS_TEMPERATURE_LAST;
+            if (r % 3 == 0) p->filters.temperature = (float)rows_between(&state, 0.5, 2.0);
+        }
+        check_tokens(b);
+        batch_free(b);
+    }
+}
+
+/* The smallest live logit: what keeps all of such a row, and what keeps some groups of it, differ
+ * in their ids alone. */
+static void test_lowest_logits(void **unused)
+{
+    uint64_t state = 7;
+    (void)unused;
+    batch *const b = batch_new(1000, 6 * 200, 6, LMS_FLOAT32);
+    for (uint32_t l = 0; l < b->logits_rows; ++l) {
+        b->names[l] = "lowest logits";
+        for (uint32_t t = 0; t < b->vocab; ++t) {
+            b->logits[(size_t)l * b->vocab + t] =
+                gen_below(6, &state) < l ? -INFINITY : -FLT_MAX;
+        }
+    }
+    for (uint32_t r = 0; r < b->rows; ++r) {
+        gen_params(&b->params[r], 3 | r % 16 << 3, b->vocab, &state);
+        b->params[r].filters.top_k = 1 + (int32_t)gen_below(40, &state);
+    }
+    check_tokens(b);
+    batch_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_k),          cmocka_unit_test(test_k_around_capacity),
         cmocka_unit_test(test_list_capacity),    cmocka_unit_test(test_exact_crossings),
-        cmocka_unit_test(test_min_p_to_the_key),
+        cmocka_unit_test(test_min_p_to_the_key), cmocka_unit_test(test_several_judged),
+        cmocka_unit_test(test_lowest_logits),
     };
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("cuts", tests, NULL, NULL);
