@@ -29,15 +29,15 @@ GREEDY_KING = (
     "And the king said unto her, Behold, I have heard the voice of the LORD, and the voice of"
     " the LORD hath spoken\n")
 SEEDED_MAN = (  # seed 1001, top-k 20
-    "Blessed is the man that keepeth himself of the LORD: and there is none else in one place"
-    " that is a man for ever.\n"
-    "It is easier for me, O LORD: for my soul is in the sight of his countenance.\n"
-    "For I the LORD have said, There is no iniquity in the hands of the righteous\n")
+    "Blessed is the man that keepeth himself unto the LORD: he shall not make known unto the man"
+    " that is good.\n"
+    "He that walketh in the LORD shall speak, when the soul shall return into the land of"
+    " Egypt.\n")
 SEEDED_KING = (
-    "And the king said unto the woman, Behold, I know, that the thing is before the LORD, I"
-    " cannot behold the son of man, and there is none other save thee to do.\n"
-    "Then they came to the same day, and told him all this thing that was at meat in the house"
-    " of the king, even so that\n")
+    "And the king said unto the woman, Behold, I know thy servant that thou hast kept this"
+    " thing, when the king said unto king, The king hath taken away my son, and his servant, and"
+    " done wickedly, saying, I shall not be left.\n"
+    "Then the king said unto her, Let me go into the court; and\n")
 
 
 @pytest.fixture
