@@ -29,21 +29,6 @@ static void check(const batch *b)
     batch_out_free(expected);
 }
 
-/* Without outputs that tell what is kept, no cut is looked for: each token is judged by itself.
- * It is the same one. */
-static void check_tokens(const batch *b)
-{
-    static const batch_way ways[] = {{.work_items = 1, .not_wanted = BATCH_OUT_ALL},
-                                     {.work_items = 1, .not_wanted = LMS_OUT_LOGPROB_RAW},
-                                     {.work_items = 32, .not_wanted = BATCH_OUT_ALL}};
-    batch_out *const expected = batch_expect(b);
-    for (size_t i = 0; i < LENGTH(ways); ++i) {
-        if (ways[i].work_items <= device_work_items(ctx))
-            batch_check(ctx, b, &ways[i], expected);
-    }
-    batch_out_free(expected);
-}
-
 static batch *with_kinds(uint32_t vocab, uint32_t rows, const gen_kind *kinds, uint32_t count,
                          uint64_t *state)
 {
@@ -207,7 +192,7 @@ static void test_several_judged(void **unused)
             if (r % 3 == 0) p->filters.flags = LMS_TEMPERATURE_LAST;
             if (r % 3 == 0) p->filters.temperature = (float)rows_between(&state, 0.5, 2.0);
         }
-        check_tokens(b);
+        check(b);
         batch_free(b);
     }
 }
@@ -230,7 +215,7 @@ static void test_lowest_logits(void **unused)
         gen_params(&b->params[r], 3 | r % 16 << 3, b->vocab, &state);
         b->params[r].filters.top_k = 1 + (int32_t)gen_below(40, &state);
     }
-    check_tokens(b);
+    check(b);
     batch_free(b);
 }
 

@@ -46,9 +46,10 @@ static batch_way some_way(lms_dtype dtype, uint64_t *state)
     if (dtype == LMS_FLOAT32 && way.work_items == 1 && gen_below(4, state) == 0) {
         way.tokens = LMS_INT64;
     }
-    /* Tokens alone need no cut, and are drawn in another way: half of the time. */
-    way.not_wanted = gen_below(2, state) ? gen_below(LMS_OUT_PROBS, state) : BATCH_OUT_ALL;
-    if (gen_below(4, state) == 0) way.not_wanted &= ~(uint32_t)LMS_OUT_LOGPROB_RAW;
+    /* Without outputs that tell what is kept, tokens are drawn in another way. */
+    way.not_wanted = BATCH_OUT_ALL & ~(uint32_t)LMS_OUT_LOGPROB_RAW;
+    if (gen_below(2, state)) way.not_wanted = gen_below(LMS_OUT_PROBS, state);
+    if (way.work_items == 1 && gen_below(8, state) == 0) way.not_wanted = BATCH_OUT_ALL;
     way.stride_pad = gen_below(2, state) ? gen_below(70, state) : 0;
     way.offset = gen_below(2, state) ? gen_below(70, state) : 0;
     way.spare_rows = gen_below(2, state) ? gen_below(9, state) : 0;
