@@ -16,6 +16,16 @@ uint lms_groups_from(const lms_row *row, int key)
     return lms_count_above(row->groups, row->tiles * LMS_TILE_GROUPS, key - 1);
 }
 
+/* Does a cut keep of the tokens [begin, end) what is above one key, and can floats be compared
+ * with that? Then *pivot is that. */
+bool lms_has_pivot(lms_cut cut, uint begin, uint end, float *pivot)
+{
+    const int key = cut.id < begin ? cut.key : cut.key - 1;
+    *pivot = lms_logit_of(key);
+    if (cut.id >= begin && cut.id < end - 1) return false;
+    return abs(key) >= 0x00800000 && abs(key) <= LMS_KEY_INF;
+}
+
 /* Those of LMS_NEAR_TILES tiles from `from` on; returns how many. Finding them without a branch
  * for each, before anything is computed, keeps what is hard to predict apart from what takes
  * time. */
@@ -34,22 +44,49 @@ uint lms_find_near(const lms_row *row, int key, uint from, uint *found)
     return n;
 }
 
-/* How many tokens a cut keeps. */
+/* Counts, by lanes, the tokens of a group that a cut keeps. */
+LMS_INLINE lms_ints lms_count_group(const lms_logits *x, uint group, lms_cut cut, lms_ints one)
+{
+    const uint begin = group * LMS_GROUP;
+    lms_ints count = (lms_ints)(0);
+#pragma unroll
+    for (uint i = begin; i < begin + LMS_GROUP; i += LMS_LANES) {
+        count += lms_kept(cut, lms_keys(lms_read(x, i)), i) & one;
+    }
+    return count;
+}
+
+/* The same of one that is whole and not edited, all of its tokens above one key being kept. */
+LMS_INLINE lms_ints lms_count_plain(const lms_logits *x, uint group, float pivot, lms_ints one)
+{
+    lms_ints count = (lms_ints)(0);
+#pragma unroll
+    for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
+        const lms_floats v = lms_read_plain(x, group * LMS_GROUP + i);
+        count += (v > (lms_floats)(pivot)) & one;
+    }
+    return count;
+}
+
+/* How many tokens a cut keeps. A CPU asks for some of the next row meanwhile. */
+LMS_APART
 ulong lms_count_kept(const lms_row *row, lms_cut cut)
 {
     const lms_logits logits = row->logits;
     const lms_ints one = lms_ones(logits.vocab);
     lms_ints count = (lms_ints)(0);
     for (uint from = 0; from < row->tiles; from += LMS_NEAR_TILES) {
+        const uint begin = from * LMS_TILE, end = begin + LMS_NEAR_TILES * LMS_TILE;
         uint found[LMS_NEAR];
+        float pivot;
+        const bool is_plain = lms_has_pivot(cut, begin, end, &pivot) && end <= logits.vocab &&
+                              !lms_is_edited(&logits, begin, end);
         const uint n = lms_find_near(row, cut.key, from, found);
-        for (uint i = 0; i < n; ++i) {
-            const uint begin = found[i] * LMS_GROUP;
-#pragma unroll
-            for (uint at = 0; at < LMS_GROUP; at += LMS_LANES) {
-                const lms_ints keys = lms_keys(lms_read(&logits, begin + at));
-                count += lms_kept(cut, keys, begin + at) & one;
-            }
+        lms_prefetch_next(row, (row->tiles + from) * LMS_NEXT, LMS_NEAR_TILES * LMS_NEXT);
+        if (is_plain) {
+            for (uint i = 0; i < n; ++i) count += lms_count_plain(&logits, found[i], pivot, one);
+        } else {
+            for (uint i = 0; i < n; ++i) count += lms_count_group(&logits, found[i], cut, one);
         }
     }
     return (ulong)lms_sum(count);

@@ -56,22 +56,44 @@ uint lms_list_maxima(const lms_row *row, int key)
     return n;
 }
 
-/* The k-th of n keys, of which at least k are above `low`; *above is how many are above it. */
+/* The smallest of n keys that are above `key`; one at least is. */
+int lms_next_above(__global const int *keys, uint n, int key)
+{
+    lms_ints best = (lms_ints)(INT_MIN);
+    int rest = INT_MIN; /* of -key, so that the largest is looked for */
+    uint i = 0;
+    for (; i + LMS_LANES <= n; i += LMS_LANES) {
+        const lms_ints v = LMS_V(vload)(0, keys + i);
+        best = max(best, v > key ? -v : (lms_ints)(INT_MIN));
+    }
+    for (; i < n; ++i) rest = keys[i] > key ? max(rest, -keys[i]) : rest;
+    return -max(rest, lms_max(best));
+}
+
+/* The k-th of n keys, of which at least k are above `low`; *above is how many are above it. It
+ * is looked for by halves and, as most keys lie evenly, in turn by their part. */
 int lms_kth_key(__global const int *keys, uint n, uint k, int low, int max_key, uint *above)
 {
     long from = low, to = max_key; /* at least k are above `from`, fewer above `to` */
-    *above = 0;
-    while (to - from > 1) {
-        const long middle = from + ((to - from) >> 1);
+    uint most = lms_count_above(keys, n, low), least = 0; /* so many */
+    for (uint turn = 0; to - from > 1 && most > k; ++turn) {
+        const float part = turn % 2 ? (float)(most - k) / (float)(most - least) : 0.5f;
+        const long step = (long)((float)(to - from) * part);
+        const long middle = from + clamp(step, 1l, to - from - 1);
         const uint count = lms_count_above(keys, n, (int)middle);
         if (count >= k) {
             from = middle;
+            most = count;
         } else {
             to = middle;
-            *above = count;
+            least = count;
         }
     }
-    return (int)to;
+    *above = least;
+    if (to - from <= 1) return (int)to;
+    const int key = lms_next_above(keys, n, (int)from); /* the smallest of k */
+    *above = lms_count_above(keys, n, key);
+    return key;
 }
 
 /* The place of the k-th of n keys that equals `key`. */
@@ -90,21 +112,28 @@ uint lms_kth_tie(__global const int *keys, uint n, uint k, int key)
     return i;
 }
 
+/* A key with at least k groups above it, by the tiles' maxima; LMS_NEVER if they say nothing. */
+int lms_below_kth(const lms_row *row, uint k)
+{
+    if (k <= row->tiles / 2) {
+        return lms_head_alone(row->tile_keys, row->tiles, k, row->max_key);
+    }
+    const int least = lms_next_above(row->tile_keys, row->tiles, LMS_NEVER) - 1;
+    const uint all = row->tiles * LMS_TILE_GROUPS;
+    return lms_count_above(row->groups, all, least) >= k ? least : LMS_NEVER;
+}
+
 /* The first k groups; all, if fewer are live. */
 lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties)
 {
     const uint all = row->tiles * LMS_TILE_GROUPS;
-    int low = LMS_NEVER;
-    uint above = 0;
-    if (k <= row->tiles / 2) {
-        low = lms_head_alone(row->tile_keys, row->tiles, k, row->max_key);
-    }
-    if (low == LMS_NEVER) low = lms_head_alone(row->groups, all, k, row->max_key);
+    const int low = lms_below_kth(row, k);
+    uint n = all, above = 0;
     if (low == LMS_NEVER && lms_count_above(row->groups, all, low) < k) return lms_cut_none();
-    const uint listed = lms_list_maxima(row, low);
-    const bool is_listed = listed <= LMS_LIST;
+    if (k <= row->tiles / 2) n = lms_list_maxima(row, low);
+    const bool is_listed = n < all && n <= LMS_LIST;
+    if (!is_listed) n = all;
     __global const int *const keys = is_listed ? row->list_key : row->groups;
-    const uint n = is_listed ? listed : all;
     const int key = lms_kth_key(keys, n, k, low, row->max_key, &above);
     if (keeps_ties) return lms_cut_at(key, UINT_MAX);
     const uint at = lms_kth_tie(keys, n, k - above, key);

@@ -1,7 +1,7 @@
 /* rough.cl - the masses of a row, and of what a cut keeps of it, to one part in 256, for a team
  * of one: bounds, in half the time that exact ones take. */
 #pragma once
-#include "row/masses.cl"
+#include "draw/before.cl"
 
 #if LMS_TEAM == 1
 
@@ -72,16 +72,6 @@ void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cu
     sum->kept += kept;
 }
 
-/* Does a cut keep of a tile what is above one key, and can floats be compared with that? Then
- * *pivot is that. */
-bool lms_has_pivot(lms_cut cut, uint begin, float *pivot)
-{
-    const int key = cut.id < begin ? cut.key : cut.key - 1;
-    *pivot = lms_logit_of(key);
-    if (cut.id >= begin && cut.id < begin + LMS_TILE - 1) return false;
-    return abs(key) >= 0x00800000 && abs(key) <= LMS_KEY_INF;
-}
-
 /* Adds the tiles [first, last). A CPU asks for some of the next row meanwhile. */
 LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint first, uint last,
                                 float s, float h, lms_cut cut, lms_rough *sum)
@@ -90,7 +80,7 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
         const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
         const bool has_kept = row->tile_keys[tile] >= cut.key;
         float pivot;
-        const bool has_pivot = lms_has_pivot(cut, begin, &pivot);
+        const bool has_pivot = lms_has_pivot(cut, begin, end, &pivot);
         lms_prefetch_next(row, row->tiles * LMS_NEXT + tile * LMS_NEXT_PASS, LMS_NEXT_PASS);
         if (end > x->vocab || (has_kept && !has_pivot) || lms_is_edited(x, begin, end)) {
             lms_rough_any(x, begin, s, h, cut, sum);
