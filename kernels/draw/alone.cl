@@ -7,25 +7,27 @@
 
 #if LMS_TEAM == 1
 
-/* The groups in reach at first, and their envelope; and what the row weighs at most at the
- * rules' scale, if top-p has to know. */
+/* The groups in reach at first, and their envelope; and one at the rules' scale, if top-p has
+ * to know its base. */
 void lms_begin_draw(const lms_row *row, const lms_rules *rules, lms_cut min_p, lms_drawing *d)
 {
     lms_judge *const judge = &d->judge;
-    const lms_cut all = lms_cut_none();
     d->reach = min_p;
     if (lms_narrows_reach(row, rules)) {
         d->reach = lms_tighter(min_p, lms_first_groups(row, rules->k, rules->keeps_ties));
     }
     lms_learn_reach(judge, d->reach);
-    const bool is_all = d->reach.key == all.key && d->reach.id == all.id;
-    const bool is_same = is_all && rules->scale == d->scaled.s;
+    /* The envelope of top-p's base: of the row, or of what is in reach, but for groups that tie
+     * with the last one, if those may be more than k. */
+    lms_cut base = rules->is_base_whole ? lms_cut_none() : d->reach;
+    if (!rules->is_base_whole && rules->keeps_ties) base = lms_cut_at(base.key + 1, UINT_MAX);
+    const bool is_same = lms_is_same_cut(d->reach, base) && rules->scale == d->scaled.s;
     const bool needs_base = lms_needs_base(judge);
     if (needs_base && !is_same) {
-        lms_learn_envelope(judge, lms_envelope_own(row, &judge->scaled, all));
+        lms_learn_envelope(judge, row, lms_envelope_own(row, &judge->scaled, base));
     }
     d->envelope = lms_envelope_own(row, &d->scaled, d->reach);
-    if (needs_base && is_same) lms_learn_envelope(judge, d->envelope);
+    if (needs_base && is_same) lms_learn_envelope(judge, row, d->envelope);
 }
 
 /* LMS_LANES attempts. True if one is accepted. */

@@ -52,10 +52,10 @@ void lms_begin_round(lms_drawing *d) { d->first = lms_cut_none(); }
  * in reach. */
 bool lms_narrow_reach(lms_drawing *d, const lms_row *row)
 {
-    const lms_cut none = lms_cut_none(), old = d->reach;
-    if (d->first.key == none.key && d->first.id == none.id) return false;
+    const lms_cut old = d->reach;
+    if (lms_is_same_cut(d->first, lms_cut_none())) return false;
     d->reach = lms_tighter(old, lms_reach_before(row, d->first));
-    return d->reach.key != old.key || d->reach.id != old.id;
+    return !lms_is_same_cut(d->reach, old);
 }
 
 /* There are no more words: the caller's are spent. After LMS_ATTEMPTS, which as good as no draw

@@ -4,6 +4,7 @@
  * Kept tokens are a top segment of the order, so each answer is one about all tokens before or
  * behind as well. */
 #pragma once
+#include "cut/find.cl"
 #include "draw/before.cl"
 #include "draw/rough.cl"
 #include "rules/rules.cl"
@@ -13,10 +14,10 @@ typedef struct lms_judge {
     lms_scaled scaled; /* the row at the rules' scale */
     lms_cut sure;      /* all that this keeps is kept, ... */
     lms_cut may;       /* ... and nothing else than this keeps is */
-    ulong least;       /* bounds of the mass of top-p's base, ... */
-    ulong most;        /* ... equal where it is known             */
-    ulong envelope;    /* of the whole row at that scale: the mass is at most that */
-    uint passes;       /* over all of the row's exponentials  */
+    ulong slots;       /* of the envelope that has top-p's base, at the rules' scale */
+    ulong least;       /* bounds of the mass of that base, ...                       */
+    ulong most;        /* ... equal where it is known                                */
+    uint passes;       /* through all of the row, or searches for its cut            */
 } lms_judge;
 
 /* Of a row whose cut has been found. */
@@ -25,15 +26,14 @@ lms_judge lms_judge_of_cut(lms_cut cut)
     lms_judge j;
     j.sure = cut;
     j.may = cut;
+    j.slots = 0;
     j.least = 1;
     j.most = 1;
-    j.envelope = 1;
     j.passes = 0;
     return j;
 }
 
-/* Of a row of which nothing is known but its maximum, and what min-p keeps. The base of top-p
- * has to be the whole row. */
+/* Of a row of which nothing is known but its maximum, and what min-p keeps. */
 lms_judge lms_judge_of_rules(const lms_rules *rules, int max_key, lms_cut min_p)
 {
     const bool has_others = rules->k > 0 || rules->top_p < 1.0f;
@@ -61,18 +61,11 @@ void lms_learn_reach(lms_judge *j, lms_cut reach) { j->may = lms_tighter(j->may,
 /* A token has been judged. */
 void lms_learn(lms_judge *j, lms_cut x, bool is_kept)
 {
-    if (is_kept) {
+    if (!is_kept) {
+        j->may = lms_tighter(j->may, lms_cut_before(x.key, x.id));
+    } else if (!lms_keeps(j->sure, x.key, x.id)) {
         j->sure = x;
-    } else {
-        j->may = lms_cut_before(x.key, x.id);
     }
-}
-
-/* The base weighs at most what the row's envelope does. */
-void lms_learn_envelope(lms_judge *j, ulong envelope)
-{
-    j->envelope = envelope;
-    j->most = envelope;
 }
 
 /* What counts against k before token x: with ties, those with larger keys. */
@@ -83,16 +76,35 @@ lms_cut lms_counted_before(const lms_judge *j, lms_cut x)
 
 #if LMS_TEAM == 1
 
+/* Where no more groups than this can have tokens before one, they are looked into. */
+#define LMS_KNOW_AT_ONCE 32u
+
+/* What groups weigh at least whose bounds have so many slots: as much as their maxima. A bound
+ * is at most 1 + 2^-20 times its maximum's weight, and 2 units more; tiles are rounded down;
+ * and tokens may weigh a little less than others behind them in the order. */
+ulong lms_least_of(const lms_row *row, ulong slots)
+{
+    const ulong off = (slots >> 24) + ((ulong)row->tiles * LMS_TILE_GROUPS << 15) + 2;
+    return (slots >> 5) - min(slots >> 5, off);
+}
+
+/* The envelope of top-p's base is known. If the base is not the whole row, it has as many tokens
+ * as that has groups, the first ones of the order: they weigh as much as the maxima. */
+void lms_learn_envelope(lms_judge *j, const lms_row *row, ulong slots)
+{
+    j->slots = slots;
+    j->least = max(lms_least_of(row, slots), 1ul);
+    if (j->rules.is_base_whole) j->most = slots;
+}
+
 /* Has the first token of the order as much as top-p may keep? Then it is the only one kept. */
 bool lms_is_first_enough(const lms_row *row, const lms_judge *j)
 {
+    if (!j->rules.is_base_whole) return false;
     const lms_unit unit = lms_unit_of(&j->scaled, row->max_key);
     const ulong mass = (ulong)lms_weight(unit, lms_logit_of(row->max_key)) << LMS_GUARD_BITS;
     return mass >= lms_share_of(j->most, j->rules.top_p);
 }
-
-/* Where no more groups than this can have tokens before one, they are looked into. */
-#define LMS_KNOW_AT_ONCE 32u
 
 /* Does what is known of the mass before a token decide? Then *is_kept is what top-p says. */
 bool lms_decides(const lms_judge *j, lms_range before, bool *is_kept)
@@ -102,20 +114,15 @@ bool lms_decides(const lms_judge *j, lms_range before, bool *is_kept)
 }
 
 /* Looks into the groups that can have tokens before x: what is before it, and, as others weigh
- * at least what their maxima do and at most their bounds, the base. */
+ * at least what their maxima do and at most their bounds, the whole row. */
 lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
 {
     const lms_known known = lms_know(row, &j->scaled, before, before.key);
     lms_range range;
-    if (lms_needs_base(j)) {
-        /* A maximum is a 32nd of its group's bound, which is at most 1 + 2^-20 times as large
-         * and 2 units more; and tiles are rounded down. Groups that are known now may have been
-         * known before, so what they take off is off the envelope, not off what is left. */
-        const ulong slots = j->envelope - min(j->envelope, known.slots);
-        const ulong off = (slots >> 25) + ((ulong)row->tiles * LMS_TILE_GROUPS << 15) + 2;
-        const ulong others = (slots >> 5) - min(slots >> 5, off);
-        j->least = max(j->least, known.mass + others);
-        j->most = min(j->most, j->envelope - min(j->envelope, known.excess));
+    if (lms_needs_base(j) && j->rules.is_base_whole) {
+        const ulong others = j->slots - min(j->slots, known.slots);
+        j->least = max(j->least, known.mass + lms_least_of(row, others));
+        j->most = min(j->most, j->slots - known.excess);
     }
     range.least = known.above;
     range.most = known.above;
@@ -135,23 +142,27 @@ lms_range lms_before_about(const lms_row *row, lms_judge *j, lms_cut before)
     return kept;
 }
 
-/* Is the mass before x less than top-p's share of the base? */
-bool lms_top_p_keeps(const lms_row *row, lms_judge *j, lms_cut x)
+/* Finds the row's cut, after which all is known. */
+void lms_search_cut(const lms_row *row, lms_judge *j)
 {
-    const lms_cut cut = lms_cut_before(x.key, x.id);
-    const bool is_near = !j->scaled.huge && lms_groups_from(row, cut.key) <= LMS_KNOW_AT_ONCE;
-    lms_range before;
+    lms_row searched = *row;
+    lms_cutting c = lms_cutting_of(j->rules);
+    lms_find_cut(&searched, &c);
+    j->sure = c.cut;
+    j->may = c.cut;
+    ++j->passes;
+}
+
+/* Is the mass before x less than top-p's share of the whole row, of which near groups did not
+ * say enough? */
+bool lms_far_decides(const lms_row *row, lms_judge *j, lms_cut before, bool is_near,
+                     lms_range mass)
+{
     bool is_kept = false;
-    before.least = 0;
-    before.most = ULONG_MAX;
-    if (is_near) {
-        before = lms_before_near(row, j, cut);
-        if (lms_decides(j, before, &is_kept)) return is_kept;
-    }
     if (!j->scaled.huge && j->scaled.c == 0.0f) {
-        const lms_range about = lms_before_about(row, j, cut);
-        if (!is_near) before = about;
-        if (lms_decides(j, before, &is_kept)) return is_kept;
+        const lms_range about = lms_before_about(row, j, before);
+        if (!is_near) mass = about;
+        if (lms_decides(j, mass, &is_kept)) return is_kept;
     }
     if (lms_needs_base(j)) {
         j->least = lms_total_own(row, &j->scaled);
@@ -159,11 +170,31 @@ bool lms_top_p_keeps(const lms_row *row, lms_judge *j, lms_cut x)
         ++j->passes;
     }
     if (!is_near) {
-        before.least = lms_kept_own(row, &j->scaled, cut).mass;
-        before.most = before.least;
+        mass.least = lms_kept_own(row, &j->scaled, before).mass;
+        mass.most = mass.least;
     }
-    lms_decides(j, before, &is_kept);
+    lms_decides(j, mass, &is_kept);
     return is_kept;
+}
+
+/* Judges x by top-p. */
+void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
+{
+    const lms_cut before = lms_cut_before(x.key, x.id);
+    const bool is_near =
+        !j->scaled.huge && lms_groups_from(row, before.key) <= LMS_KNOW_AT_ONCE;
+    lms_range mass;
+    bool is_kept = false;
+    mass.least = 0;
+    mass.most = ULONG_MAX;
+    if (is_near) mass = lms_before_near(row, j, before);
+    if (is_near && lms_decides(j, mass, &is_kept)) {
+        lms_learn(j, x, is_kept);
+    } else if (j->rules.is_base_whole) {
+        lms_learn(j, x, lms_far_decides(row, j, before, is_near, mass));
+    } else {
+        lms_search_cut(row, j);
+    }
 }
 
 /* Are fewer than k tokens before x? */
@@ -179,9 +210,13 @@ bool lms_top_k_keeps(const lms_row *row, const lms_judge *j, lms_cut x)
 bool lms_judge_keeps(const lms_row *row, lms_judge *j, lms_cut x)
 {
     if (lms_is_open(j, x)) {
-        const bool is_kept = (j->rules.k == 0 || lms_top_k_keeps(row, j, x)) &&
-                             (j->rules.top_p >= 1.0f || lms_top_p_keeps(row, j, x));
-        lms_learn(j, x, is_kept);
+        if (j->rules.k > 0 && !lms_top_k_keeps(row, j, x)) {
+            lms_learn(j, x, false);
+        } else if (j->rules.top_p < 1.0f) {
+            lms_judge_by_top_p(row, j, x);
+        } else {
+            lms_learn(j, x, true);
+        }
     }
     return lms_keeps(j->sure, x.key, x.id);
 }

@@ -34,6 +34,8 @@ lms_cut lms_cut_before(int key, uint id)
     return id > 0 ? lms_cut_at(key, id - 1) : lms_cut_at(key + 1, UINT_MAX);
 }
 
+bool lms_is_same_cut(lms_cut a, lms_cut b) { return a.key == b.key && a.id == b.id; }
+
 lms_cut lms_tighter(lms_cut a, lms_cut b) { return lms_keeps(a, b.key, b.id) ? b : a; }
 
 /* Which tokens a cut keeps: -1 where kept. */

@@ -86,12 +86,13 @@ lms_cut lms_min_p_of(const lms_rules *r, int max_key)
     return lms_min_p_cut(&scaled, r->min_p);
 }
 
-/* Has a row's cut to be found, so that its token can be drawn? Without that, each token that is
- * proposed is judged by itself; but if top-p's base is not the whole row, a cut says what it
- * is, and some outputs (`wants_cut`) tell what is kept. */
+/* Has a row's cut to be found before its token is drawn? Some outputs (`wants_cut`) tell what is
+ * kept. Else each token that is proposed is judged by itself; but larger teams do not judge by
+ * a base of top-p that is not the whole row. */
 bool lms_needs_cut(const lms_rules *r, uint wants_cut)
 {
-    return lms_has_rules(r) && (wants_cut || (r->top_p < 1.0f && !r->is_base_whole));
+    const bool is_hard = LMS_TEAM > 1 && r->top_p < 1.0f && !r->is_base_whole;
+    return lms_has_rules(r) && (wants_cut || is_hard);
 }
 
 /* At which scale the tile pass of the sampler sums the weights of a row with these rules; 0: it

@@ -28,11 +28,7 @@
 void lms_sample_row(lms_row *row, const lms_filters *filters, const lms_rules *rules,
                     lms_cutting *c, lms_drawing *d)
 {
-    while (!lms_is_cut(c)) {
-        const lms_part part = lms_cut_part(row, c);
-        const lms_meeting m = lms_meet(row->shared, part, lms_cut_target(c));
-        lms_next_cut(c, row, &m);
-    }
+    lms_find_cut(row, c);
     if (c->step == LMS_CUT_EMPTY) return;
     lms_draw_alone(row, filters, rules, lms_has_rules(&c->rules) ? &c->cut : 0, d);
 }
