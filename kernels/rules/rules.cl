@@ -3,6 +3,9 @@
  * lms_rules_of(), and its place in cut/begin.cl. If it has to know of the row what no rule has
  * asked for so far (a mean, say), that is a step more: cut/cutting.cl.
  *
+ * A draw does without the cut where it can: draw/reach.cl says which groups can have a token
+ * that a rule keeps, draw/judge.cl whether it keeps one.
+ *
  * All of them keep a top segment of the same order, so what several keep is the tightest of
  * their cuts. */
 #pragma once
@@ -63,7 +66,7 @@ lms_rules lms_rules_of(const lms_filters *f, uint vocab)
     return r;
 }
 
-/* Does a cut depend on the mass of the whole row? */
+/* Does what is kept depend on the mass of the whole row? */
 bool lms_needs_total(const lms_rules *r) { return r->top_p < 1.0f && r->is_base_whole; }
 
 /* By bits, subnormals included. */

@@ -1,5 +1,6 @@
-/* top_k.cl - top-k keeps the k tokens with the largest logits (specification, section 6). It
- * needs the k-th token, which is a search by count. */
+/* top_k.cl - top-k keeps the k tokens with the largest logits (specification, section 6).
+ * Whether it keeps a token depends on how many are before that; its cut is the k-th token, a
+ * search by count. */
 #pragma once
 #include "lms_filters.h"
 #include "row/cut.cl"

@@ -1,10 +1,11 @@
 /* maxima.cl - the tile pass of a sampler, the one full read of the logits: the largest key of
- * every group of 32 tokens, and, for rows whose cut depends on it, every tile's sum of weights.
+ * every group of 32 tokens, and, for rows whose mass will be needed, every tile's sum of weights.
  *
  *   in   logits  [logits_rows][stride]; index int[rows] or none; params lms_row_params[rows]
  *   out  groups  int[rows][tiles * 8], keys of the group maxima (LMS_NEVER: no live token)
  *        tile_keys  int[rows][tiles], the largest of each tile
- *        sums    ulong[rows][tiles], S_t at the rules' scale, where lms_needs_total()
+ *        sums    ulong[rows][tiles], S_t at the scale of lms_sums_if_needed(), where that is
+ *                not 0
  *        seen    uint[rows][chunks], LMS_ROW_NAN_SEEN where a NaN is in the chunk
  *   run  2-D: (chunks * LMS_TEAM, rows) in work-groups of (LMS_TEAM, 1); a chunk is
  *        LMS_CHUNK tiles of one row
