@@ -50,7 +50,7 @@ typedef struct lms_row_params {
 
 /* Outputs beyond token and status. Each costs at least one more read of the logits, and is
  * there only in a sampler that was made for it. A call that asks for another than LOGPROB_RAW
- * has the cut of each row's filters found, which tokens do not need. */
+ * has the cut of each row's filters found, which tokens seldom need. */
 #define LMS_OUT_LOGPROB_RAW 1u /* log-probability before temperature and filters          */
 #define LMS_OUT_LOGPROB 2u     /* ... in the distribution that the token was drawn from   */
 #define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                        */

@@ -59,9 +59,10 @@ typedef struct lms_row_effort {
     uint32_t attempts; /* made for the token (specification, section 7); 0 where it takes none:
                           greedy rows, rows of which it is plain that one token alone is
                           kept, and rows without a token                                    */
-    uint32_t passes;   /* how often all of the row was weighed, roughly or exactly, because
-                          bounds did not decide whether a proposed token is kept; 0 in teams
-                          of several work-items, which weigh it beside the read             */
+    uint32_t passes;   /* how often all of the row was weighed, roughly or exactly, or its cut
+                          looked for, because bounds did not decide whether a proposed token
+                          is kept. Teams of several work-items have none: they weigh the row
+                          beside the read                                                   */
 } lms_row_effort;
 
 /* What the last lms_sampler_run of a sampler that had rows took, for its first `rows` rows, in
