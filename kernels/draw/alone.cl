@@ -14,7 +14,8 @@ void lms_begin_draw(const lms_row *row, const lms_rules *rules, lms_cut min_p, l
     lms_judge *const judge = &d->judge;
     d->reach = min_p;
     if (lms_narrows_reach(row, rules)) {
-        d->reach = lms_tighter(min_p, lms_first_groups(row, rules->k, rules->keeps_ties));
+        d->reach = lms_tighter(
+            min_p, lms_first_groups(row, rules->k, rules->keeps_ties, &judge->listed));
     }
     lms_learn_reach(judge, d->reach);
     /* The envelope of top-p's base: of the row, or of what is in reach, but for groups that tie

@@ -7,13 +7,42 @@
 
 #if LMS_TEAM == 1
 
-#define LMS_NEAR_TILES 32u
-#define LMS_NEAR (LMS_NEAR_TILES * LMS_TILE_GROUPS) /* groups that are looked at together */
+/* Groups that are looked at together. */
+#define LMS_NEAR 256u
+#define LMS_NEAR_TILES (LMS_NEAR / LMS_TILE_GROUPS)
 
-/* How many groups have a maximum of at least `key`, and so may have tokens from there up. */
-uint lms_groups_from(const lms_row *row, int key)
+/* How many groups have a maximum of at least `key`, and so may have tokens from there up. If
+ * `listed` > 0, all that may are among so many groups in the row's list, with their maxima. */
+uint lms_groups_from(const lms_row *row, uint listed, int key)
 {
-    return lms_count_above(row->groups, row->tiles * LMS_TILE_GROUPS, key - 1);
+    return listed > 0 ? lms_count_above(row->list_key, listed, key - 1)
+                      : lms_count_above(row->groups, row->tiles * LMS_TILE_GROUPS, key - 1);
+}
+
+uint lms_near_end(const lms_row *row, uint listed)
+{
+    return listed > 0 ? listed : row->tiles * LMS_TILE_GROUPS;
+}
+
+/* Those of the next LMS_NEAR groups, *at being where to go on, of lms_near_end(); returns how
+ * many. Finding them without a branch for each, before anything is computed, keeps what is hard
+ * to predict apart from what takes time. */
+uint lms_find_near(const lms_row *row, uint listed, int key, uint *at, uint *found)
+{
+    uint n = 0, from = *at;
+    const uint to = *at = min(from + LMS_NEAR, lms_near_end(row, listed));
+    for (; listed > 0 && from < to; ++from) {
+        found[n] = row->list_id[from];
+        n += row->list_key[from] >= key;
+    }
+    for (; from < to; from += LMS_TILE_GROUPS) {
+        if (row->tile_keys[from / LMS_TILE_GROUPS] < key) continue;
+        for (uint group = from; group < from + LMS_TILE_GROUPS; ++group) {
+            found[n] = group;
+            n += row->groups[group] >= key;
+        }
+    }
+    return n;
 }
 
 /* Does a cut keep of the tokens [begin, end) what is above one key, and can floats be compared
@@ -24,24 +53,6 @@ bool lms_has_pivot(lms_cut cut, uint begin, uint end, float *pivot)
     *pivot = lms_logit_of(key);
     if (cut.id >= begin && cut.id < end - 1) return false;
     return abs(key) >= 0x00800000 && abs(key) <= LMS_KEY_INF;
-}
-
-/* Those of LMS_NEAR_TILES tiles from `from` on; returns how many. Finding them without a branch
- * for each, before anything is computed, keeps what is hard to predict apart from what takes
- * time. */
-uint lms_find_near(const lms_row *row, int key, uint from, uint *found)
-{
-    const uint to = min(from + LMS_NEAR_TILES, row->tiles);
-    uint n = 0;
-    for (uint tile = from; tile < to; ++tile) {
-        if (row->tile_keys[tile] < key) continue;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            const uint group = tile * LMS_TILE_GROUPS + g;
-            found[n] = group;
-            n += row->groups[group] >= key;
-        }
-    }
-    return n;
 }
 
 /* Counts, by lanes, the tokens of a group that a cut keeps. */
@@ -70,20 +81,21 @@ LMS_INLINE lms_ints lms_count_plain(const lms_logits *x, uint group, float pivot
 
 /* How many tokens a cut keeps. A CPU asks for some of the next row meanwhile. */
 LMS_APART
-ulong lms_count_kept(const lms_row *row, lms_cut cut)
+ulong lms_count_kept(const lms_row *row, uint listed, lms_cut cut)
 {
     const lms_logits logits = row->logits;
     const lms_ints one = lms_ones(logits.vocab);
     lms_ints count = (lms_ints)(0);
-    for (uint from = 0; from < row->tiles; from += LMS_NEAR_TILES) {
-        const uint begin = from * LMS_TILE, end = begin + LMS_NEAR_TILES * LMS_TILE;
+    for (uint at = 0; at < lms_near_end(row, listed);) {
         uint found[LMS_NEAR];
         float pivot;
-        const bool is_plain = lms_has_pivot(cut, begin, end, &pivot) && end <= logits.vocab &&
-                              !lms_is_edited(&logits, begin, end);
-        const uint n = lms_find_near(row, cut.key, from, found);
-        lms_prefetch_next(row, (row->tiles + from) * LMS_NEXT, LMS_NEAR_TILES * LMS_NEXT);
-        if (is_plain) {
+        lms_prefetch_next(row, row->tiles * LMS_NEXT + at * (LMS_NEXT / LMS_TILE_GROUPS),
+                          LMS_NEAR_TILES * LMS_NEXT);
+        const uint n = lms_find_near(row, listed, cut.key, &at, found);
+        if (n == 0) continue;
+        const uint begin = found[0] * LMS_GROUP, end = found[n - 1] * LMS_GROUP + LMS_GROUP;
+        if (lms_has_pivot(cut, begin, end, &pivot) && end <= logits.vocab &&
+            !lms_is_edited(&logits, begin, end)) {
             for (uint i = 0; i < n; ++i) count += lms_count_plain(&logits, found[i], pivot, one);
         } else {
             for (uint i = 0; i < n; ++i) count += lms_count_group(&logits, found[i], cut, one);
@@ -141,16 +153,17 @@ void lms_know_some(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
 }
 
 /* The groups with a maximum of at least `key`, which is none above the cut's. */
-lms_known lms_know(const lms_row *row, const lms_scaled *scaled, lms_cut cut, int key)
+lms_known lms_know(const lms_row *row, uint listed, const lms_scaled *scaled, lms_cut cut,
+                   int key)
 {
     lms_known known;
     known.above = 0;
     known.mass = 0;
     known.slots = 0;
     known.excess = 0;
-    for (uint from = 0; from < row->tiles; from += LMS_NEAR_TILES) {
+    for (uint at = 0; at < lms_near_end(row, listed);) {
         uint found[LMS_NEAR];
-        const uint n = lms_find_near(row, key, from, found);
+        const uint n = lms_find_near(row, listed, key, &at, found);
         for (uint i = 0; i < n; i += LMS_LANES) {
             lms_know_some(row, scaled, cut, found + i, min(n - i, (uint)LMS_LANES), &known);
         }

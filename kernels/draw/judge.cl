@@ -17,6 +17,7 @@ typedef struct lms_judge {
     ulong slots;       /* of the envelope that has top-p's base, at the rules' scale */
     ulong least;       /* bounds of the mass of that base, ...                       */
     ulong most;        /* ... equal where it is known                                */
+    uint listed;       /* groups in the row's list, among which are all in reach, or 0   */
     uint passes;       /* through all of the row, or searches for its cut            */
 } lms_judge;
 
@@ -27,6 +28,7 @@ lms_judge lms_judge_of_cut(lms_cut cut)
     j.sure = cut;
     j.may = cut;
     j.slots = 0;
+    j.listed = 0;
     j.least = 1;
     j.most = 1;
     j.passes = 0;
@@ -117,7 +119,7 @@ bool lms_decides(const lms_judge *j, lms_range before, bool *is_kept)
  * at least what their maxima do and at most their bounds, the whole row. */
 lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
 {
-    const lms_known known = lms_know(row, &j->scaled, before, before.key);
+    const lms_known known = lms_know(row, j->listed, &j->scaled, before, before.key);
     lms_range range;
     if (lms_needs_base(j) && j->rules.is_base_whole) {
         const ulong others = j->slots - min(j->slots, known.slots);
@@ -148,6 +150,7 @@ void lms_search_cut(const lms_row *row, lms_judge *j)
     lms_row searched = *row;
     lms_cutting c = lms_cutting_of(j->rules);
     lms_find_cut(&searched, &c);
+    j->listed = 0; /* what the search has listed is something else */
     j->sure = c.cut;
     j->may = c.cut;
     ++j->passes;
@@ -182,7 +185,7 @@ void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
 {
     const lms_cut before = lms_cut_before(x.key, x.id);
     const bool is_near =
-        !j->scaled.huge && lms_groups_from(row, before.key) <= LMS_KNOW_AT_ONCE;
+        !j->scaled.huge && lms_groups_from(row, j->listed, before.key) <= LMS_KNOW_AT_ONCE;
     lms_range mass;
     bool is_kept = false;
     mass.least = 0;
@@ -201,9 +204,9 @@ void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
 bool lms_top_k_keeps(const lms_row *row, const lms_judge *j, lms_cut x)
 {
     const lms_cut before = lms_counted_before(j, x);
-    const ulong groups = lms_groups_from(row, before.key);
+    const ulong groups = lms_groups_from(row, j->listed, before.key);
     if (groups * LMS_GROUP < j->rules.k) return true;
-    return lms_count_kept(row, before) < j->rules.k;
+    return lms_count_kept(row, j->listed, before) < j->rules.k;
 }
 
 /* Is a live token kept? */

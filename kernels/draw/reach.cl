@@ -123,21 +123,23 @@ int lms_below_kth(const lms_row *row, uint k)
     return lms_count_above(row->groups, all, least) >= k ? least : LMS_NEVER;
 }
 
-/* The first k groups; all, if fewer are live. */
-lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties)
+/* The first k groups; all, if fewer are live. *listed is how many groups are in the row's list,
+ * among them all in reach, or 0. */
+lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties, uint *listed)
 {
     const uint all = row->tiles * LMS_TILE_GROUPS;
     const int low = lms_below_kth(row, k);
-    uint n = all, above = 0;
+    uint above = 0;
+    *listed = 0;
     if (low == LMS_NEVER && lms_count_above(row->groups, all, low) < k) return lms_cut_none();
-    if (k <= row->tiles / 2) n = lms_list_maxima(row, low);
-    const bool is_listed = n < all && n <= LMS_LIST;
-    if (!is_listed) n = all;
-    __global const int *const keys = is_listed ? row->list_key : row->groups;
+    if (k <= row->tiles / 2) *listed = lms_list_maxima(row, low);
+    if (*listed > LMS_LIST) *listed = 0;
+    __global const int *const keys = *listed ? row->list_key : row->groups;
+    const uint n = *listed ? *listed : all;
     const int key = lms_kth_key(keys, n, k, low, row->max_key, &above);
     if (keeps_ties) return lms_cut_at(key, UINT_MAX);
     const uint at = lms_kth_tie(keys, n, k - above, key);
-    return lms_reach_to(key, is_listed ? row->list_id[at] : at);
+    return lms_reach_to(key, *listed ? row->list_id[at] : at);
 }
 
 #endif
