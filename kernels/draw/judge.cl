@@ -131,11 +131,15 @@ lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
     return range;
 }
 
-/* Goes through the whole row, roughly. */
-lms_range lms_before_about(const lms_row *row, lms_judge *j, lms_cut before)
+/* Goes through the whole row, roughly or finer. */
+lms_range lms_before_about(const lms_row *row, lms_judge *j, lms_cut before, bool is_finer)
 {
     lms_range all, kept;
-    lms_rough_row(row, &j->scaled, before, &all, &kept);
+    if (is_finer) {
+        lms_finer_row(row, &j->scaled, before, &all, &kept);
+    } else {
+        lms_rough_row(row, &j->scaled, before, &all, &kept);
+    }
     if (lms_needs_base(j)) {
         j->least = max(j->least, all.least);
         j->most = min(j->most, all.most);
@@ -162,8 +166,8 @@ bool lms_far_decides(const lms_row *row, lms_judge *j, lms_cut before, bool is_n
                      lms_range mass)
 {
     bool is_kept = false;
-    if (!j->scaled.huge && j->scaled.c == 0.0f) {
-        const lms_range about = lms_before_about(row, j, before);
+    for (uint finer = 0; finer < 2 && !j->scaled.huge && j->scaled.c == 0.0f; ++finer) {
+        const lms_range about = lms_before_about(row, j, before, finer > 0);
         if (!is_near) mass = about;
         if (lms_decides(j, mass, &is_kept)) return is_kept;
     }

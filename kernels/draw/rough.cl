@@ -1,5 +1,6 @@
-/* rough.cl - the masses of a row, and of what a cut keeps of it, to one part in 256, for a team
- * of one: bounds, in half the time that exact ones take. */
+/* rough.cl - the masses of a row, and of what a cut keeps of it, for a team of one: bounds, in a
+ * fraction of the time that exact ones take. Rough ones are within a 16th; finer ones, which
+ * take twice as long, within a 256th. */
 #pragma once
 #include "draw/before.cl"
 
@@ -20,9 +21,19 @@ typedef struct lms_range {
     ulong most;
 } lms_range;
 
-/* About 2^z of a logit's exponent relative to the row's: a parabola is within 0.00173 of 2^f
- * for |f| <= 1/2. What is below 2^-100 does not count; NaN and -inf are taken for that. */
+/* 2^z of a logit's exponent relative to the row's, or up to 1.0615 times that: of 2^n * 2^f,
+ * 0 <= f < 1, the bits of n and f are those of a float, 2^n * (1 + f). What is below 2^-100
+ * does not count; NaN and -inf are taken for that. */
 LMS_INLINE lms_floats lms_rough_weights(float s, float h, lms_floats x)
+{
+    const float unit = 0x1p+23f;
+    lms_floats z = fma(x, (lms_floats)(s * unit), (lms_floats)((127.0f - h) * unit));
+    z = z > (lms_floats)(27.0f * unit) ? z : (lms_floats)(27.0f * unit);
+    return LMS_V(as_float)(LMS_V(convert_int)(z));
+}
+
+/* 2^z to 0.00173 of it, by a parabola for 2^f, |f| <= 1/2. */
+LMS_INLINE lms_floats lms_finer_weights(float s, float h, lms_floats x)
 {
     lms_floats z = fma(x, (lms_floats)(s), (lms_floats)(-h));
     z = z > (lms_floats)(-100.0f) ? z : (lms_floats)(-100.0f);
@@ -34,21 +45,26 @@ LMS_INLINE lms_floats lms_rough_weights(float s, float h, lms_floats x)
     return LMS_V(as_float)(LMS_V(as_int)(p) + (LMS_V(as_int)(n) << 23));
 }
 
+LMS_INLINE lms_floats lms_weights_about(float s, float h, lms_floats x, bool is_finer)
+{
+    return is_finer ? lms_finer_weights(s, h, x) : lms_rough_weights(s, h, x);
+}
+
 LMS_INLINE lms_floats lms_masked(lms_floats w, lms_ints mask)
 {
     return LMS_V(as_float)(LMS_V(as_int)(w) & mask);
 }
 
 /* Adds a tile that is whole and not edited; of those kept, the logits above `pivot`, if
- * `wants_kept`, which is a literal where this is called. */
+ * `wants_kept`, which is a literal where this is called, as is_finer is. */
 LMS_INLINE void lms_rough_plain(const lms_logits *x, uint begin, float s, float h, float pivot,
-                                bool wants_kept, lms_rough *sum)
+                                bool wants_kept, bool is_finer, lms_rough *sum)
 {
     lms_floats all = (lms_floats)(0.0f), kept = (lms_floats)(0.0f);
 #pragma unroll
     for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
         const lms_floats v = lms_read_plain(x, begin + i);
-        const lms_floats w = lms_rough_weights(s, h, v);
+        const lms_floats w = lms_weights_about(s, h, v, is_finer);
         all += w;
         if (wants_kept) kept += lms_masked(w, v > (lms_floats)(pivot));
     }
@@ -56,7 +72,7 @@ LMS_INLINE void lms_rough_plain(const lms_logits *x, uint begin, float s, float 
     if (wants_kept) sum->kept += kept;
 }
 
-/* Adds any tile. */
+/* Adds any tile, finely. */
 LMS_APART
 void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cut,
                    lms_rough *sum)
@@ -64,7 +80,7 @@ void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cu
     lms_floats all = (lms_floats)(0.0f), kept = (lms_floats)(0.0f);
     for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
         const lms_floats v = lms_read(x, at);
-        const lms_floats w = lms_rough_weights(s, h, v);
+        const lms_floats w = lms_finer_weights(s, h, v);
         all += w;
         kept += lms_masked(w, lms_kept(cut, lms_keys(v), at));
     }
@@ -74,7 +90,8 @@ void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cu
 
 /* Adds the tiles [first, last). A CPU asks for some of the next row meanwhile. */
 LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint first, uint last,
-                                float s, float h, lms_cut cut, lms_rough *sum)
+                                float s, float h, lms_cut cut, bool is_finer,
+                                lms_rough *sum)
 {
     for (uint tile = first; tile < last; ++tile) {
         const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
@@ -85,38 +102,36 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
         if (end > x->vocab || (has_kept && !has_pivot) || lms_is_edited(x, begin, end)) {
             lms_rough_any(x, begin, s, h, cut, sum);
         } else if (has_kept) {
-            lms_rough_plain(x, begin, s, h, pivot, true, sum);
+            lms_rough_plain(x, begin, s, h, pivot, true, is_finer, sum);
         } else {
-            lms_rough_plain(x, begin, s, h, pivot, false, sum);
+            lms_rough_plain(x, begin, s, h, pivot, false, is_finer, sum);
         }
     }
 }
 
-/* A rough sum in units of the row, and how far off it may be. The parabola makes it 0.00173 of
- * it. Logits are scaled with an error below 2^-17, chains of at most 32 + 16 + 256 + 4 additions
- * have one below 2^-15, and exact weights are within 2^-20 of what they stand for, but for
- * their rounding: half a unit of a tile, which is less than 2^-20 of the tile's largest for all
- * of it, and half a unit of the row for each token. Together less than 1 / 256 and a unit for
- * each token. */
-lms_range lms_range_of(lms_floats lanes, uint vocab)
+/* What a sum stands for, in units of the row. A rough one is at most 1.0615 times too large; a
+ * finer one is within 0.00173. Besides, logits are scaled with an error below 2^-17, chains of
+ * at most 32 + 16 + 256 + 4 additions have one below 2^-15, and exact weights are within 2^-20
+ * of what they stand for, but for their rounding: half a unit of a tile, which is less than
+ * 2^-20 of the tile's largest for all of it, and half a unit of the row for each token. */
+lms_range lms_range_of(lms_floats lanes, uint vocab, bool is_finer)
 {
     float v[LMS_LANES];
     LMS_V(vstore)(lanes, 0, v);
     for (uint step = LMS_LANES / 2; step > 0; step /= 2) {
         for (uint i = 0; i < step; ++i) v[i] += v[i + step];
     }
-    const ulong rough = (ulong)(v[0] * 0x1p+42f); /* LMS_WEIGHT_BITS + LMS_GUARD_BITS */
-    const ulong off = (rough >> 8) + vocab;
+    const ulong sum = (ulong)(v[0] * 0x1p+42f); /* LMS_WEIGHT_BITS + LMS_GUARD_BITS */
+    const ulong below = (sum >> (is_finer ? 8 : 4)) + vocab;
     lms_range range;
-    range.least = rough > off ? rough - off : 0;
-    range.most = rough + off;
+    range.least = sum > below ? sum - below : 0;
+    range.most = sum + (sum >> (is_finer ? 8 : 12)) + vocab;
     return range;
 }
 
 /* The mass of a row that is not huge and whose C is 0, and of what a cut keeps of it. */
-LMS_APART
-void lms_rough_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lms_range *all,
-                   lms_range *kept)
+LMS_INLINE void lms_sum_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
+                            bool is_finer, lms_range *all, lms_range *kept)
 {
     const lms_logits logits = row->logits;
     lms_rough sum;
@@ -127,12 +142,26 @@ void lms_rough_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lm
         lms_rough block;
         block.all = (lms_floats)(0.0f);
         block.kept = (lms_floats)(0.0f);
-        lms_rough_block(row, &logits, first, last, scaled->s, scaled->h, cut, &block);
+        lms_rough_block(row, &logits, first, last, scaled->s, scaled->h, cut, is_finer, &block);
         sum.all += block.all;
         sum.kept += block.kept;
     }
-    *all = lms_range_of(sum.all, logits.vocab);
-    *kept = lms_range_of(sum.kept, logits.vocab);
+    *all = lms_range_of(sum.all, logits.vocab, is_finer);
+    *kept = lms_range_of(sum.kept, logits.vocab, is_finer);
+}
+
+LMS_APART
+void lms_rough_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lms_range *all,
+                   lms_range *kept)
+{
+    lms_sum_row(row, scaled, cut, false, all, kept);
+}
+
+LMS_APART
+void lms_finer_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut, lms_range *all,
+                   lms_range *kept)
+{
+    lms_sum_row(row, scaled, cut, true, all, kept);
 }
 
 #endif
