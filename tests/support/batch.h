@@ -85,9 +85,9 @@ uint32_t batch_differences(const batch *b, const batch_out *expected, const batc
 bool batch_same_row(uint32_t vocab, const batch_out *a, uint32_t r, const batch_out *b,
                     uint32_t s);
 
-/* batch_run and batch_differences, as an assertion. Outputs that tell what is kept need each row's
- * cut, and without them a token is drawn in another way: where the way has such, both are run.
- * The second one has one output left, so that it is the same program. */
+/* batch_run and batch_differences, as an assertion. Outputs that tell what is kept need each
+ * row's cut, and without them a token is drawn in another way: where the way has such, both are
+ * run. The second one has one output left, so that it is the same program. */
 void batch_check(lms_context *ctx, const batch *b, const batch_way *way,
                  const batch_out *expected);
 

@@ -141,6 +141,7 @@ void oracle_probs(const oracle_row *row, float *probs);
 /* What a draw that took no uniforms would have as status (never UNIFORMS_SPENT). */
 uint32_t oracle_row_status(const oracle_row *row);
 uint32_t oracle_row_vocab(const oracle_row *row);
+float oracle_row_logit(const oracle_row *row, uint32_t token); /* -0 read as +0 */
 uint32_t oracle_row_live(const oracle_row *row);
 bool oracle_row_greedy(const oracle_row *row);
 bool oracle_row_filtered(const oracle_row *row); /* a filter of section 6 is active */

@@ -183,6 +183,7 @@ void oracle_probs(const oracle_row *row, float *probs)
 
 uint32_t oracle_row_status(const oracle_row *row) { return row->status; }
 
+float oracle_row_logit(const oracle_row *row, uint32_t token) { return row->logits[token]; }
 uint32_t oracle_row_vocab(const oracle_row *row) { return row->vocab; }
 
 uint32_t oracle_row_live(const oracle_row *row) { return row->live; }
