@@ -166,7 +166,7 @@ bool lms_far_decides(const lms_row *row, lms_judge *j, lms_cut before, bool is_n
                      lms_range mass)
 {
     bool is_kept = false;
-    for (uint finer = 0; finer < 2 && !j->scaled.huge && j->scaled.c == 0.0f; ++finer) {
+    for (uint finer = 0; finer < 2 && lms_has_rough(&j->scaled); ++finer) {
         const lms_range about = lms_before_about(row, j, before, finer > 0);
         if (!is_near) mass = about;
         if (lms_decides(j, mass, &is_kept)) return is_kept;

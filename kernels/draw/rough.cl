@@ -21,6 +21,12 @@ typedef struct lms_range {
     ulong most;
 } lms_range;
 
+/* Can a row be summed so? Its exponent has to have room for a few more bits, or none is exact. */
+bool lms_has_rough(const lms_scaled *scaled)
+{
+    return !scaled->huge && scaled->c == 0.0f && fabs(scaled->h) < 0x1p+23f;
+}
+
 /* 2^z of a logit's exponent relative to the row's, or up to 1.0615 times that: of 2^n * 2^f,
  * 0 <= f < 1, the bits of n and f are those of a float, 2^n * (1 + f). What is below 2^-100
  * does not count; NaN and -inf are taken for that. */
@@ -109,8 +115,8 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
     }
 }
 
-/* What a sum stands for, in units of the row. A rough one is at most 1.0615 times too large; a
- * finer one is within 0.00173. Besides, logits are scaled with an error below 2^-17, chains of
+/* What a sum stands for, in units of the row. A rough one is at most 1.0615 times too large, but
+ * has finer parts, of tiles that are not whole, say; a finer one is within 0.00173. Besides, logits are scaled with an error below 2^-17, chains of
  * at most 32 + 16 + 256 + 4 additions have one below 2^-15, and exact weights are within 2^-20
  * of what they stand for, but for their rounding: half a unit of a tile, which is less than
  * 2^-20 of the tile's largest for all of it, and half a unit of the row for each token. */
@@ -125,11 +131,11 @@ lms_range lms_range_of(lms_floats lanes, uint vocab, bool is_finer)
     const ulong below = (sum >> (is_finer ? 8 : 4)) + vocab;
     lms_range range;
     range.least = sum > below ? sum - below : 0;
-    range.most = sum + (sum >> (is_finer ? 8 : 12)) + vocab;
+    range.most = sum + (sum >> 8) + vocab;
     return range;
 }
 
-/* The mass of a row that is not huge and whose C is 0, and of what a cut keeps of it. */
+/* The mass of a row, and of what a cut keeps of it. */
 LMS_INLINE void lms_sum_row(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
                             bool is_finer, lms_range *all, lms_range *kept)
 {

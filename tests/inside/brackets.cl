@@ -55,7 +55,7 @@ void bracket_parts(const lms_row *row, const bracket_question *q, uint i, lms_cu
                    ulong envelope, bool has_rough, __global bracket_token *to)
 {
     const lms_rules rules = bracket_rules(q, i);
-    lms_judge near = bracket_judge(row, &rules, envelope), about = near;
+    lms_judge near = bracket_judge(row, &rules, envelope);
     const lms_scaled scaled = near.scaled;
     to->known[0] = bracket_known_of(lms_know(row, 0, &scaled, before, before.key));
     to->known[1] = bracket_known_of(lms_know(row, 0, &scaled, before, min(q->low[i], before.key)));
@@ -63,12 +63,20 @@ void bracket_parts(const lms_row *row, const bracket_question *q, uint i, lms_cu
     const lms_range exact = lms_before_near(row, &near, before);
     to->near = bracket_view_of(&near, exact);
     if (!has_rough) return;
-    lms_range all, kept;
-    lms_rough_row(row, &scaled, before, &all, &kept);
-    to->rough_all = bracket_range_of(all);
-    to->rough_before = bracket_range_of(kept);
-    to->about = bracket_view_of(&about, lms_before_about(row, &about, before));
-    lms_before_about(row, &near, before);
+    for (uint finer = 0; finer < 2; ++finer) {
+        lms_judge about = bracket_judge(row, &rules, envelope);
+        lms_range all, kept;
+        if (finer) {
+            lms_finer_row(row, &scaled, before, &all, &kept);
+        } else {
+            lms_rough_row(row, &scaled, before, &all, &kept);
+        }
+        to->all[finer] = bracket_range_of(all);
+        to->before[finer] = bracket_range_of(kept);
+        kept = lms_before_about(row, &about, before, finer > 0);
+        to->about[finer] = bracket_view_of(&about, kept);
+        lms_before_about(row, &near, before, finer > 0);
+    }
     to->both = bracket_view_of(&near, exact);
 }
 
@@ -87,7 +95,7 @@ void bracket_row(const lms_row *row, const bracket_question *q, __global bracket
     const lms_rules first = bracket_rules(q, 0);
     const lms_scaled scaled = lms_at_scale(first.scale, row->max_key);
     const ulong envelope = lms_envelope_own(row, &scaled, lms_cut_none());
-    const bool has_rough = !scaled.huge && scaled.c == 0.0f;
+    const bool has_rough = lms_has_rough(&scaled);
     lms_judge then = bracket_judge(row, &first, envelope);
     to->envelope = envelope;
     to->has_near = !scaled.huge;

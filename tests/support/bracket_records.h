@@ -43,10 +43,10 @@ typedef struct bracket_view {
 typedef struct bracket_token {
     bracket_known known[BRACKET_KEYS]; /* groups that may have tokens before; more; all */
     bracket_view near;                 /* by groups */
-    bracket_view about;                /* by a rough pass */
-    bracket_view both;                 /* by one and then the other */
-    bracket_range rough_all;           /* the pass itself */
-    bracket_range rough_before;
+    bracket_view about[2];             /* by a rough pass, by a finer one */
+    bracket_view both;                 /* by all of these, one after the other */
+    bracket_range all[2];              /* the passes themselves */
+    bracket_range before[2];
     lms_u32 first_is_enough;
     lms_u32 top_p_keeps;
     lms_u32 top_p_keeps_then; /* by a judge that has judged the tokens before */
@@ -58,7 +58,7 @@ typedef struct bracket_token {
 typedef struct bracket_answer {
     lms_u64 envelope;
     lms_u32 has_near;  /* the row is not huge */
-    lms_u32 has_rough; /* and its C is 0 */
+    lms_u32 has_rough; /* and its exponent is not near 2^23 */
     bracket_token token[BRACKET_TOKENS];
 } bracket_answer;
 

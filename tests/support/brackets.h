@@ -24,8 +24,8 @@ typedef struct bracket_row {
 
 /* How much was used of what bounds allow, at most; and how often they decided. */
 typedef struct bracket_tally {
-    double rough, others;
-    const char *rough_name, *others_name;
+    double pass[2], others; /* a rough pass, a finer one; groups that are not looked into */
+    const char *pass_name[2], *others_name;
     unsigned long rows, views, decided[2]; /* cut, kept */
 } bracket_tally;
 
