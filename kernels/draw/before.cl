@@ -11,12 +11,25 @@
 #define LMS_NEAR 256u
 #define LMS_NEAR_TILES (LMS_NEAR / LMS_TILE_GROUPS)
 
-/* How many groups have a maximum of at least `key`, and so may have tokens from there up. If
- * `listed` > 0, all that may are among so many groups in the row's list, with their maxima. */
-uint lms_groups_from(const lms_row *row, uint listed, int key)
+/* A group can have tokens that a cut keeps if its maximum is above the cut's key, or has it and
+ * the group begins before the cut does. What its maximum is at least then: */
+int lms_least_maximum(lms_cut cut, uint group)
 {
-    return listed > 0 ? lms_count_above(row->list_key, listed, key - 1)
-                      : lms_count_above(row->groups, row->tiles * LMS_TILE_GROUPS, key - 1);
+    return cut.key + (group * LMS_GROUP > cut.id);
+}
+
+/* How many groups can. If `listed` > 0, all that may are among so many groups in the row's
+ * list, with their maxima. */
+uint lms_groups_before(const lms_row *row, uint listed, lms_cut cut)
+{
+    const uint all = row->tiles * LMS_TILE_GROUPS, to = min(cut.id / LMS_GROUP + 1, all);
+    uint n = 0;
+    for (uint i = 0; i < listed; ++i) {
+        n += row->list_key[i] >= lms_least_maximum(cut, row->list_id[i]);
+    }
+    if (listed > 0) return n;
+    return lms_count_above(row->groups, to, cut.key - 1) +
+           lms_count_above(row->groups + to, all - to, cut.key);
 }
 
 uint lms_near_end(const lms_row *row, uint listed)
@@ -27,15 +40,16 @@ uint lms_near_end(const lms_row *row, uint listed)
 /* Those of the next LMS_NEAR groups, *at being where to go on, of lms_near_end(); returns how
  * many. Finding them without a branch for each, before anything is computed, keeps what is hard
  * to predict apart from what takes time. */
-uint lms_find_near(const lms_row *row, uint listed, int key, uint *at, uint *found)
+uint lms_find_near(const lms_row *row, uint listed, lms_cut cut, uint *at, uint *found)
 {
     uint n = 0, from = *at;
     const uint to = *at = min(from + LMS_NEAR, lms_near_end(row, listed));
     for (; listed > 0 && from < to; ++from) {
         found[n] = row->list_id[from];
-        n += row->list_key[from] >= key;
+        n += row->list_key[from] >= lms_least_maximum(cut, row->list_id[from]);
     }
     for (; from < to; from += LMS_TILE_GROUPS) {
+        const int key = lms_least_maximum(cut, from);
         if (row->tile_keys[from / LMS_TILE_GROUPS] < key) continue;
         for (uint group = from; group < from + LMS_TILE_GROUPS; ++group) {
             found[n] = group;
@@ -91,12 +105,13 @@ ulong lms_count_kept(const lms_row *row, uint listed, lms_cut cut)
         float pivot;
         lms_prefetch_next(row, row->tiles * LMS_NEXT + at * (LMS_NEXT / LMS_TILE_GROUPS),
                           LMS_NEAR_TILES * LMS_NEXT);
-        const uint n = lms_find_near(row, listed, cut.key, &at, found);
+        const uint n = lms_find_near(row, listed, cut, &at, found);
         if (n == 0) continue;
         const uint begin = found[0] * LMS_GROUP, end = found[n - 1] * LMS_GROUP + LMS_GROUP;
         if (lms_has_pivot(cut, begin, end, &pivot) && end <= logits.vocab &&
             !lms_is_edited(&logits, begin, end)) {
-            for (uint i = 0; i < n; ++i) count += lms_count_plain(&logits, found[i], pivot, one);
+            for (uint i = 0; i < n; ++i)
+                count += lms_count_plain(&logits, found[i], pivot, one);
         } else {
             for (uint i = 0; i < n; ++i) count += lms_count_group(&logits, found[i], cut, one);
         }
@@ -152,9 +167,8 @@ void lms_know_some(const lms_row *row, const lms_scaled *scaled, lms_cut cut,
     }
 }
 
-/* The groups with a maximum of at least `key`, which is none above the cut's. */
-lms_known lms_know(const lms_row *row, uint listed, const lms_scaled *scaled, lms_cut cut,
-                   int key)
+/* The groups that can have tokens that a cut keeps. */
+lms_known lms_know(const lms_row *row, uint listed, const lms_scaled *scaled, lms_cut cut)
 {
     lms_known known;
     known.above = 0;
@@ -163,7 +177,7 @@ lms_known lms_know(const lms_row *row, uint listed, const lms_scaled *scaled, lm
     known.excess = 0;
     for (uint at = 0; at < lms_near_end(row, listed);) {
         uint found[LMS_NEAR];
-        const uint n = lms_find_near(row, listed, key, &at, found);
+        const uint n = lms_find_near(row, listed, cut, &at, found);
         for (uint i = 0; i < n; i += LMS_LANES) {
             lms_know_some(row, scaled, cut, found + i, min(n - i, (uint)LMS_LANES), &known);
         }

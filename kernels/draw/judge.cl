@@ -119,7 +119,7 @@ bool lms_decides(const lms_judge *j, lms_range before, bool *is_kept)
  * at least what their maxima do and at most their bounds, the whole row. */
 lms_range lms_before_near(const lms_row *row, lms_judge *j, lms_cut before)
 {
-    const lms_known known = lms_know(row, j->listed, &j->scaled, before, before.key);
+    const lms_known known = lms_know(row, j->listed, &j->scaled, before);
     lms_range range;
     if (lms_needs_base(j) && j->rules.is_base_whole) {
         const ulong others = j->slots - min(j->slots, known.slots);
@@ -189,7 +189,7 @@ void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
 {
     const lms_cut before = lms_cut_before(x.key, x.id);
     const bool is_near =
-        !j->scaled.huge && lms_groups_from(row, j->listed, before.key) <= LMS_KNOW_AT_ONCE;
+        !j->scaled.huge && lms_groups_before(row, j->listed, before) <= LMS_KNOW_AT_ONCE;
     lms_range mass;
     bool is_kept = false;
     mass.least = 0;
@@ -208,7 +208,7 @@ void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
 bool lms_top_k_keeps(const lms_row *row, const lms_judge *j, lms_cut x)
 {
     const lms_cut before = lms_counted_before(j, x);
-    const ulong groups = lms_groups_from(row, j->listed, before.key);
+    const ulong groups = lms_groups_before(row, j->listed, before);
     if (groups * LMS_GROUP < j->rules.k) return true;
     return lms_count_kept(row, j->listed, before) < j->rules.k;
 }
