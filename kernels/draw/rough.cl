@@ -21,7 +21,7 @@ typedef struct lms_range {
     ulong most;
 } lms_range;
 
-/* Can a row be summed so? Its exponent has to have room for a few more bits, or none is exact. */
+/* Can a row be summed so? From about 2^24 on, 127 less its exponent is no float. */
 bool lms_has_rough(const lms_scaled *scaled)
 {
     return !scaled->huge && scaled->c == 0.0f && fabs(scaled->h) < 0x1p+23f;
@@ -115,11 +115,12 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
     }
 }
 
-/* What a sum stands for, in units of the row. A rough one is at most 1.0615 times too large, but
- * has finer parts, of tiles that are not whole, say; a finer one is within 0.00173. Besides, logits are scaled with an error below 2^-17, chains of
- * at most 32 + 16 + 256 + 4 additions have one below 2^-15, and exact weights are within 2^-20
- * of what they stand for, but for their rounding: half a unit of a tile, which is less than
- * 2^-20 of the tile's largest for all of it, and half a unit of the row for each token. */
+/* What a sum stands for, in units of the row. A rough one is at most 1.0615 times too large,
+ * but has finer parts, as of tiles that are not whole; a finer one is within 0.00173. Besides,
+ * logits are scaled with an error below 2^-17, chains of at most 32 + 16 + 256 + 4 additions
+ * have one below 2^-15, and exact weights are within 2^-20 of what they stand for, but for
+ * their rounding: half a unit of a tile, which is less than 2^-20 of the tile's largest for all of
+ * it, and half a unit of the row for each token. */
 lms_range lms_range_of(lms_floats lanes, uint vocab, bool is_finer)
 {
     float v[LMS_LANES];

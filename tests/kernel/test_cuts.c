@@ -8,6 +8,7 @@
 
 #include "../support/batch.h"
 #include "../support/device.h"
+#include "../support/edge_batch.h"
 #include "../support/oracle_rows.h"
 
 #include <float.h>
@@ -246,6 +247,20 @@ static void test_small_bases(void **unused)
     batch_free(b);
 }
 
+/* Every filter beside a token of rows at the edge, also with words that end within a round. */
+static void test_beside_tokens(void **unused)
+{
+    static const uint32_t sizes[] = {33, 900, 2600, 9000}, attempts[] = {0, 40, 0, 0};
+    uint64_t state = 9;
+    uint32_t turn = 0;
+    (void)unused;
+    for (size_t i = 0; i < LENGTH(sizes); ++i) {
+        batch *const b = edge_batch(sizes[i], 1024, LMS_FLOAT32, attempts[i], &turn, &state);
+        check(b);
+        batch_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_list_capacity),    cmocka_unit_test(test_exact_crossings),
         cmocka_unit_test(test_min_p_to_the_key), cmocka_unit_test(test_several_judged),
         cmocka_unit_test(test_lowest_logits),    cmocka_unit_test(test_small_bases),
+        cmocka_unit_test(test_beside_tokens),
     };
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("cuts", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "../support/batch.h"
 #include "../support/device.h"
+#include "../support/edge_batch.h"
 #include "../support/oracle_rows.h"
 
 #include <math.h>
@@ -60,7 +61,7 @@ static batch_way some_way(lms_dtype dtype, uint64_t *state)
     return way;
 }
 
-static batch *some_batch(const batch_way *way, lms_dtype dtype, uint64_t *state)
+static batch *batch_of_some_kinds(const batch_way *way, lms_dtype dtype, uint64_t *state)
 {
     const uint32_t vocab = some_vocab(state), kinds = 1 + gen_below(6, state);
     batch *const b = batch_new(vocab, 1 + gen_below(40, state), kinds, dtype);
@@ -89,6 +90,15 @@ static batch *some_batch(const batch_way *way, lms_dtype dtype, uint64_t *state)
         for (size_t i = 0; i < words; ++i) b->uniforms[i] = (uint32_t)rows_random(state);
     }
     return b;
+}
+
+static batch *some_batch(const batch_way *way, lms_dtype dtype, uint64_t *state)
+{
+    uint32_t turn = gen_below(128, state);
+    if (gen_below(3, state)) return batch_of_some_kinds(way, dtype, state);
+    const uint32_t attempts = gen_below(4, state) ? 0 : 1 + gen_below(70, state);
+    const uint32_t vocab = some_vocab(state), rows = 1 + gen_below(40, state);
+    return edge_batch(vocab, rows, dtype, attempts, &turn, state);
 }
 
 static void run_case(uint64_t seed)

@@ -1,0 +1,13 @@
+/* Batches whose filters cut next to a token: top-p at or beside the share that is before it,
+ * min-p beside its weight, top-k at its rank, on rows of edge.h. */
+#ifndef LMSAMPLE_TESTS_EDGE_BATCH_H
+#define LMSAMPLE_TESTS_EDGE_BATCH_H
+
+#include "batch.h"
+
+/* With all sets of filters and flags in turn, from *turn on. `attempts` > 0: as many words of
+ * the caller's for each row. */
+batch *edge_batch(uint32_t vocab, uint32_t rows, lms_dtype dtype, uint32_t attempts,
+                  uint32_t *turn, uint64_t *state);
+
+#endif
