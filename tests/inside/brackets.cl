@@ -57,9 +57,10 @@ void bracket_parts(const lms_row *row, const bracket_question *q, uint i, lms_cu
     const lms_rules rules = bracket_rules(q, i);
     lms_judge near = bracket_judge(row, &rules, envelope);
     const lms_scaled scaled = near.scaled;
-    to->known[0] = bracket_known_of(lms_know(row, 0, &scaled, before, before.key));
-    to->known[1] = bracket_known_of(lms_know(row, 0, &scaled, before, min(q->low[i], before.key)));
-    to->known[2] = bracket_known_of(lms_know(row, 0, &scaled, before, LMS_NEVER + 1));
+    const lms_cut cuts[] = {before, lms_cut_at(q->low[i], UINT_MAX), lms_cut_none()};
+    for (uint n = 0; n < BRACKET_CUTS; ++n) {
+        to->known[n] = bracket_known_of(lms_know(row, 0, &scaled, cuts[n]));
+    }
     const lms_range exact = lms_before_near(row, &near, before);
     to->near = bracket_view_of(&near, exact);
     if (!has_rough) return;

@@ -4,7 +4,7 @@
 #define LMSAMPLE_TESTS_BRACKET_RECORDS_H
 
 #define BRACKET_TOKENS 4 /* that are judged of a row */
-#define BRACKET_KEYS 3   /* at which groups are looked into */
+#define BRACKET_CUTS 3   /* of which groups are looked into */
 #define BRACKET_TILES 20
 #define BRACKET_LIST 2048 /* LMS_LIST */
 #define BRACKET_PLACES 4  /* work-groups */
@@ -41,7 +41,7 @@ typedef struct bracket_view {
 } bracket_view;
 
 typedef struct bracket_token {
-    bracket_known known[BRACKET_KEYS]; /* groups that may have tokens before; more; all */
+    bracket_known known[BRACKET_CUTS]; /* of what is before, of what is from `low` up, of all */
     bracket_view near;                 /* by groups */
     bracket_view about[2];             /* by a rough pass, by a finer one */
     bracket_view both;                 /* by all of these, one after the other */

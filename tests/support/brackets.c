@@ -129,12 +129,17 @@ static uint64_t target_of(float top_p, uint64_t base)
     return shift >= 128 ? 1 : (uint64_t)((product + (((u128)1 << shift) - 1)) >> shift);
 }
 
-/* What the groups with a maximum of at least `key` have, tile by tile. */
-static bracket_known exact_known(const bracket_row *a, int32_t key)
+/* What a cut at a token keeps, and what the groups have that may have any of it, tile by tile,
+ * as far as maxima and the tiles' places say. */
+static bracket_known exact_known(const bracket_row *a, int32_t key, uint32_t id)
 {
     const oracle_measure *const m = measure_of(a);
-    const uint32_t vocab = oracle_row_vocab(a->row);
+    const uint32_t vocab = oracle_row_vocab(a->row), *const order = oracle_row_order(a->row);
     bracket_known known = {0, 0, 0, 0};
+    for (uint32_t i = 0; i < oracle_row_live(a->row); ++i) {
+        const int32_t own = oracle_key(oracle_row_logit(a->row, order[i]));
+        if (own > key || (own == key && order[i] <= id)) known.above = a->before[i + 1];
+    }
     for (uint32_t t = 0; t * ORACLE_TILE < vocab; ++t) {
         uint64_t slots = 0, all = 0;
         if (!m->tiles[t].counts || m->tiles[t].shift >= 60) continue;
@@ -142,6 +147,7 @@ static bracket_known exact_known(const bracket_row *a, int32_t key)
             const uint32_t begin = g * ORACLE_GROUP, rest = vocab - begin;
             const uint32_t size = rest < ORACLE_GROUP ? rest : ORACLE_GROUP;
             if (a->group_key[g] == INT32_MIN || a->group_key[g] < key) continue;
+            if (a->group_key[g] == key && t * ORACLE_TILE > id) continue;
             slots += size * oracle_bound(a->group_weight[g]);
             for (uint32_t i = begin; i < begin + size; ++i) all += m->weights[i];
         }
@@ -214,12 +220,13 @@ static void check_known(const bracket_row *a, uint32_t i, const bracket_question
 {
     const uint32_t *const order = oracle_row_order(a->row);
     const int32_t own = oracle_key(oracle_row_logit(a->row, order[a->rank[i]]));
-    const int32_t from = q->id[i] > 0 ? own : own + 1;
-    const int32_t keys[] = {from, q->low[i] < from ? q->low[i] : from, INT32_MIN + 1};
-    for (size_t n = 0; n < BRACKET_KEYS; ++n) {
-        const bracket_known exact = exact_known(a, keys[n]);
+    const bool is_first = q->id[i] == 0;
+    const int32_t keys[] = {is_first ? own + 1 : own, q->low[i], INT32_MIN + 1};
+    const uint32_t ids[] = {is_first ? UINT32_MAX : q->id[i] - 1, UINT32_MAX, UINT32_MAX};
+    for (size_t n = 0; n < BRACKET_CUTS; ++n) {
+        const bracket_known exact = exact_known(a, keys[n], ids[n]);
         const bracket_known *const known = &t->known[n];
-        REQUIRE(a, known->above == a->before[a->rank[i]]);
+        REQUIRE(a, known->above == exact.above);
         REQUIRE(a, known->mass <= exact.mass);
         REQUIRE(a, known->slots >= exact.slots);
         REQUIRE(a, known->excess <= exact.excess);
