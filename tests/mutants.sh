@@ -23,6 +23,7 @@ tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cu
 beam_tests=(test_beam_rules test_beam test_beam_stale test_beam_fuzz)
 contrastive_tests=(test_contrastive test_contrastive_fuzz)
 host_tests=(test_kernel_arguments)
+bracket_tests=(test_brackets)
 survivors=0
 tried=0
 
@@ -46,9 +47,14 @@ find_failure() {
     for name in "$@"; do
         code=0
         {
-            timeout -k 5 300 stdbuf -oL "$work/build/tests/$name" >"$log" 2>&1 || code=$?
+            (cd "$work" && exec timeout -k 5 300 stdbuf -oL "build/tests/$name") >"$log" 2>&1 ||
+                code=$?
         } 2>/dev/null # the shell would tell of the abort
         ((code)) || continue
+        if grep -q clBuildProgram "$log"; then
+            cat "$log" >&2
+            exit 1 # no fault, but a kernel that does not compile
+        fi
         caught="$name, $(sed -n 's/^\[ RUN *\] //p' "$log" | tail -n 1)"
         ((code != 124)) || caught+=', which does not end'
         return
@@ -96,18 +102,14 @@ if [[ $mode != --edits ]]; then
     cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF \
         -DCMAKE_LINK_DEPENDS_NO_SHARED=ON >/dev/null
     build lmsample "${tests[@]}" "${beam_tests[@]}" "${contrastive_tests[@]}" \
-        "${host_tests[@]}" test_distribution
+        "${host_tests[@]}" "${bracket_tests[@]}" test_distribution
 fi
 
 # The order of tokens, and what takes part in it
 mutant 'a tie at the cut goes to nobody' row/cut.cl \
     's/ids <= (lms_uints)(cut.id)/ids < (lms_uints)(cut.id)/' test_cuts
-mutant 'the draw forgets the last kept tie' row/cut.cl \
+mutant 'the judge forgets the last kept tie' row/cut.cl \
     's/key == cut.key && id <= cut.id/key == cut.key \&\& id < cut.id/'
-mutant 'a group that begins with the last token' draw/envelope.cl \
-    's/lms_kept_of(cut, keys, ids))/lms_kept_of(cut, keys, ids + 1))/' test_cuts
-mutant 'an attempt at the last token' draw/rounds.cl \
-    's/LMS_V(vload)(0, t.id))/LMS_V(vload)(0, t.id) + 1)/'
 mutant 'of two cuts the looser' row/cut.cl \
     's/lms_keeps(a, b.key, b.id) ? b : a/lms_keeps(a, b.key, b.id) ? a : b/'
 mutant 'NaN has a key' numeric/keys.cl \
@@ -256,10 +258,6 @@ mutant 'tiles beyond an even share' row/row.cl \
     's/(row.tiles + LMS_TEAM - 1) \/ LMS_TEAM/max(row.tiles \/ LMS_TEAM, 1u)/'
 mutant 'the carry between halves of a bin' team/bins.cl \
     's/(old + low < low ? 1u : 0u)/0u/' test_cuts
-mutant 'two work-items forget each other' draw/drawing.cl \
-    's/LMS_TEAM > 1 ? LMS_DRAW_PREFIX/LMS_TEAM > 2 ? LMS_DRAW_PREFIX/' test_sample
-mutant 'the last accepted attempt of a round' draw/rejection.cl \
-    's/(long)(INT_MAX - attempt) << 32/(long)attempt << 32/'
 
 # Rows that share a work-item
 mutant 'the rows that no run is full of' row/row.cl 's|(rows + teams - 1) / teams|rows / teams|'
@@ -281,22 +279,104 @@ mutant 'a draw depends on its place' sample/sample.cl \
     's/words.step = p->step;/words.step = p->step + r;/'
 mutant 'every attempt is accepted' draw/rejection.cl \
     's/slot.height < (uint)lms_weight(unit, x)/true/'
-mutant 'every attempt of a vector is accepted' draw/rounds.cl \
-    's/kept & low & made/kept \& made/' test_distribution
-mutant 'attempts at tokens that are cut' draw/rounds.cl 's/kept & low & made/low \& made/'
-mutant 'the last accepted attempt of a vector' draw/rounds.cl \
-    's/31 - clz(found & -found)/31 - clz(found)/'
-mutant 'attempts of which one has the tile of another' draw/rounds.cl \
-    's/b = t->tile\[i + 1\]/b = t->tile[i]/' test_heads
-mutant 'attempts at the end of a short tile' draw/rounds.cl \
-    's/\* lms_group_size(row, tile \* LMS_TILE_GROUPS + g)/* LMS_GROUP/'
 mutant 'the bound is the weight' draw/envelope.cl 's/(w + (w >> 20) + 2)/(w + 2)/' test_uniforms
+
+mutant 'every attempt of a vector proposes' draw/tries.cl 's/low & made/made/' test_cuts
+mutant 'the last accepted attempt of a vector' draw/alone.cl \
+    's/31 - clz(found & -found)/31 - clz(found)/' test_cuts
+mutant 'attempts of which one has the tile of another' draw/tries.cl \
+    's/b = t->tile\[i + 1\]/b = t->tile[i]/' test_heads
+mutant 'attempts at the end of a short tile' draw/tries.cl \
+    's/\* lms_group_size(row, tile \* LMS_TILE_GROUPS + g)/* LMS_GROUP/'
 mutant 'supplies have no end' draw/drawing.cl \
-    's/d->words.attempts < LMS_ATTEMPTS)/false)/' test_uniforms
+    's/if (d->words.attempts == LMS_ATTEMPTS) return true/return true/' test_uniforms
 # Either of the two edits alone shows in no result.
-mutant 'attempts behind a supply' draw/rounds.cl \
-    's/min(from + i, words->attempts - 1)/from + i/; s/kept & low & made/kept \& low/' \
-    test_uniforms
+mutant 'attempts behind a supply' draw/tries.cl \
+    's/min(from + i, words->attempts - 1)/from + i/; s/low & made/low/' test_uniforms
+mutant 'two work-items forget each other' draw/together.cl \
+    's/t->step = LMS_DRAW_PREFIX;/if (LMS_TEAM > 2) t->step = LMS_DRAW_PREFIX; else lms_to_attempts(t);/' \
+    test_shapes
+
+# Groups in reach, and rounds. That the groups that tie with the last one are no base of top-p shows
+# where they are many.
+mutant 'a group too many in reach' draw/alone.cl \
+    's/lms_first_groups(row, rules->k,/lms_first_groups(row, rules->k + 1,/' test_cuts
+mutant 'a group too few in reach' draw/alone.cl \
+    's/lms_first_groups(row, rules->k,/lms_first_groups(row, max(rules->k, 2u) - 1,/' test_cuts
+mutant 'a group too many in reach of big teams' draw/together.cl \
+    's/lms_search_of(t->rules.k, /lms_search_of(t->rules.k + 1, /' test_cuts
+mutant 'groups that tie with the k-th are out of reach' draw/reach.cl \
+    '/if (keeps_ties) return lms_cut_at/d' test_cuts
+mutant 'groups that tie with the k-th are in the base' draw/alone.cl \
+    '/rules->keeps_ties) base = /d' test_cuts
+mutant 'reach to a key is all reach' draw/alone.cl \
+    's/lms_is_same_cut(d->reach, base)/(d->reach.key == base.key)/' test_cuts
+mutant 'reach is not narrowed' draw/drawing.cl \
+    's/d->reach = lms_tighter(old, .*/d->reach = old;/' test_cuts
+mutant 'a group without a token before is in reach' draw/reach.cl \
+    's/row->groups\[group\] == x.key && lms_is_second(row, x)/row->groups[group] == x.key/' test_cuts
+mutant 'a group with a tie before is out of reach' draw/reach.cl \
+    's/row->groups\[group\] == x.key && lms_is_second(row, x)/false/' test_cuts
+mutant 'rounds of 16' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 16u/' test_cuts
+mutant 'rounds of 64' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 64u/' test_cuts
+mutant 'the last that a round proposes' draw/alone.cl \
+    's/d->first = lms_tighter(d->first, x)/d->first = x/' test_cuts
+mutant 'the last that a round of big teams proposes' draw/together.cl \
+    's/d->first = lms_tighter(d->first, t->x)/d->first = t->x/' test_cuts
+mutant 'one of many ties is certain' draw/drawing.cl 's/ && !rules->keeps_ties//' test_cuts
+
+# Judging a token. A closed bound that is taken as open, and the first token's mass that has to be
+# more than enough, cost a pass or a draw, and give the same token. test_brackets has parts of the
+# library in it.
+mutant 'an open bound is a closed one' draw/judge.cl \
+    's/before.most < lms_share_of/before.most <= lms_share_of/' test_brackets
+mutant 'a base a unit too large' draw/judge.cl \
+    's/known.mass + lms_least_of/known.mass + 1 + lms_least_of/' test_brackets
+mutant 'a base a unit too small' draw/judge.cl \
+    's/j->slots - known.excess)/j->slots - known.excess - 1)/' test_brackets
+mutant 'a unit too much before a token' draw/judge.cl \
+    's/range.least = known.above;/range.least = known.above + 1;/' test_brackets
+mutant 'a unit too little before a token' draw/judge.cl \
+    's/range.most = known.above;/range.most = max(known.above, 1ul) - 1;/' test_brackets
+mutant 'other groups weigh all of a 32nd' draw/judge.cl \
+    's/return (slots >> 5) - min(slots >> 5, off);/return slots >> 5;/' test_brackets
+mutant 'what a group takes off is taken off again' draw/judge.cl \
+    's/min(j->most, j->slots - known.excess)/j->most - min(j->most, known.excess)/' test_cuts
+mutant 'the first is enough for the least base' draw/judge.cl \
+    's/mass >= lms_share_of(j->most/mass >= lms_share_of(j->least/' test_brackets
+mutant "the base at the draw's scale" draw/alone.cl \
+    's/lms_envelope_own(row, &judge->scaled, base)/lms_envelope_own(row, \&d->scaled, base)/' test_cuts
+mutant 'the judge forgets min-p' draw/judge.cl \
+    's/lms_judge j = lms_judge_of_cut(min_p);/lms_judge j = lms_judge_of_cut(lms_cut_none());/' test_cuts
+mutant 'k tokens before are not too many' draw/judge.cl \
+    's/lms_count_kept(row, j->listed, before) < j->rules.k/lms_count_kept(row, j->listed, before) <= j->rules.k/' \
+    test_brackets
+mutant 'k tokens of full groups are not too many' draw/judge.cl \
+    's/groups \* LMS_GROUP < j->rules.k/groups * LMS_GROUP <= j->rules.k/' test_brackets
+mutant 'ties count against k' draw/judge.cl \
+    's/return j->rules.keeps_ties ? lms_cut_at(x.key + 1, UINT_MAX) : /return /' test_brackets
+mutant 'the group of the last token before is not near' draw/before.cl \
+    's/(group \* LMS_GROUP > cut.id)/(group * LMS_GROUP >= cut.id)/' test_brackets
+mutant 'a pivot a key too high' draw/before.cl \
+    's/cut.id < begin ? cut.key : cut.key - 1/cut.key/' test_brackets
+mutant 'a cut at the first token of a tile' draw/before.cl \
+    's/cut.id >= begin && cut.id < end - 1/cut.id > begin \&\& cut.id < end - 1/' test_brackets
+mutant 'a cut near the end of a tile' draw/before.cl \
+    's/cut.id < end - 1) return/cut.id < end - 2) return/' test_brackets
+mutant 'rough sums are exact' draw/rough.cl \
+    's/const ulong below = .*/const ulong below = vocab;/' test_brackets
+mutant 'rough sums are as good as finer ones' draw/rough.cl \
+    's/(is_finer ? 8 : 4)/8/' test_brackets
+mutant 'rough sums are never too small' draw/rough.cl \
+    's/sum + (sum >> 8) + vocab/sum + vocab/' test_brackets
+mutant 'rough sums of any exponent' draw/rough.cl 's/ && fabs(scaled->h) < 0x1p+23f//' test_brackets
+mutant 'a rough pass forgets the last tile' draw/rough.cl \
+    's/min(first + LMS_ROUGH_BLOCK, row->tiles)/min(first + LMS_ROUGH_BLOCK, row->tiles - 1)/' \
+    test_brackets
+mutant 'the total lacks the last tile' row/masses.cl \
+    '/^ulong lms_total_own/,/^}/s/tile < row->last/tile + 1 < row->last/' test_brackets
+mutant 'what is kept lacks the last tile' row/masses.cl \
+    '/^lms_kept_part lms_kept_own/,/^}/s/tile < row->last/tile + 1 < row->last/' test_brackets
 
 # What is written
 mutant 'probabilities behind the row' report/report.cl \

@@ -75,8 +75,8 @@ LMS_INLINE lms_ints lms_count_group(const lms_logits *x, uint group, lms_cut cut
     const uint begin = group * LMS_GROUP;
     lms_ints count = (lms_ints)(0);
 #pragma unroll
-    for (uint i = begin; i < begin + LMS_GROUP; i += LMS_LANES) {
-        count += lms_kept(cut, lms_keys(lms_read(x, i)), i) & one;
+    for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
+        count += lms_kept(cut, lms_keys(lms_read(x, begin + i)), begin + i) & one;
     }
     return count;
 }

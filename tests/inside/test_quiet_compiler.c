@@ -63,7 +63,8 @@ static void build(lms_context *ctx, lmsi_kind kind, lms_dtype logits, uint32_t l
     device_require(lmsi_program_get(ctx, &variant, &program), "lmsi_program_get");
 }
 
-/* Also with vectors of 16, which `lmsample tune` tries on every CPU. */
+/* Also with vectors of 8 and of 16, which `lmsample tune` tries on every CPU. */
+static void build_sampler_by_8(lms_context *ctx) { build(ctx, LMSI_SAMPLE, LMS_FLOAT32, 8); }
 static void build_report(lms_context *ctx)
 {
     build(ctx, LMSI_SAMPLE_AND_REPORT, LMS_FLOAT16, 16);
@@ -76,6 +77,7 @@ static void test_silence(void **unused)
 {
     (void)unused;
     expect_silence("a sampler", create_sampler);
+    expect_silence("a sampler with vectors of 8", build_sampler_by_8);
     expect_silence("reports", build_report);
     expect_silence("beam search", build_beam);
     expect_silence("contrastive search's candidates", build_propose);
