@@ -317,6 +317,8 @@ mutant 'a group without a token before is in reach' draw/reach.cl \
     's/row->groups\[group\] == x.key && lms_is_second(row, x)/row->groups[group] == x.key/' test_cuts
 mutant 'a group with a tie before is out of reach' draw/reach.cl \
     's/row->groups\[group\] == x.key && lms_is_second(row, x)/false/' test_cuts
+mutant 'a narrowed reach is a cut' draw/together.cl \
+    's/if (d->attempts == 0) lms_learn_reach/lms_learn_reach/' test_cuts
 mutant 'rounds of 16' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 16u/' test_cuts
 mutant 'rounds of 64' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 64u/' test_cuts
 mutant 'the last that a round proposes' draw/alone.cl \

@@ -57,7 +57,9 @@ bool lms_is_open(const lms_judge *j, lms_cut x)
     return lms_keeps(j->may, x.key, x.id) && !lms_keeps(j->sure, x.key, x.id);
 }
 
-/* No token beyond the groups in reach is kept. */
+/* No token behind the last first one of the groups in reach is kept. That holds at first only:
+ * from a reach that a round has narrowed, tokens may be missing that are before the one that has
+ * narrowed it, in groups with a larger maximum. */
 void lms_learn_reach(lms_judge *j, lms_cut reach) { j->may = lms_tighter(j->may, reach); }
 
 /* A token has been judged. */

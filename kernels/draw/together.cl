@@ -262,7 +262,7 @@ void lms_next_draw(lms_team_draw *t, const lms_row *row, const lms_meeting *m)
     case LMS_DRAW_REACH_WALK: lms_after_reach_walk(t, m->best); break;
     case LMS_DRAW_ENVELOPE:
         d->envelope = m->total;
-        lms_learn_reach(&d->judge, d->reach);
+        if (d->attempts == 0) lms_learn_reach(&d->judge, d->reach);
         t->step = LMS_DRAW_PREFIX;
         break;
     case LMS_DRAW_PREFIX: lms_to_attempts(t); break;

@@ -247,6 +247,30 @@ static void test_small_bases(void **unused)
     batch_free(b);
 }
 
+/* Few kept of many equal tokens, so that rounds narrow the reach; some groups have a token that
+ * is a little larger, and go on having kept ones behind it. */
+static void test_narrowed_reach(void **unused)
+{
+    uint64_t state = 10;
+    (void)unused;
+    batch *const b = batch_new(700, 20 * 60, 20, LMS_FLOAT32);
+    for (uint32_t l = 0; l < b->logits_rows; ++l) {
+        float *const x = b->logits + (size_t)l * b->vocab;
+        b->names[l] = "level, a few a little larger";
+        for (uint32_t n = l % 4; n > 0; --n)
+            x[gen_below(128, &state)] = l % 8 < 4 ? 1e-3f : 1e-45f;
+    }
+    for (uint32_t r = 0; r < b->rows; ++r) {
+        b->params[r].seed = rows_random(&state);
+        b->params[r].filters.top_k = 1 + (int32_t)gen_below(9, &state);
+        b->params[r].filters.flags = gen_below(16, &state);
+        if (r % 2) b->params[r].filters.top_p = (float)rows_between(&state, 0.001, 0.02);
+        if (r % 4 == 3) b->params[r].filters.top_k = 0;
+    }
+    check(b);
+    batch_free(b);
+}
+
 /* Every filter beside a token of rows at the edge, also with words that end within a round. */
 static void test_beside_tokens(void **unused)
 {
@@ -268,7 +292,7 @@ int main(void)
         cmocka_unit_test(test_list_capacity),    cmocka_unit_test(test_exact_crossings),
         cmocka_unit_test(test_min_p_to_the_key), cmocka_unit_test(test_several_judged),
         cmocka_unit_test(test_lowest_logits),    cmocka_unit_test(test_small_bases),
-        cmocka_unit_test(test_beside_tokens),
+        cmocka_unit_test(test_beside_tokens),    cmocka_unit_test(test_narrowed_reach),
     };
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("cuts", tests, NULL, NULL);
