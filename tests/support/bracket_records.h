@@ -5,7 +5,7 @@
 
 #define BRACKET_TOKENS 4 /* that are judged of a row */
 #define BRACKET_CUTS 3   /* of which groups are looked into */
-#define BRACKET_TILES 20
+#define BRACKET_TILES 80
 #define BRACKET_LIST 2048 /* LMS_LIST */
 #define BRACKET_PLACES 4  /* work-groups */
 

@@ -19,12 +19,15 @@
 
 __extension__ typedef unsigned __int128 u128;
 
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 uint32_t bracket_vocab(uint64_t *state)
 {
-    const uint32_t about = (uint32_t)exp2(rows_between(state, 0.0, 12.3));
+    const double most = gen_below(64, state) ? 12.3 : log2(BRACKET_VOCAB);
+    const uint32_t about = (uint32_t)exp2(rows_between(state, 0.0, most - 0.01));
     switch (gen_below(4, state)) {
     case 0: return 1 + gen_below(3 * ORACLE_TILE, state);
-    case 1: return (1 + about / ORACLE_TILE) * ORACLE_TILE;
+    case 1: return smaller((1 + about / ORACLE_TILE) * ORACLE_TILE, BRACKET_VOCAB);
     default: return about;
     }
 }
