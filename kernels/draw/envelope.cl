@@ -106,6 +106,7 @@ ulong lms_envelope_block(const lms_row *row, const lms_scaled *scaled, lms_cut r
 #endif
 
 /* Fills the own sums; returns the envelope of the own tiles. */
+LMS_APART
 ulong lms_envelope_own(const lms_row *row, const lms_scaled *scaled, lms_cut reach)
 {
     uint tile = row->first;

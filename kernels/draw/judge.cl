@@ -81,7 +81,7 @@ lms_cut lms_counted_before(const lms_judge *j, lms_cut x)
 #if LMS_TEAM == 1
 
 /* Where no more groups than this can have tokens before one, they are looked into. */
-#define LMS_KNOW_AT_ONCE 32u
+#define LMS_KNOW_AT_ONCE 128u
 
 /* What groups weigh at least whose bounds have so many slots: as much as their maxima. A bound
  * is at most 1 + 2^-20 times its maximum's weight, and 2 units more; tiles are rounded down;
@@ -216,6 +216,7 @@ bool lms_top_k_keeps(const lms_row *row, const lms_judge *j, lms_cut x)
 }
 
 /* Is a live token kept? */
+LMS_APART
 bool lms_judge_keeps(const lms_row *row, lms_judge *j, lms_cut x)
 {
     if (lms_is_open(j, x)) {

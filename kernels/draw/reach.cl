@@ -125,6 +125,7 @@ int lms_below_kth(const lms_row *row, uint k)
 
 /* The first k groups; all, if fewer are live. *listed is how many groups are in the row's list,
  * among them all in reach, or 0. */
+LMS_APART
 lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties, uint *listed)
 {
     const uint all = row->tiles * LMS_TILE_GROUPS;

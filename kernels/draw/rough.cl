@@ -67,7 +67,7 @@ LMS_INLINE void lms_rough_plain(const lms_logits *x, uint begin, float s, float 
                                 bool wants_kept, bool is_finer, lms_rough *sum)
 {
     lms_floats all = (lms_floats)(0.0f), kept = (lms_floats)(0.0f);
-#pragma unroll
+#pragma unroll 4
     for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
         const lms_floats v = lms_read_plain(x, begin + i);
         const lms_floats w = lms_weights_about(s, h, v, is_finer);

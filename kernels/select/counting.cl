@@ -8,6 +8,7 @@
 #if LMS_TEAM == 1
 
 /* How many of n keys are above `key`. */
+LMS_APART
 uint lms_count_above(__global const int *keys, uint n, int key)
 {
     lms_ints count = (lms_ints)(0);
