@@ -1,6 +1,6 @@
 /* cutting.cl - what a team knows of a row on the way to its cut, the last token that the row's
- * rules keep. Rows of which that is not wanted have MAXIMUM alone (lms_needs_cut()). The way has
- * supersteps, which cut/next.cl puts in their order:
+ * rules keep. Rows of which that is not wanted have MAXIMUM alone (lms_needs_cut()). The way
+ * has supersteps, which cut/next.cl puts in their order:
  *
  *   MAXIMUM -> [top-k] -> [top-p] -> FOUND; EMPTY where no token is live
  *

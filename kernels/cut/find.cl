@@ -1,5 +1,5 @@
-/* find.cl - a row's cut by a team of one, which can be found wherever it is needed. Larger teams
- * meet in every step: cut/next.cl. */
+/* find.cl - a row's cut by a team of one, which can be found wherever it is needed. Larger
+ * teams meet in every step: cut/next.cl. */
 #pragma once
 #include "cut/next.cl"
 #include "cut/own.cl"

@@ -75,10 +75,11 @@ void lms_draw_alone(const lms_row *row, const lms_filters *filters, const lms_ru
     if (!is_first) {
         const lms_cut min_p = lms_min_p_of(rules, row->max_key);
         d->scaled = lms_at_scale(lms_scale(filters->temperature), row->max_key);
-        d->judge = cut ? lms_judge_of_cut(*cut) : lms_judge_of_rules(rules, row->max_key, min_p);
+        d->judge =
+            cut ? lms_judge_of_cut(*cut) : lms_judge_of_rules(rules, row->max_key, min_p);
         lms_begin_draw(row, rules, min_p, d);
-        is_first = lms_needs_base(&d->judge) && lms_is_first_enough(row, &d->judge) &&
-                   !d->words.given;
+        is_first =
+            lms_needs_base(&d->judge) && lms_is_first_enough(row, &d->judge) && !d->words.given;
         if (!is_first) is_first = !lms_draw_rounds(row, d) && lms_gives_up(d);
     }
     if (is_first) d->token = (int)-lms_first_own(row);

@@ -8,12 +8,12 @@ typedef struct lms_drawing {
     lms_scaled scaled; /* the row at the temperature's scale */
     lms_words words;
     lms_judge judge;
-    lms_cut reach;     /* of the groups that tokens are proposed from, ... */
-    ulong envelope;    /* ... the slots                                    */
-    uint attempts;     /* made so far */
-    lms_cut first;     /* the first in the order of what the round has proposed */
-    int token;         /* or LMS_NO_TOKEN */
-    uint status;       /* LMS_ROW_UNIFORMS_SPENT */
+    lms_cut reach;  /* of the groups that tokens are proposed from, ... */
+    ulong envelope; /* ... the slots                                    */
+    uint attempts;  /* made so far */
+    lms_cut first;  /* the first in the order of what the round has proposed */
+    int token;      /* or LMS_NO_TOKEN */
+    uint status;    /* LMS_ROW_UNIFORMS_SPENT */
 } lms_drawing;
 
 lms_drawing lms_drawing_of(lms_words words)

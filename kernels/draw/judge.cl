@@ -58,8 +58,8 @@ bool lms_is_open(const lms_judge *j, lms_cut x)
 }
 
 /* No token behind the last first one of the groups in reach is kept. That holds at first only:
- * from a reach that a round has narrowed, tokens may be missing that are before the one that has
- * narrowed it, in groups with a larger maximum. */
+ * from a reach that a round has narrowed, tokens may be missing that are before the one that
+ * has narrowed it, in groups with a larger maximum. */
 void lms_learn_reach(lms_judge *j, lms_cut reach) { j->may = lms_tighter(j->may, reach); }
 
 /* A token has been judged. */
@@ -92,8 +92,8 @@ ulong lms_least_of(const lms_row *row, ulong slots)
     return (slots >> 5) - min(slots >> 5, off);
 }
 
-/* The envelope of top-p's base is known. If the base is not the whole row, it has as many tokens
- * as that has groups, the first ones of the order: they weigh as much as the maxima. */
+/* The envelope of top-p's base is known. If the base is not the whole row, it has as many
+ * tokens as that has groups, the first ones of the order: they weigh as much as the maxima. */
 void lms_learn_envelope(lms_judge *j, const lms_row *row, ulong slots)
 {
     j->slots = slots;

@@ -6,6 +6,7 @@
 #pragma once
 #include "row/row.cl"
 #include "rules/rules.cl"
+#include "select/bins.cl"
 #include "select/counting.cl"
 
 /* A group and all that rank before it. */
@@ -112,7 +113,8 @@ uint lms_kth_tie(__global const int *keys, uint n, uint k, int key)
     return i;
 }
 
-/* A key with at least k groups above it, by the tiles' maxima; LMS_NEVER if they say nothing. */
+/* A key with at least k groups above it, by the tiles' maxima; LMS_NEVER if they say
+ * nothing. */
 int lms_below_kth(const lms_row *row, uint k)
 {
     if (k <= row->tiles / 2) {
@@ -141,6 +143,40 @@ lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties, uint *list
     if (keeps_ties) return lms_cut_at(key, UINT_MAX);
     const uint at = lms_kth_tie(keys, n, k - above, key);
     return lms_reach_to(key, *listed ? row->list_id[at] : at);
+}
+
+#else
+
+/* Bins of the own groups' maxima. */
+void lms_bin_maxima(const lms_row *row, const lms_search *s)
+{
+    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
+        const int key = row->groups[i];
+        if (lms_inside(s, key)) lms_bin_add(&row->shared->bins, lms_bin_of(s, key), 1);
+    }
+}
+
+/* How many of the own groups have `key`; *group becomes the one at which they are `stop`. */
+ulong lms_tied_maxima(const lms_row *row, int key, ulong stop, uint *group)
+{
+    ulong count = 0;
+    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
+        if (row->groups[i] != key) continue;
+        ++count;
+        if (count == stop) *group = i;
+    }
+    return count;
+}
+
+/* The k-th group, if that is an own one: lower items have `lower` that tie with it, this one
+ * has `own`. */
+long lms_walk_maxima(const lms_row *row, const lms_search *s, ulong lower, ulong own)
+{
+    const ulong before = s->above + lower;
+    uint group = 0;
+    if (before >= s->target || before + own < s->target) return LONG_MIN;
+    lms_tied_maxima(row, s->high, s->target - before, &group);
+    return (long)group;
 }
 
 #endif

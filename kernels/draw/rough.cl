@@ -1,5 +1,5 @@
-/* rough.cl - the masses of a row, and of what a cut keeps of it, for a team of one: bounds, in a
- * fraction of the time that exact ones take. Rough ones are within a 16th; finer ones, which
+/* rough.cl - the masses of a row, and of what a cut keeps of it, for a team of one: bounds, in
+ * a fraction of the time that exact ones take. Rough ones are within a 16th; finer ones, which
  * take twice as long, within a 256th. */
 #pragma once
 #include "draw/before.cl"
@@ -96,8 +96,7 @@ void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cu
 
 /* Adds the tiles [first, last). A CPU asks for some of the next row meanwhile. */
 LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint first, uint last,
-                                float s, float h, lms_cut cut, bool is_finer,
-                                lms_rough *sum)
+                                float s, float h, lms_cut cut, bool is_finer, lms_rough *sum)
 {
     for (uint tile = first; tile < last; ++tile) {
         const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
@@ -119,8 +118,8 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
  * but has finer parts, as of tiles that are not whole; a finer one is within 0.00173. Besides,
  * logits are scaled with an error below 2^-17, chains of at most 32 + 16 + 256 + 4 additions
  * have one below 2^-15, and exact weights are within 2^-20 of what they stand for, but for
- * their rounding: half a unit of a tile, which is less than 2^-20 of the tile's largest for all of
- * it, and half a unit of the row for each token. */
+ * their rounding: half a unit of a tile, which is less than 2^-20 of the tile's largest for
+ * all of it, and half a unit of the row for each token. */
 lms_range lms_range_of(lms_floats lanes, uint vocab, bool is_finer)
 {
     float v[LMS_LANES];

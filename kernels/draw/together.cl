@@ -1,7 +1,7 @@
 /* together.cl - a row's token by a team of more than one, in supersteps:
  *
- *   FIRST -> DONE                                       greedy: the lowest id with the largest key
- *   [TOTAL ->] [REACH_BINS .. -> REACH_TIES -> REACH_WALK ->]
+ *   FIRST -> DONE                                       greedy: the lowest id with the largest
+ * key [TOTAL ->] [REACH_BINS .. -> REACH_TIES -> REACH_WALK ->]
  *       ENVELOPE -> PREFIX -> ATTEMPTS -> [COUNT ->] [ABOVE ->] .. -> DONE           all others
  *
  * COUNT and ABOVE decide a proposed token; behind the last one of a round is another ENVELOPE,
@@ -65,8 +65,8 @@ void lms_begin_together(lms_team_draw *t, const lms_row *row, const lms_filters 
     if (lms_is_greedy(filters) || lms_is_certain(d, &t->rules)) return;
     d->reach = lms_min_p_of(&t->rules, row->max_key);
     d->scaled = lms_at_scale(lms_scale(filters->temperature), row->max_key);
-    d->judge = cut ? lms_judge_of_cut(*cut)
-                   : lms_judge_of_rules(&t->rules, row->max_key, d->reach);
+    d->judge =
+        cut ? lms_judge_of_cut(*cut) : lms_judge_of_rules(&t->rules, row->max_key, d->reach);
     if (lms_needs_base(&d->judge)) {
         t->step = LMS_DRAW_TOTAL;
     } else {
@@ -76,42 +76,12 @@ void lms_begin_together(lms_team_draw *t, const lms_row *row, const lms_filters 
 
 /* --- A work-item's part of a step. No barriers here. -------------------------------------- */
 
-void lms_bin_maxima(const lms_row *row, const lms_search *s)
-{
-    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
-        const int key = row->groups[i];
-        if (lms_inside(s, key)) lms_bin_add(&row->shared->bins, lms_bin_of(s, key), 1);
-    }
-}
-
-/* How many of the own groups have `key`; *group becomes the one at which they are `stop`. */
-ulong lms_tied_maxima(const lms_row *row, int key, ulong stop, uint *group)
-{
-    ulong count = 0;
-    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
-        if (row->groups[i] != key) continue;
-        ++count;
-        if (count == stop) *group = i;
-    }
-    return count;
-}
-
-/* The k-th group, if that is an own one. */
-long lms_walk_maxima(const lms_row *row, const lms_team_draw *t)
-{
-    const ulong before = t->kth.above + t->items_before;
-    uint group = 0;
-    if (before >= t->kth.target || before + t->own_sum < t->kth.target) return LONG_MIN;
-    lms_tied_maxima(row, t->kth.high, t->kth.target - before, &group);
-    return (long)group;
-}
-
 void lms_attempts_own(const lms_row *row, const lms_drawing *d)
 {
     __global uint *const proposed = lms_proposed(row, d);
     for (uint i = lms_item(); i < LMS_ROUND; i += LMS_TEAM) {
-        proposed[i] = lms_propose_one(row, &d->scaled, d->reach, d->envelope, &d->words,
-                                      d->attempts + i);
+        proposed[i] =
+            lms_propose_one(row, &d->scaled, d->reach, d->envelope, &d->words, d->attempts + i);
     }
 }
 
@@ -124,10 +94,10 @@ lms_part lms_draw_part(const lms_row *row, lms_team_draw *t)
     case LMS_DRAW_FIRST: part.best = lms_first_own(row); break;
     case LMS_DRAW_TOTAL: part.sum = lms_summed_own(row, &d->judge.scaled); break;
     case LMS_DRAW_REACH_BINS: lms_bin_maxima(row, &t->kth); break;
-    case LMS_DRAW_REACH_TIES:
-        part.sum = lms_tied_maxima(row, t->kth.high, 0, &group);
+    case LMS_DRAW_REACH_TIES: part.sum = lms_tied_maxima(row, t->kth.high, 0, &group); break;
+    case LMS_DRAW_REACH_WALK:
+        part.best = lms_walk_maxima(row, &t->kth, t->items_before, t->own_sum);
         break;
-    case LMS_DRAW_REACH_WALK: part.best = lms_walk_maxima(row, t); break;
     case LMS_DRAW_ENVELOPE: part.sum = lms_envelope_own(row, &d->scaled, d->reach); break;
     case LMS_DRAW_PREFIX:
         for (uint i = row->first; i < row->last; ++i) row->sums[i] += t->items_before;
@@ -269,8 +239,7 @@ void lms_next_draw(lms_team_draw *t, const lms_row *row, const lms_meeting *m)
     case LMS_DRAW_ATTEMPTS: lms_next_proposed(t, row); break;
     case LMS_DRAW_COUNT: lms_after_counted(t, row, m->total); break;
     case LMS_DRAW_ABOVE:
-        lms_after_judgement(t, row,
-                            m->total < lms_share_of(d->judge.most, t->rules.top_p));
+        lms_after_judgement(t, row, m->total < lms_share_of(d->judge.most, t->rules.top_p));
         break;
     case LMS_DRAW_DONE: break;
     }

@@ -65,7 +65,8 @@ void lms_tries_tokens(const lms_row *row, lms_tries *t)
     }
 }
 
-/* Attempts from `from` on: bit i says that attempt from + i proposes a token, which is id[i]. */
+/* Attempts from `from` on: bit i says that attempt from + i proposes a token, which is
+ * id[i]. */
 uint lms_try(const lms_row *row, const lms_scaled *scaled, lms_cut reach, ulong envelope,
              const lms_words *words, uint from, uint *id)
 {

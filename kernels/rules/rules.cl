@@ -89,9 +89,9 @@ lms_cut lms_min_p_of(const lms_rules *r, int max_key)
     return lms_min_p_cut(&scaled, r->min_p);
 }
 
-/* Has a row's cut to be found before its token is drawn? Some outputs (`wants_cut`) tell what is
- * kept. Else each token that is proposed is judged by itself; but larger teams do not judge by
- * a base of top-p that is not the whole row. */
+/* Has a row's cut to be found before its token is drawn? Some outputs (`wants_cut`) tell what
+ * is kept. Else each token that is proposed is judged by itself; but larger teams do not judge
+ * by a base of top-p that is not the whole row. */
 bool lms_needs_cut(const lms_rules *r, uint wants_cut)
 {
     const bool is_hard = LMS_TEAM > 1 && r->top_p < 1.0f && !r->is_base_whole;

@@ -1,7 +1,7 @@
 /* top_p.cl - top-p keeps the most probable tokens, as few as have the share top_p of a base: of
- * the whole row, or of what the rules before it keep (specification, section 6). Whether it keeps
- * a token depends on the mass before that and the mass of its base; its cut is the token at which
- * the share is reached, a search by mass. */
+ * the whole row, or of what the rules before it keep (specification, section 6). Whether it
+ * keeps a token depends on the mass before that and the mass of its base; its cut is the token
+ * at which the share is reached, a search by mass. */
 #pragma once
 #include "lms_filters.h"
 #include "row/cut.cl"

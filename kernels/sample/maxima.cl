@@ -1,5 +1,6 @@
 /* maxima.cl - the tile pass of a sampler, the one full read of the logits: the largest key of
- * every group of 32 tokens, and, for rows whose mass will be needed, every tile's sum of weights.
+ * every group of 32 tokens, and, for rows whose mass will be needed, every tile's sum of
+ * weights.
  *
  *   in   logits  [logits_rows][stride]; index int[rows] or none; params lms_row_params[rows]
  *   out  groups  int[rows][tiles * 8], keys of the group maxima (LMS_NEVER: no live token)
