@@ -28,9 +28,9 @@ struct lms_sampler {
 typedef struct lmsi_sampler_run {
     lmsi_rows rows;
     lms_sampler_run_args args;
-    lms_view index;  /* the caller's, or the buffer for those of the host */
-    lms_view params; /* the same */
-    cl_uint wanted;  /* LMS_OUT_... */
+    lms_view index;    /* the caller's, or the buffer for those of the host */
+    lms_view params;   /* the same */
+    cl_uint wanted;    /* LMS_OUT_... */
     cl_uint wants_cut; /* one of them tells what rows keep */
     cl_ulong probs_stride;
 } lmsi_sampler_run;
