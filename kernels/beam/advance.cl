@@ -45,7 +45,7 @@ lms_advance_phase lms_after_values(lms_request *req, const lms_meeting *m)
     if (count == 0) return LMS_ADVANCE_EMPTY;
     if (count <= req->max_chosen) return LMS_ADVANCE_TALLY; /* all of them */
     req->high = m->best;
-    req->bin_shift = 28; /* 64 nats in all: the rest is in the last bin */
+    req->bin_shift = 38 - LMS_BIN_BITS; /* 64 nats in all: the rest is in the last bin */
     return LMS_ADVANCE_BINS;
 }
 

@@ -26,7 +26,8 @@ bool lms_narrow_values(lms_request *req, const lms_meeting *m)
     }
     const ulong width = (ulong)(req->high - req->low);
     if (req->above_high + m->crossing.measure == req->max_chosen || width == 1) return false;
-    req->bin_shift = (uint)max(54 - (int)clz(width - 1), 0); /* width fits the bins */
+    /* The width fits the bins. */
+    req->bin_shift = (uint)max(64 - LMS_BIN_BITS - (int)clz(width - 1), 0);
     return true;
 }
 

@@ -14,14 +14,12 @@ typedef enum lms_offer_step {
     LMS_OFFER_TOTAL, /* ... and the mass of the row before tokens are suppressed   */
     LMS_OFFER_CUT,   /* the row's cut, or the last token worth listing: cut/       */
     LMS_OFFER_MASS,  /* the mass that log-probabilities are relative to            */
-    LMS_OFFER_TALLY, /* how many tokens are worth listing                          */
-    LMS_OFFER_LIST,  /* ... and which                                              */
+    LMS_OFFER_LIST,  /* how many tokens are worth listing, and which               */
     LMS_OFFER_DRAW,  /* one more drawn without replacement                         */
     LMS_OFFER_DONE
 } lms_offer_step;
 
-/* What a row's work-items know of their beam: alike in all of them but for items_before and
- * what the clocks have of the own tiles. */
+/* What a team knows of its beam and row. */
 typedef struct lms_offer {
     lms_offer_step step;
     uint mode;
@@ -38,11 +36,9 @@ typedef struct lms_offer {
     lms_cut kept;        /* ... and keep these */
     lms_scaled scaled;   /* the row at the temperature's scale */
     int low, high;       /* the class of ties: low <= key <= high */
-    ulong quota;         /* tokens of the class that are listed */
     lms_inverse inverse; /* 1 / temperature */
     int top_key;         /* what log-probabilities are relative to: a key, ... */
     long norm;           /* ... and the mass */
-    ulong items_before;  /* sums of lower items, from the last meeting */
     lms_clocks clocks;
     long last_value;
     __global lms_candidate *out;
@@ -151,13 +147,14 @@ lms_hits lms_hits_of(const lms_row *row, const lms_offer *o, uint at)
 }
 
 /* Lists the tokens of some hits, behind counts of those before. */
-void lms_list_hits(const lms_row *row, const lms_offer *o, uint at, lms_hits h, lms_hits before)
+void lms_list_hits(const lms_row *row, const lms_offer *o, ulong quota, uint at, lms_hits h,
+                   lms_hits before)
 {
     for (uint both = h.above | h.tied; both; both &= both - 1) {
         const uint bit = 31 - clz(both & -both);
-        const uint place = before.above + min(before.tied, (uint)o->quota);
+        const uint place = before.above + min(before.tied, (uint)quota);
         if (h.tied >> bit & 1) {
-            if (before.tied++ >= o->quota) continue;
+            if (before.tied++ >= quota) continue;
         } else {
             ++before.above;
         }
@@ -167,9 +164,9 @@ void lms_list_hits(const lms_row *row, const lms_offer *o, uint at, lms_hits h, 
 }
 
 /* Counts the own kept tokens above the class of ties, and, times 2^32, those in it; with
- * `write`, lists them, from the counts `at` on. Meanwhile a CPU asks for some of the next
- * row. */
-ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, bool write)
+ * `write`, lists them, from the counts `at` on, of the class as many as `quota`. Meanwhile a
+ * CPU asks for some of the next row. */
+ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, ulong quota, bool write)
 {
     const int least = o->high == LMS_NEVER ? o->kept.key : max(o->kept.key, o->low);
     const uint ahead = write ? row->tiles : 0;
@@ -183,7 +180,7 @@ ulong lms_offer_own(const lms_row *row, const lms_offer *o, ulong at, bool write
             const uint group = tile * LMS_TILE_GROUPS + i / LMS_GROUP;
             if (row->groups[group] < least) continue;
             const lms_hits h = lms_hits_of(row, o, tile * LMS_TILE + i);
-            if (write) lms_list_hits(row, o, tile * LMS_TILE + i, h, count);
+            if (write) lms_list_hits(row, o, quota, tile * LMS_TILE + i, h, count);
             count.above += popcount(h.above);
             count.tied += popcount(h.tied);
         }

@@ -1,7 +1,7 @@
 /* offer_steps.cl - the steps of a beam's row:
  *
- *   [WHOLE -> TOTAL ->] CUT -> MASS -> [CUT] -> TALLY -> LIST    the best ones
- *                                   -> DRAW, DRAW ..             drawn ones
+ *   [WHOLE -> TOTAL ->] CUT -> MASS -> [CUT] -> LIST    the best ones
+ *                                   -> DRAW, DRAW ..    drawn ones
  *
  * WHOLE and TOTAL are for rows of which end tokens are suppressed, as log-probabilities may be
  * relative to the row as it is. Then those tokens are read as -inf, and what the tile pass has
@@ -15,10 +15,9 @@
 void lms_begin_offer(lms_offer *o)
 {
     o->step = o->end_count > 0 ? LMS_OFFER_WHOLE : LMS_OFFER_CUT;
-    o->items_before = 0;
 }
 
-void lms_after_whole(lms_offer *o, lms_cutting *c, int max_key)
+void lms_after_whole(lms_offer *o, LMS_OURS lms_cutting *c, int max_key)
 {
     o->step = LMS_OFFER_DONE;
     o->top_key = max_key;
@@ -28,30 +27,29 @@ void lms_after_whole(lms_offer *o, lms_cutting *c, int max_key)
     o->step = LMS_OFFER_TOTAL;
 }
 
-void lms_after_offer_total(lms_offer *o, lms_row *row, ulong total)
+void lms_after_offer_total(lms_offer *o, ulong total)
 {
     o->norm = lms_norm(&o->scaled, total);
-    lms_suppress_own(row, o);
     o->step = LMS_OFFER_CUT;
 }
 
 /* The tokens that the rules keep are known. */
-void lms_after_rules(lms_offer *o, const lms_cutting *c, const lms_row *row)
+void lms_after_rules(lms_offer *o, LMS_OURS const lms_cutting *c, const lms_row *row)
 {
-    o->is_filtered = lms_has_rules(&c->rules);
+    LMS_OURS_AS(const lms_rules, rules, &c->rules);
+    o->is_filtered = lms_has_rules(rules);
     o->kept = c->cut;
     o->scaled = lms_at_scale(o->scale, row->max_key);
     o->step = LMS_OFFER_MASS;
 }
 
 /* Looks for the key that is worth listing: that of the want-th token. */
-void lms_to_listing(lms_offer *o, lms_cutting *c, const lms_row *row)
+void lms_to_listing(lms_offer *o, LMS_OURS lms_cutting *c, const lms_row *row)
 {
     o->low = INT_MAX; /* no class */
     o->high = LMS_NEVER;
-    o->quota = 0;
     if (o->want >= row->logits.vocab) {
-        o->step = LMS_OFFER_TALLY;
+        o->step = LMS_OFFER_LIST;
         return;
     }
     o->is_listing = true;
@@ -61,16 +59,16 @@ void lms_to_listing(lms_offer *o, lms_cutting *c, const lms_row *row)
 
 /* The want-th token is known. Where the rules, or the row, have no more than are wanted, there
  * is no class of ties. */
-void lms_after_listing(lms_offer *o, const lms_cutting *c, const lms_row *row)
+void lms_after_listing(lms_offer *o, LMS_OURS const lms_cutting *c, const lms_row *row)
 {
-    o->step = LMS_OFFER_TALLY;
+    o->step = LMS_OFFER_LIST;
     if (c->cut.key > LMS_NEVER + 1 && lms_keeps(o->kept, c->cut.key, c->cut.id)) {
         lms_class_of(o, row, c->cut.key);
     }
 }
 
 /* The steps of a cut are over. */
-void lms_after_offer_cut(lms_offer *o, const lms_cutting *c, const lms_row *row)
+void lms_after_offer_cut(lms_offer *o, LMS_OURS const lms_cutting *c, const lms_row *row)
 {
     if (c->step == LMS_CUT_EMPTY) {
         o->step = LMS_OFFER_DONE;
@@ -94,12 +92,11 @@ void lms_to_draws(lms_offer *o, const lms_row *row, ulong mass)
     o->step = mass > 0 ? LMS_OFFER_DRAW : LMS_OFFER_DONE;
     clocks->cut = o->kept;
     clocks->scaled = o->scaled;
-    clocks->items_before = o->items_before;
     lms_wind_clocks(clocks, row, mass);
     clocks->time = lms_is_fresh(o) ? lms_clock(clocks, 0) : lms_exp(o->score - o->value);
 }
 
-void lms_after_mass(lms_offer *o, lms_cutting *c, const lms_row *row, ulong mass)
+void lms_after_mass(lms_offer *o, LMS_OURS lms_cutting *c, const lms_row *row, ulong mass)
 {
     if (o->is_of_eligible || o->end_count == 0) {
         o->top_key = row->max_key;
@@ -112,12 +109,17 @@ void lms_after_mass(lms_offer *o, lms_cutting *c, const lms_row *row, ulong mass
     }
 }
 
-void lms_after_offer_tally(lms_offer *o, ulong counts)
+/* Tokens of the class of ties that are listed; `counts` are those of lms_offer_own(). */
+uint lms_quota_of(const lms_offer *o, ulong counts)
 {
     const uint above = (uint)counts, tied = (uint)(counts >> 32);
-    o->quota = o->want > above ? min(o->want - above, tied) : 0;
-    o->count = min(above + (uint)o->quota, o->want);
-    o->step = LMS_OFFER_LIST;
+    return o->want > above ? min(o->want - above, tied) : 0;
+}
+
+void lms_after_offer_list(lms_offer *o, ulong counts)
+{
+    o->count = min((uint)counts + lms_quota_of(o, counts), o->want);
+    o->step = LMS_OFFER_DONE;
 }
 
 /* The perturbed score of the latest draw. */
@@ -137,11 +139,9 @@ void lms_after_offer_draw(lms_offer *o, const lms_row *row, const lms_meeting *m
     }
     lms_after_ring(&o->clocks, row, m);
     o->last_value = lms_draw_value(o);
-    if (lms_item() == 0) {
-        lms_candidate c = lms_candidate_of(o, row, (uint)o->clocks.last_token);
-        c.value = o->last_value;
-        o->out[o->count] = c;
-    }
+    lms_candidate c = lms_candidate_of(o, row, (uint)o->clocks.last_token);
+    c.value = o->last_value;
+    o->out[o->count] = c;
     ++o->count;
     if (o->clocks.left == 0 || o->count == o->want) o->step = LMS_OFFER_DONE;
 }
@@ -153,52 +153,50 @@ ulong lms_mass_own(const lms_row *row, const lms_offer *o)
     return o->end_count == 0 ? lms_offer_total(row, o) : 0;
 }
 
-/* A work-item's part of a step. No barriers here. */
-lms_part lms_offer_part(const lms_row *row, lms_cutting *c, lms_offer *o)
+/* A work-item's part of a step. No barriers here. `own` is what it has brought to the last
+ * meeting. */
+lms_part lms_offer_part(const lms_row *row, LMS_OURS lms_cutting *c, LMS_OURS lms_offer *ours,
+                        lms_own own)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
+    if (ours->step == LMS_OFFER_CUT) return lms_cut_part(row, c);
+    LMS_OURS_AS(lms_offer, o, ours);
     switch (o->step) {
     case LMS_OFFER_WHOLE: part.best = lms_largest_own(row); break;
     case LMS_OFFER_TOTAL: part.sum = lms_offer_total(row, o); break;
-    case LMS_OFFER_CUT: part = lms_cut_part(row, c); break;
-    case LMS_OFFER_MASS:
-        part.sum = lms_mass_own(row, o);
-        o->clocks.own_sum = part.sum;
-        break;
-    case LMS_OFFER_TALLY: part.sum = lms_offer_own(row, o, 0, false); break;
-    case LMS_OFFER_LIST: lms_offer_own(row, o, o->items_before, true); break;
-    case LMS_OFFER_DRAW: part = lms_ring_own(row, &o->clocks); break;
+    case LMS_OFFER_MASS: part.sum = lms_mass_own(row, o); break;
+    case LMS_OFFER_LIST: part.sum = lms_offer_own(row, o, 0, 0, false); break;
+    case LMS_OFFER_DRAW: part = lms_ring_own(row, &o->clocks, own); break;
+    case LMS_OFFER_CUT:
     case LMS_OFFER_DONE: break;
     }
     return part;
 }
 
-void lms_next_offer(lms_offer *o, lms_cutting *c, lms_row *row, const lms_meeting *m)
+/* ... and what it does when all have met. */
+void lms_offer_after(lms_row *row, LMS_OURS lms_offer *ours, const lms_meeting *m)
 {
-    o->items_before = m->before;
+    if (ours->step != LMS_OFFER_TOTAL && ours->step != LMS_OFFER_LIST) return;
+    LMS_OURS_AS(lms_offer, o, ours);
+    if (o->step == LMS_OFFER_TOTAL) {
+        lms_suppress_own(row, o);
+    } else {
+        lms_offer_own(row, o, m->before, lms_quota_of(o, m->total), true);
+    }
+}
+
+void lms_next_offer(lms_offer *o, LMS_OURS lms_cutting *c, lms_row *row, const lms_meeting *m)
+{
     switch (o->step) {
     case LMS_OFFER_WHOLE: lms_after_whole(o, c, (int)m->best); break;
-    case LMS_OFFER_TOTAL: lms_after_offer_total(o, row, m->total); break;
+    case LMS_OFFER_TOTAL: lms_after_offer_total(o, m->total); break;
     case LMS_OFFER_CUT:
         lms_next_cut(c, row, m);
         if (lms_is_cut(c)) lms_after_offer_cut(o, c, row);
         break;
     case LMS_OFFER_MASS: lms_after_mass(o, c, row, m->total); break;
-    case LMS_OFFER_TALLY: lms_after_offer_tally(o, m->total); break;
-    case LMS_OFFER_LIST: o->step = LMS_OFFER_DONE; break;
+    case LMS_OFFER_LIST: lms_after_offer_list(o, m->total); break;
     case LMS_OFFER_DRAW: lms_after_offer_draw(o, row, m); break;
     case LMS_OFFER_DONE: break;
-    }
-}
-
-/* A live beam's row. */
-void lms_offer_row(lms_row *row, lms_cutting *c, lms_offer *o)
-{
-    lms_begin_offer(o);
-    while (o->step != LMS_OFFER_DONE) {
-        const lms_part part = lms_offer_part(row, c, o);
-        const ulong target = o->step == LMS_OFFER_CUT ? lms_cut_target(c) : 0;
-        const lms_meeting m = lms_meet(row->shared, part, target);
-        lms_next_offer(o, c, row, &m);
     }
 }

@@ -11,7 +11,7 @@
  *   mem  as for lms_sample
  */
 #pragma once
-#include "beam/offer_steps.cl"
+#include "beam/offer_row.cl"
 #include "beam/slots.cl"
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
@@ -74,6 +74,7 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
                    __global lms_beam_offer *offers)
 {
     __local lms_shared shared;
+    LMS_OURS lms_offering offering;
     const ulong team = get_group_id(0), teams = get_num_groups(0);
     const ulong rounds = lms_rounds(rows, teams);
     const lms_beams beams = LMS_BEAMS;
@@ -89,12 +90,17 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
         if (LMS_TEAM == 1 && next < rows && lms_is_live(&beams, entries[next])) {
             row.next = LMS_LOGITS_ROW(entries[next].row).stored;
         }
-        lms_cutting cutting = lms_cutting_of(lms_rules_of(&filters, vocab));
-        lms_offer offer = lms_offer_of(&beams, e, vocab, candidates + r * max_candidates);
-        cutting.seen = lms_seen_in_row(&row, &workspace, r, team, offer.sums_scale);
-        lms_offer_row(&row, &cutting, &offer);
+        if (lms_item() == 0) {
+            lms_cutting cutting = lms_cutting_of(lms_rules_of(&filters, vocab));
+            lms_offer offer = lms_offer_of(&beams, e, vocab, candidates + r * max_candidates);
+            lms_begin_offer(&offer);
+            cutting.seen = lms_seen_in_row(&row, &workspace, r, team, offer.sums_scale);
+            offering.cutting = cutting;
+            offering.offer = offer;
+        }
+        lms_offer_row(&row, &offering);
         if (lms_item() != 0) continue;
-        offers[r].count = offer.count;
-        offers[r].seen = cutting.seen & (LMS_ROW_NAN_SEEN | LMS_ROW_INF_SEEN);
+        offers[r].count = offering.offer.count;
+        offers[r].seen = offering.cutting.seen & (LMS_ROW_NAN_SEEN | LMS_ROW_INF_SEEN);
     }
 }

@@ -1,7 +1,7 @@
 /* propose.cl - a request's candidates (specification, section 19), the first k of the tokens
  * that its rules keep:
  *
- *   CUT -> MASS -> [CUT] -> TALLY -> LIST
+ *   CUT -> MASS -> [CUT] -> LIST
  *
  * The first CUT is that of the row's rules, the second one that of the first k; each is a
  * sequence of steps of its own. */
@@ -13,12 +13,11 @@
 typedef enum lms_propose_step {
     LMS_PROPOSE_CUT,   /* the row's cut, or the k-th token: cut/          */
     LMS_PROPOSE_MASS,  /* the mass that probabilities are relative to     */
-    LMS_PROPOSE_TALLY, /* how many candidates there are                   */
-    LMS_PROPOSE_LIST,  /* ... and which                                   */
+    LMS_PROPOSE_LIST,  /* how many candidates there are, and which        */
     LMS_PROPOSE_DONE
 } lms_propose_step;
 
-/* What a row's work-items know, alike in all of them but for items_before. */
+/* What a team knows of its row. */
 typedef struct lms_proposal {
     lms_propose_step step;
     uint k;
@@ -28,7 +27,6 @@ typedef struct lms_proposal {
     lms_cut kept;              /* by the rules; then, of those, the first k */
     lms_scaled scaled;         /* the row at the temperature's scale */
     ulong mass;                /* of all that the rules keep */
-    ulong items_before;        /* sums of lower items, from the last meeting */
     uint count;                /* candidates */
     __global lms_pick *picks;  /* [LMS_MAX_CONTRASTIVE_K], in no order */
     __global lms_pick *ranked; /* [LMS_MAX_CONTRASTIVE_K] */
@@ -42,7 +40,6 @@ lms_proposal lms_proposal_of(uint k, float temperature, __global lms_pick *picks
     o.scale = lms_scale(temperature);
     o.is_for_k = false;
     o.mass = 1;
-    o.items_before = 0;
     o.count = 0;
     o.picks = picks;
     o.ranked = picks + LMS_MAX_CONTRASTIVE_K;
@@ -85,29 +82,40 @@ ulong lms_proposal_mass_own(const lms_row *row, const lms_proposal *o)
 }
 
 /* A work-item's part of a step. No barriers here. */
-lms_part lms_proposal_part(const lms_row *row, lms_cutting *c, const lms_proposal *o)
+lms_part lms_proposal_part(const lms_row *row, LMS_OURS lms_cutting *c,
+                           LMS_OURS lms_proposal *ours)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
+    if (ours->step == LMS_PROPOSE_CUT) return lms_cut_part(row, c);
+    LMS_OURS_AS(lms_proposal, o, ours);
     switch (o->step) {
-    case LMS_PROPOSE_CUT: part = lms_cut_part(row, c); break;
     case LMS_PROPOSE_MASS: part.sum = lms_proposal_mass_own(row, o); break;
-    case LMS_PROPOSE_TALLY: part.sum = lms_picks_own(row, o, 0, false); break;
-    case LMS_PROPOSE_LIST: lms_picks_own(row, o, o->items_before, true); break;
+    case LMS_PROPOSE_LIST: part.sum = lms_picks_own(row, o, 0, false); break;
+    case LMS_PROPOSE_CUT:
     case LMS_PROPOSE_DONE: break;
     }
     return part;
 }
 
+/* ... and what it does when all have met. */
+void lms_proposal_after(const lms_row *row, LMS_OURS lms_proposal *ours, const lms_meeting *m)
+{
+    LMS_OURS_AS(lms_proposal, o, ours);
+    if (o->step == LMS_PROPOSE_LIST) lms_picks_own(row, o, m->before, true);
+}
+
 /* The steps of a cut are over. */
-void lms_after_proposal_cut(lms_proposal *o, const lms_cutting *c, const lms_row *row)
+void lms_after_proposal_cut(LMS_OURS lms_proposal *o, LMS_OURS const lms_cutting *c,
+                            const lms_row *row)
 {
     if (c->step == LMS_CUT_EMPTY) {
         o->step = LMS_PROPOSE_DONE;
     } else if (o->is_for_k) {
         o->kept = lms_tighter(o->kept, c->cut);
-        o->step = LMS_PROPOSE_TALLY;
+        o->step = LMS_PROPOSE_LIST;
     } else {
-        o->is_filtered = lms_has_rules(&c->rules);
+        LMS_OURS_AS(const lms_rules, rules, &c->rules);
+        o->is_filtered = lms_has_rules(rules);
         o->kept = c->cut;
         o->scaled = lms_at_scale(o->scale, row->max_key);
         o->step = LMS_PROPOSE_MASS;
@@ -115,18 +123,18 @@ void lms_after_proposal_cut(lms_proposal *o, const lms_cutting *c, const lms_row
 }
 
 /* Looks for the k-th token of the row; what the rules keep counts too. */
-void lms_to_kth(lms_proposal *o, lms_cutting *c, const lms_row *row)
+void lms_to_kth(LMS_OURS lms_proposal *o, LMS_OURS lms_cutting *c, const lms_row *row)
 {
-    o->step = LMS_PROPOSE_TALLY;
+    o->step = LMS_PROPOSE_LIST;
     if (o->k >= row->logits.vocab) return;
     o->is_for_k = true;
     o->step = LMS_PROPOSE_CUT;
     lms_to_first_k(c, row, o->k, o->scale);
 }
 
-void lms_next_proposal(lms_proposal *o, lms_cutting *c, lms_row *row, const lms_meeting *m)
+void lms_next_proposal(LMS_OURS lms_proposal *o, LMS_OURS lms_cutting *c, lms_row *row,
+                       const lms_meeting *m)
 {
-    o->items_before = m->before;
     switch (o->step) {
     case LMS_PROPOSE_CUT:
         lms_next_cut(c, row, m);
@@ -136,11 +144,10 @@ void lms_next_proposal(lms_proposal *o, lms_cutting *c, lms_row *row, const lms_
         o->mass = m->total;
         lms_to_kth(o, c, row);
         break;
-    case LMS_PROPOSE_TALLY:
+    case LMS_PROPOSE_LIST:
         o->count = (uint)min(m->total, (ulong)o->k);
-        o->step = LMS_PROPOSE_LIST;
+        o->step = LMS_PROPOSE_DONE;
         break;
-    case LMS_PROPOSE_LIST: o->step = LMS_PROPOSE_DONE; break;
     case LMS_PROPOSE_DONE: break;
     }
 }
@@ -162,15 +169,50 @@ void lms_rank_own(const lms_row *row, const lms_proposal *o)
     }
 }
 
-/* A row that can be read. */
-void lms_propose_row(lms_row *row, lms_cutting *c, lms_proposal *o)
+typedef struct lms_proposing {
+    lms_cutting cutting;
+    lms_proposal proposal;
+    int max_key; /* once it is known: larger teams */
+} lms_proposing;
+
+#if LMS_TEAM == 1
+
+void lms_proposal_step(lms_row *row, lms_proposing *s)
 {
-    while (o->step != LMS_PROPOSE_DONE) {
-        const lms_part part = lms_proposal_part(row, c, o);
-        const ulong target = o->step == LMS_PROPOSE_CUT ? lms_cut_target(c) : 0;
-        const lms_meeting m = lms_meet(row->shared, part, target);
-        lms_next_proposal(o, c, row, &m);
+    const lms_part part = lms_proposal_part(row, &s->cutting, &s->proposal);
+    const ulong target =
+        s->proposal.step == LMS_PROPOSE_CUT ? lms_cut_target(&s->cutting) : 0;
+    const lms_meeting m = lms_meet(row->shared, part, target);
+    lms_proposal_after(row, &s->proposal, &m);
+    lms_next_proposal(&s->proposal, &s->cutting, row, &m);
+}
+
+#else
+
+void lms_proposal_step(lms_row *row, __local lms_proposing *s)
+{
+    row->max_key = s->max_key;
+    const lms_part part = lms_proposal_part(row, &s->cutting, &s->proposal);
+    const ulong target =
+        s->proposal.step == LMS_PROPOSE_CUT ? lms_cut_target(&s->cutting) : 0;
+    const lms_meeting m = lms_meet(row->shared, part, target);
+    lms_proposal_after(row, &s->proposal, &m);
+    lms_sync(); /* work-item 0 changes what all have read */
+    if (lms_item() == 0) {
+        lms_next_proposal(&s->proposal, &s->cutting, row, &m);
+        s->max_key = row->max_key;
     }
+    lms_sync();
+}
+
+#endif
+
+/* A row that can be read. */
+void lms_propose_row(lms_row *row, LMS_OURS lms_proposing *s)
+{
+    lms_sync(); /* work-item 0 has begun it */
+    while (s->proposal.step != LMS_PROPOSE_DONE) lms_proposal_step(row, s);
+    LMS_OURS_AS(lms_proposal, o, &s->proposal);
     lms_rank_own(row, o);
     lms_sync();
 }

@@ -49,6 +49,7 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                           __global ulong *proposals)
 {
     __local lms_shared shared;
+    LMS_OURS lms_proposing proposing;
     const ulong team = get_group_id(0), teams = get_num_groups(0);
     const ulong rounds = lms_rounds(rows, teams);
     const lms_workspace workspace = LMS_ROW_PASS_WORKSPACE;
@@ -58,10 +59,7 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
         if (r >= rows) continue;
         const lms_proposal_entry e = entries[r];
         const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, r);
-        lms_cutting cutting = lms_cutting_of(lms_rules_of(&e.filters, vocab));
-        lms_proposal o = lms_proposal_of(e.k, e.filters.temperature,
-                                         picks + team * 2 * LMS_MAX_CONTRASTIVE_K);
-        uint seen = LMS_ROW_SKIPPED;
+        uint seen = LMS_ROW_SKIPPED, found = 0;
         if (logits_row != LMS_SKIP_ROW) seen = LMS_ROW_BAD_INDEX;
         if (logits_row >= 0 && (ulong)logits_row < logits_rows) {
             lms_row row = lms_row_at(LMS_LOGITS_ROW(logits_row), &workspace, team, &shared);
@@ -71,19 +69,28 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                 const bool is_there = i >= 0 && (ulong)i < logits_rows;
                 row.next = is_there ? LMS_LOGITS_ROW(i).stored : 0;
             }
-            const float sums_scale = lms_sums_scale(&e.filters, vocab);
-            cutting.seen = lms_seen_in_row(&row, &workspace, r, team, sums_scale);
-            lms_propose_row(&row, &cutting, &o);
-            seen = cutting.seen;
+            if (lms_item() == 0) {
+                lms_cutting cutting = lms_cutting_of(lms_rules_of(&e.filters, vocab));
+                cutting.seen = lms_seen_in_row(&row, &workspace, r, team,
+                                               lms_sums_scale(&e.filters, vocab));
+                proposing.cutting = cutting;
+                proposing.proposal = lms_proposal_of(e.k, e.filters.temperature,
+                                                     picks + team * 2 * LMS_MAX_CONTRASTIVE_K);
+            }
+            lms_propose_row(&row, &proposing);
+            seen = proposing.cutting.seen;
+            found = proposing.proposal.count;
         }
         if (lms_item() != 0) continue;
+        __global const lms_pick *const ranked =
+            picks + (team * 2 + 1) * LMS_MAX_CONTRASTIVE_K;
         float prob = 1.0f;
         for (uint i = 0; i < e.k; ++i) {
             const ulong at = (ulong)e.first_row + i;
-            const bool is_there = i < o.count;
-            if (is_there) prob = fmin(prob, o.ranked[i].prob);
+            const bool is_there = i < found;
+            if (is_there) prob = fmin(prob, ranked[i].prob);
             tokens[tokens_offset + at] =
-                (lms_token)(is_there ? o.ranked[i].token : LMS_NO_TOKEN);
+                (lms_token)(is_there ? ranked[i].token : LMS_NO_TOKEN);
             probs[probs_offset + at] = is_there ? prob : 0.0f;
         }
         if (has_status) status[status_offset + r] = seen;

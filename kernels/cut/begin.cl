@@ -1,4 +1,4 @@
-/* begin.cl - how each stage of the way to a cut begins: alike in all work-items of a team. */
+/* begin.cl - how each stage of the way to a cut begins. */
 #pragma once
 #include "cut/cutting.cl"
 
@@ -9,31 +9,27 @@
  * hold more than that, so it is not tried for a target above it. */
 #define LMS_LIST_MASS ((ulong)LMS_HEAD_GROUPS << (30 + LMS_GUARD_BITS))
 
-/* The bins that a search begins with: 1/32 octave of probability each, which suits most rows.
- * In a huge row only the maximum has any probability: there they are ranges of keys. */
-void lms_suit_bins(const lms_cutting *c, lms_search *s)
-{
-    s->linear = c->scaled.huge ? 0.0f : c->scaled.s * 32.0f;
-    lms_fit_bins(s);
-}
-
-void lms_to_row_bins(lms_cutting *c)
+void lms_to_row_bins(LMS_OURS lms_cutting *c)
 {
     if (LMS_TEAM == 1 && !c->had_pivots) {
         c->had_pivots = true;
         c->step = LMS_CUT_PIVOTS;
         return;
     }
-    lms_suit_bins(c, &c->search);
+    lms_suit_bins(&c->scaled, &c->search);
     c->step = LMS_CUT_ROW_BINS;
 }
 
 /* The candidates did not fit the list. */
-void lms_overflow(lms_cutting *c)
+void lms_overflow(LMS_OURS lms_cutting *c, const lms_row *row)
 {
-    if (c->is_narrowed) {
+    if (c->is_narrowed && lms_single_key(&c->search)) {
+        lms_search_ids(&c->search, row->logits.vocab);
         lms_fit_bins(&c->search);
-        c->step = lms_single_key(&c->search) ? LMS_CUT_ROW_TIES : LMS_CUT_ROW_BINS;
+        c->step = LMS_CUT_ROW_IDS;
+    } else if (c->is_narrowed) {
+        lms_fit_bins(&c->search);
+        c->step = LMS_CUT_ROW_BINS;
     } else if (c->is_for_k || c->rules.is_base_whole) {
         c->search.low = LMS_NEVER;
         lms_to_row_bins(c);
@@ -43,31 +39,31 @@ void lms_overflow(lms_cutting *c)
 }
 
 /* Lists the tokens above search.low, if that says anything. */
-void lms_to_list(lms_cutting *c)
+void lms_to_list(LMS_OURS lms_cutting *c, const lms_row *row)
 {
     c->is_narrowed = false;
     if (c->search.low == LMS_NEVER) {
-        lms_overflow(c);
+        lms_overflow(c, row);
     } else {
-        c->step = LMS_CUT_COUNT;
+        c->step = LMS_CUT_LIST;
     }
 }
 
 /* Looks for a key with at least k tiles or groups above it: at least k tokens are above it, and
  * for most data not many more. */
-void lms_to_head(lms_cutting *c, const lms_row *row, uint k)
+void lms_to_head(LMS_OURS lms_cutting *c, const lms_row *row, uint k)
 {
     c->is_head_of_tiles = k <= row->tiles / 2;
     if (k > row->tiles * LMS_TILE_GROUPS / 2) {
-        lms_to_list(c);
+        lms_to_list(c, row);
         return;
     }
     c->head = lms_search_of(k, false, LMS_NEVER, row->max_key);
-    if (LMS_TEAM > 1) lms_suit_bins(c, &c->head);
+    if (LMS_TEAM > 1) lms_suit_bins(&c->scaled, &c->head);
     c->step = LMS_CUT_HEAD;
 }
 
-void lms_to_top_p(lms_cutting *c, const lms_row *row)
+void lms_to_top_p(LMS_OURS lms_cutting *c, const lms_row *row)
 {
     const int listed_above = c->search.low;
     if (c->rules.top_p >= 1.0f) {
@@ -85,12 +81,12 @@ void lms_to_top_p(lms_cutting *c, const lms_row *row)
         c->step = LMS_CUT_TOTAL;
     } else {
         c->search.low = c->base.key - 1;
-        lms_to_list(c);
+        lms_to_list(c, row);
     }
 }
 
 /* A search is over. */
-void lms_after_search(lms_cutting *c, const lms_row *row, lms_cut found)
+void lms_after_search(LMS_OURS lms_cutting *c, const lms_row *row, lms_cut found)
 {
     if (!c->is_for_k) {
         c->cut = lms_tighter(c->cut, found);
@@ -105,17 +101,18 @@ void lms_after_search(lms_cutting *c, const lms_row *row, lms_cut found)
 
 /* The rules in their order: min-p needs nothing but the row's maximum, the others have steps of
  * their own. */
-void lms_to_rules(lms_cutting *c, const lms_row *row)
+void lms_to_rules(LMS_OURS lms_cutting *c, const lms_row *row)
 {
-    const lms_rules *const rules = &c->rules;
+    LMS_OURS_AS(const lms_rules, rules, &c->rules);
     c->base = lms_cut_none();
     c->has_base = false;
     c->had_pivots = false;
     c->step = LMS_CUT_FOUND;
     if (!lms_has_rules(rules)) return;
-    c->scaled = lms_at_scale(rules->scale, row->max_key);
+    const lms_scaled scaled = lms_at_scale(rules->scale, row->max_key);
+    c->scaled = scaled;
     c->wants_masses = rules->top_p < 1.0f && !rules->is_base_whole;
-    if (as_int(rules->min_p) > 0) c->cut = lms_min_p_cut(&c->scaled, rules->min_p);
+    if (as_int(rules->min_p) > 0) c->cut = lms_min_p_cut(&scaled, rules->min_p);
     if (rules->is_min_p_in_base) c->base = c->cut;
     if (rules->k == 0) {
         lms_to_top_p(c, row);
@@ -127,7 +124,7 @@ void lms_to_rules(lms_cutting *c, const lms_row *row)
 }
 
 /* Looks once more, for the first k tokens of a row whose maximum is known. */
-void lms_to_first_k(lms_cutting *c, const lms_row *row, uint k, float scale)
+void lms_to_first_k(LMS_OURS lms_cutting *c, const lms_row *row, uint k, float scale)
 {
     c->rules = lms_rules_top_k(k, scale);
     c->cut = lms_cut_none();

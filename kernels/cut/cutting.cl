@@ -4,13 +4,13 @@
  *
  *   MAXIMUM -> [top-k] -> [top-p] -> FOUND; EMPTY where no token is live
  *
- *   top-k:   HEAD .. -> COUNT -> LIST -> LIST_BINS .. -> LIST_TIES -> LIST_WALK
- *   top-p:   [TOTAL -> HEAD .. ->] COUNT -> LIST -> LIST_MASS -> LIST_BINS .. and so on; from
- *            LIST_MASS on where top-k's list has all that counts
+ *   top-k:   HEAD .. -> LIST -> [LIST_BINS ->] LIST_RANK
+ *   top-p:   [TOTAL -> HEAD .. ->] LIST -> LIST_MASS -> LIST_BINS and so on; from LIST_MASS
+ *            on where top-k's list has all that counts
  *   too many candidates for the list, or too little mass among them:
- *            [BASE ->] ROW_BINS .. -> COUNT -> LIST -> LIST_BINS ..   or   ROW_TIES -> ROW_WALK
- *   teams of one: PIVOTS before ROW_BINS, or in their place; LIST_WALK does LIST_BINS and
- *            LIST_TIES, too
+ *            [BASE ->] ROW_BINS .. -> LIST and so on   or   ROW_IDS ..
+ *   teams of one: PIVOTS before ROW_BINS, or in their place; WEIGH behind LIST; LIST_WALK does
+ *            LIST_BINS and what follows
  *
  * What follows is the program's: a draw, or a list of the best. */
 #pragma once
@@ -22,21 +22,20 @@ typedef enum lms_cut_step {
     LMS_CUT_HEAD,       /* bins of tile or group maxima: a key with enough above it  */
     LMS_CUT_TOTAL,      /* mass of the row                                           */
     LMS_CUT_BASE,       /* mass of what top-k and min-p keep                         */
-    LMS_CUT_COUNT,      /* how many tokens the interval has                          */
-    LMS_CUT_LIST,       /* ... and which                                             */
+    LMS_CUT_LIST,       /* how many tokens the interval has, and which               */
+    LMS_CUT_WEIGH,      /* ... and their masses: teams of one                        */
     LMS_CUT_LIST_MASS,  /* mass of the listed ones that count for top-p's base       */
-    LMS_CUT_LIST_BINS,  /* narrows the interval by the list, ...                     */
-    LMS_CUT_LIST_TIES,  /* ... measures the tokens of its last key, ...              */
-    LMS_CUT_LIST_WALK,  /* ... and takes them in id order                            */
+    LMS_CUT_LIST_BINS,  /* narrows the interval by the list                          */
+    LMS_CUT_LIST_RANK,  /* the token at which the target is reached, ...             */
+    LMS_CUT_LIST_WALK,  /* ... in teams of one                                       */
     LMS_CUT_PIVOTS,     /* narrows it by measures above a few keys: teams of one     */
     LMS_CUT_ROW_BINS,   /* narrows it by the whole row, ...                          */
-    LMS_CUT_ROW_TIES,   /* ... measures the tokens of its last key, ...              */
-    LMS_CUT_ROW_WALK,   /* ... and takes them in id order                            */
+    LMS_CUT_ROW_IDS,    /* narrows the ids of those that have its last key           */
     LMS_CUT_FOUND,
     LMS_CUT_EMPTY       /* there is no token to keep */
 } lms_cut_step;
 
-/* Alike in all work-items of a team but for items_before and own_sum. */
+/* What a team knows, not a work-item of it: larger teams have it in local memory. */
 typedef struct lms_cutting {
     lms_cut_step step;
     lms_rules rules;
@@ -53,8 +52,6 @@ typedef struct lms_cutting {
     bool wants_masses;   /* the list is to have masses: top-p's base is listed */
     bool has_base;       /* top-k's list has all of top-p's base, and masses */
     uint listed;         /* entries in the list */
-    ulong items_before;  /* sums of lower items, from the last meeting, ... */
-    ulong own_sum;       /* ... and what this item brought there */
     uint seen;           /* LMS_ROW_INF_SEEN, LMS_ROW_EMPTY */
 } lms_cutting;
 
@@ -64,19 +61,17 @@ lms_cutting lms_cutting_of(lms_rules rules)
     c.step = LMS_CUT_MAXIMUM;
     c.rules = rules;
     c.cut = lms_cut_none();
-    c.items_before = 0;
     c.seen = 0;
     return c;
 }
 
-bool lms_is_cut(const lms_cutting *c)
+bool lms_is_cut(LMS_OURS const lms_cutting *c)
 {
     return c->step == LMS_CUT_FOUND || c->step == LMS_CUT_EMPTY;
 }
 
-/* Is the search's end among the own tokens? */
-bool lms_is_end_mine(const lms_cutting *c)
+/* Is the list to have masses? */
+bool lms_lists_masses(LMS_OURS const lms_cutting *c)
 {
-    const ulong before = c->search.above + c->items_before;
-    return before < c->search.target && before + c->own_sum >= c->search.target;
+    return c->search.by_mass || c->wants_masses;
 }

@@ -4,19 +4,19 @@
 #include "select/counting.cl"
 #include "select/pivots.cl"
 
+#if LMS_TEAM == 1
+
 int lms_largest_own(const lms_row *row)
 {
     lms_ints best = (lms_ints)(LMS_NEVER);
-    uint i = row->first;
-    for (; i + LMS_LANES <= row->last; i += LMS_LANES) {
+    uint i = 0;
+    for (; i + LMS_LANES <= row->tiles; i += LMS_LANES) {
         best = max(best, LMS_V(vload)(0, row->tile_keys + i));
     }
     int largest = lms_max(best);
-    for (; i < row->last; ++i) largest = max(largest, row->tile_keys[i]);
+    for (; i < row->tiles; ++i) largest = max(largest, row->tile_keys[i]);
     return largest;
 }
-
-#if LMS_TEAM == 1
 
 /* Finds the head at once. Above head.high are, most probably, fewer than k tokens, as groups
  * that have one of the best k seldom have two. */
@@ -29,12 +29,6 @@ void lms_head_own(const lms_row *row, lms_cutting *c)
     c->head.high = row->max_key;
     if (c->head.low == LMS_NEVER || k < 256) return;
     c->head.high = lms_key_with(keys, n, k - k / 4, k - k / 5, c->head.low, row->max_key);
-}
-
-/* Counts the tokens of the interval, and lists them while it is at it. */
-lms_part lms_count_own(const lms_row *row, const lms_cutting *c)
-{
-    return lms_list_alone(row, &c->search);
 }
 
 lms_part lms_pivots_own(const lms_row *row, lms_cutting *c)
@@ -50,85 +44,83 @@ long lms_walk_list(const lms_row *row, lms_cutting *c)
     return lms_search_list(row, &c->search, c->listed, &id) ? (long)id : LONG_MIN;
 }
 
-#else
-
-void lms_head_own(const lms_row *row, lms_cutting *c)
-{
-    const uint per = c->is_head_of_tiles ? 1 : LMS_TILE_GROUPS;
-    __global const int *const keys = c->is_head_of_tiles ? row->tile_keys : row->groups;
-    for (uint i = row->first * per; i < row->last * per; ++i) {
-        if (!lms_inside(&c->head, keys[i])) continue;
-        lms_bin_add(&row->shared->bins, lms_bin_of(&c->head, keys[i]), 1);
-    }
-}
-
-lms_part lms_count_own(const lms_row *row, const lms_cutting *c)
-{
-    return lms_part_make(lms_list_own(row, &c->search, 0, false), LONG_MIN);
-}
-
-/* Pivots are for teams of one. */
-lms_part lms_pivots_own(const lms_row *row, lms_cutting *c)
-{
-    (void)row;
-    (void)c;
-    return lms_part_make(0, 0);
-}
-
-/* The token at which the target is reached, if that is an own one. */
-long lms_walk_list(const lms_row *row, lms_cutting *c)
-{
-    uint id = 0;
-    if (!lms_is_end_mine(c)) return LONG_MIN;
-    lms_tie_list(row, &c->search, c->listed,
-                 c->search.target - c->search.above - c->items_before, &id);
-    return id;
-}
-
-#endif
-
-long lms_walk_row(const lms_row *row, const lms_cutting *c)
-{
-    uint id = 0;
-    if (!lms_is_end_mine(c)) return LONG_MIN;
-    lms_tie_row(row, &c->scaled, &c->search,
-                c->search.target - c->search.above - c->items_before, &id);
-    return id;
-}
-
-void lms_list_part(const lms_row *row, const lms_cutting *c)
-{
-    const uint from = (uint)c->items_before;
-    const uint to = LMS_TEAM == 1 ? c->listed : lms_list_own(row, &c->search, from, true);
-    if (c->search.by_mass || c->wants_masses) lms_weigh_list(row, &c->scaled, from, to);
-}
-
+/* This work-item's part of a step. */
 lms_part lms_cut_part(const lms_row *row, lms_cutting *c)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
-    uint id = 0;
     switch (c->step) {
     case LMS_CUT_MAXIMUM: part.best = lms_largest_own(row); break;
     case LMS_CUT_HEAD: lms_head_own(row, c); break;
     case LMS_CUT_TOTAL: part.sum = lms_summed_own(row, &c->scaled); break;
     case LMS_CUT_BASE: part.sum = lms_kept_own(row, &c->scaled, c->base).mass; break;
-    case LMS_CUT_COUNT: part = lms_count_own(row, c); break;
-    case LMS_CUT_LIST: lms_list_part(row, c); break;
+    case LMS_CUT_LIST: part = lms_list_alone(row, &c->search); break;
+    case LMS_CUT_WEIGH: lms_weigh_list(row, &c->scaled, c->listed); break;
     case LMS_CUT_LIST_MASS: part.sum = lms_listed_mass(row, c->listed, c->base); break;
-    case LMS_CUT_LIST_BINS: lms_bin_list(row, &c->search, c->listed); break;
-    case LMS_CUT_LIST_TIES:
-        part.sum = lms_tie_list(row, &c->search, c->listed, 0, &id);
-        break;
     case LMS_CUT_LIST_WALK: part.best = lms_walk_list(row, c); break;
     case LMS_CUT_PIVOTS: part = lms_pivots_own(row, c); break;
-    case LMS_CUT_ROW_BINS: lms_bin_row(row, &c->scaled, &c->search); break;
-    case LMS_CUT_ROW_TIES:
-        part.sum = lms_tie_row(row, &c->scaled, &c->search, 0, &id);
-        break;
-    case LMS_CUT_ROW_WALK: part.best = lms_walk_row(row, c); break;
-    case LMS_CUT_FOUND:
-    case LMS_CUT_EMPTY: break;
+    case LMS_CUT_ROW_BINS:
+    case LMS_CUT_ROW_IDS: lms_bin_row(row, &c->scaled, &c->search); break;
+    default: break;
     }
-    c->own_sum = part.sum;
     return part;
 }
+
+#else
+
+int lms_largest_own(const lms_row *row)
+{
+    int largest = LMS_NEVER;
+    for (uint i = lms_item(); i < row->tiles; i += LMS_TEAM) {
+        largest = max(largest, row->tile_keys[i]);
+    }
+    return largest;
+}
+
+void lms_head_own(const lms_row *row, __local const lms_cutting *c)
+{
+    const lms_search head = c->head;
+    const uint n = row->tiles * (c->is_head_of_tiles ? 1 : LMS_TILE_GROUPS);
+    __global const int *const keys = c->is_head_of_tiles ? row->tile_keys : row->groups;
+    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+        if (!lms_inside(&head, keys[i])) continue;
+        lms_bin_add(&row->shared->bins, lms_bin_of(&head, keys[i]), 1);
+    }
+}
+
+/* The part of a step that is a pass over the row, or over its list. */
+lms_part lms_pass_part(const lms_row *row, __local const lms_cutting *c)
+{
+    const lms_scaled scaled = c->scaled;
+    const lms_search search = c->search;
+    lms_part part = lms_part_make(0, LONG_MIN);
+    switch (c->step) {
+    case LMS_CUT_BASE: part.sum = lms_kept_own(row, &scaled, c->base).mass; break;
+    case LMS_CUT_LIST:
+        part.sum = lms_list_own(row, &scaled, &search, lms_lists_masses(c),
+                                &row->shared->listed);
+        break;
+    case LMS_CUT_LIST_BINS: lms_bin_list(row, &search, c->listed); break;
+    case LMS_CUT_LIST_RANK: part.best = lms_rank_listed(row, &search, c->listed); break;
+    case LMS_CUT_ROW_BINS:
+    case LMS_CUT_ROW_IDS: lms_bin_row(row, &scaled, &search); break;
+    default: break;
+    }
+    return part;
+}
+
+/* This work-item's part of a step. */
+lms_part lms_cut_part(const lms_row *row, __local const lms_cutting *c)
+{
+    const lms_scaled scaled = c->scaled;
+    lms_part part = lms_part_make(0, LONG_MIN);
+    switch (c->step) {
+    case LMS_CUT_MAXIMUM: part.best = lms_largest_own(row); break;
+    case LMS_CUT_HEAD: lms_head_own(row, c); break;
+    case LMS_CUT_TOTAL: part.sum = lms_summed_own(row, &scaled); break;
+    case LMS_CUT_LIST_MASS: part.sum = lms_listed_mass(row, c->listed, c->base); break;
+    default: part = lms_pass_part(row, c); break;
+    }
+    return part;
+}
+
+#endif

@@ -13,7 +13,7 @@ void lms_begin_draw(const lms_row *row, const lms_rules *rules, lms_cut min_p, l
 {
     lms_judge *const judge = &d->judge;
     d->reach = min_p;
-    if (lms_narrows_reach(row, rules)) {
+    if (lms_narrows_reach(row, rules->k)) {
         d->reach = lms_tighter(
             min_p, lms_first_groups(row, rules->k, rules->keeps_ties, &judge->listed));
     }

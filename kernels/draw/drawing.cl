@@ -27,13 +27,17 @@ lms_drawing lms_drawing_of(lms_words words)
     return d;
 }
 
-/* The lowest id with the largest key, negated; LONG_MIN if it is not in the own tiles. */
+/* The lowest id with the largest key that this work-item finds, negated; LONG_MIN if it finds
+ * none. */
 long lms_first_own(const lms_row *row)
 {
-    for (uint tile = row->first; tile < row->last; ++tile) {
-        if (row->tile_keys[tile] != row->max_key) continue;
-        for (uint i = tile * LMS_TILE; i < row->logits.vocab; ++i) {
-            if (lms_key(lms_read_one(&row->logits, i)) == row->max_key) return -(long)i;
+    LMS_EACH_TILE(tile, row, row->max_key) {
+        LMS_EACH_GROUP(begin, row, tile, row->max_key) {
+            LMS_EACH_VECTOR(at, begin) {
+                const lms_ints keys = lms_keys(lms_read(&row->logits, at));
+                const uint found = lms_mask(keys >= row->max_key);
+                if (found) return -(long)(at + 31 - clz(found & -found));
+            }
         }
     }
     return LONG_MIN;
@@ -41,16 +45,16 @@ long lms_first_own(const lms_row *row)
 
 /* What top-k leaves, where every kept token is the first: no draw is needed, unless it could
  * run out of the caller's words. */
-bool lms_is_certain(const lms_drawing *d, const lms_rules *rules)
+bool lms_is_certain(LMS_OURS const lms_drawing *d, const lms_rules *rules)
 {
     return rules->k == 1 && !rules->keeps_ties && !d->words.given;
 }
 
-void lms_begin_round(lms_drawing *d) { d->first = lms_cut_none(); }
+void lms_begin_round(LMS_OURS lms_drawing *d) { d->first = lms_cut_none(); }
 
 /* A round is over, and none of what it has proposed is kept. Returns whether fewer groups are
  * in reach. */
-bool lms_narrow_reach(lms_drawing *d, const lms_row *row)
+bool lms_narrow_reach(LMS_OURS lms_drawing *d, const lms_row *row)
 {
     const lms_cut old = d->reach;
     if (lms_is_same_cut(d->first, lms_cut_none())) return false;
@@ -60,7 +64,7 @@ bool lms_narrow_reach(lms_drawing *d, const lms_row *row)
 
 /* There are no more words: the caller's are spent. After LMS_ATTEMPTS, which as good as no draw
  * needs, the token is the first of the order: true. */
-bool lms_gives_up(lms_drawing *d)
+bool lms_gives_up(LMS_OURS lms_drawing *d)
 {
     if (d->words.attempts == LMS_ATTEMPTS) return true;
     d->status = LMS_ROW_UNIFORMS_SPENT;

@@ -40,6 +40,7 @@ ulong lms_tile_slots(const lms_row *row, lms_uints bounds, uint tile)
     uint b[LMS_LANES];
     ulong sum = 0;
     LMS_V(vstore)(bounds, 0, b);
+#pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
         sum += (ulong)b[g] * lms_group_size(row, tile * LMS_TILE_GROUPS + g);
     }

@@ -49,10 +49,10 @@ lms_judge lms_judge_of_rules(const lms_rules *rules, int max_key, lms_cut min_p)
 }
 
 /* Is top-p to decide, and the mass of its base not known? */
-bool lms_needs_base(const lms_judge *j) { return j->least < j->most; }
+bool lms_needs_base(LMS_OURS const lms_judge *j) { return j->least < j->most; }
 
 /* Is this still to be decided? */
-bool lms_is_open(const lms_judge *j, lms_cut x)
+bool lms_is_open(LMS_OURS const lms_judge *j, lms_cut x)
 {
     return lms_keeps(j->may, x.key, x.id) && !lms_keeps(j->sure, x.key, x.id);
 }
@@ -60,10 +60,13 @@ bool lms_is_open(const lms_judge *j, lms_cut x)
 /* No token behind the last first one of the groups in reach is kept. That holds at first only:
  * from a reach that a round has narrowed, tokens may be missing that are before the one that
  * has narrowed it, in groups with a larger maximum. */
-void lms_learn_reach(lms_judge *j, lms_cut reach) { j->may = lms_tighter(j->may, reach); }
+void lms_learn_reach(LMS_OURS lms_judge *j, lms_cut reach)
+{
+    j->may = lms_tighter(j->may, reach);
+}
 
 /* A token has been judged. */
-void lms_learn(lms_judge *j, lms_cut x, bool is_kept)
+void lms_learn(LMS_OURS lms_judge *j, lms_cut x, bool is_kept)
 {
     if (!is_kept) {
         j->may = lms_tighter(j->may, lms_cut_before(x.key, x.id));
@@ -73,9 +76,9 @@ void lms_learn(lms_judge *j, lms_cut x, bool is_kept)
 }
 
 /* What counts against k before token x: with ties, those with larger keys. */
-lms_cut lms_counted_before(const lms_judge *j, lms_cut x)
+lms_cut lms_counted_before(bool keeps_ties, lms_cut x)
 {
-    return j->rules.keeps_ties ? lms_cut_at(x.key + 1, UINT_MAX) : lms_cut_before(x.key, x.id);
+    return keeps_ties ? lms_cut_at(x.key + 1, UINT_MAX) : lms_cut_before(x.key, x.id);
 }
 
 #if LMS_TEAM == 1
@@ -209,7 +212,7 @@ void lms_judge_by_top_p(const lms_row *row, lms_judge *j, lms_cut x)
 /* Are fewer than k tokens before x? */
 bool lms_top_k_keeps(const lms_row *row, const lms_judge *j, lms_cut x)
 {
-    const lms_cut before = lms_counted_before(j, x);
+    const lms_cut before = lms_counted_before(j->rules.keeps_ties, x);
     const ulong groups = lms_groups_before(row, j->listed, before);
     if (groups * LMS_GROUP < j->rules.k) return true;
     return lms_count_kept(row, j->listed, before) < j->rules.k;

@@ -32,9 +32,9 @@ lms_cut lms_reach_before(const lms_row *row, lms_cut x)
 }
 
 /* Does top-k leave a group out of reach? */
-bool lms_narrows_reach(const lms_row *row, const lms_rules *rules)
+bool lms_narrows_reach(const lms_row *row, uint k)
 {
-    return rules->k > 0 && rules->k < row->tiles * LMS_TILE_GROUPS;
+    return k > 0 && k < row->tiles * LMS_TILE_GROUPS;
 }
 
 #if LMS_TEAM == 1
@@ -147,36 +147,13 @@ lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties, uint *list
 
 #else
 
-/* Bins of the own groups' maxima. */
+/* Bins of the groups in the interval: this work-item's part. */
 void lms_bin_maxima(const lms_row *row, const lms_search *s)
 {
-    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
-        const int key = row->groups[i];
-        if (lms_inside(s, key)) lms_bin_add(&row->shared->bins, lms_bin_of(s, key), 1);
+    for (uint i = lms_item(); i < row->tiles * LMS_TILE_GROUPS; i += LMS_TEAM) {
+        const int place = lms_place_of(s, row->groups[i], i);
+        if (lms_inside(s, place)) lms_bin_add(&row->shared->bins, lms_bin_of(s, place), 1);
     }
-}
-
-/* How many of the own groups have `key`; *group becomes the one at which they are `stop`. */
-ulong lms_tied_maxima(const lms_row *row, int key, ulong stop, uint *group)
-{
-    ulong count = 0;
-    for (uint i = row->first * LMS_TILE_GROUPS; i < row->last * LMS_TILE_GROUPS; ++i) {
-        if (row->groups[i] != key) continue;
-        ++count;
-        if (count == stop) *group = i;
-    }
-    return count;
-}
-
-/* The k-th group, if that is an own one: lower items have `lower` that tie with it, this one
- * has `own`. */
-long lms_walk_maxima(const lms_row *row, const lms_search *s, ulong lower, ulong own)
-{
-    const ulong before = s->above + lower;
-    uint group = 0;
-    if (before >= s->target || before + own < s->target) return LONG_MIN;
-    lms_tied_maxima(row, s->high, s->target - before, &group);
-    return (long)group;
 }
 
 #endif

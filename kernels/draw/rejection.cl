@@ -10,12 +10,23 @@
 #define LMS_NOTHING UINT_MAX /* what an attempt proposes that proposes no token */
 
 /* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
- * share has the sum of the next. No branch depends on the data here and in lms_slot_at(), so
- * that a CPU works on several attempts at once; compilers make a branch of a comparison. */
+ * share has the sum of the next. No branch depends on the data, here in a team of one and in
+ * lms_slot_at(), so that a CPU works on several attempts at once; compilers make a branch of a
+ * comparison. */
 uint lms_tile_at(const lms_row *row, ulong place)
 {
-    uint tile = 0;
-    for (uint n = row->tiles; n > 1;) {
+#if LMS_TEAM == 1
+    uint tile = 0, n = row->tiles;
+#else
+    /* What is before a work-item's tiles is where the parts were: draw/together.cl. */
+    uint item = 0;
+    for (uint step = LMS_TEAM / 2; step > 0; step /= 2) {
+        if (row->shared->parts[item + step].sum <= place) item += step;
+    }
+    place -= row->shared->parts[item].sum;
+    uint tile = lms_first_of(row, item), n = lms_first_of(row, item + 1) - tile;
+#endif
+    while (n > 1) {
         const uint half_n = n / 2;
         const long left = (long)(place - row->sums[tile + half_n]) >> 63; /* both < 2^63 */
         tile += half_n & ~(uint)left;
@@ -35,16 +46,18 @@ typedef struct lms_slot {
  * and `place` is below its end. */
 lms_slot lms_slot_at(const uint *bounds, ulong place)
 {
-    uint group = 0;
+    uint group = 0, bound = bounds[0];
     ulong begin = 0, end = 0;
+#pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS - 1; ++g) {
         end += (ulong)bounds[g] * LMS_GROUP;
         group += place >= end;
+        bound = place >= end ? bounds[g + 1] : bound;
         begin = place >= end ? end : begin;
     }
     lms_slot s;
     ulong rest = place - begin;
-    s.bound = bounds[group];
+    s.bound = bound;
     s.token = group * LMS_GROUP;
     for (uint step = LMS_GROUP / 2; step > 0; step /= 2) {
         const ulong steps = (ulong)s.bound * step;

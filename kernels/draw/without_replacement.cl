@@ -10,7 +10,13 @@
 
 #define LMS_CLOCK_BLOCKS 64u
 
-/* Alike in all work-items of a team but for items_before, own_sum and blocks. */
+/* What a work-item of a team knows of the row's masses, or of other sums. */
+typedef struct lms_own {
+    ulong before; /* the sum of lower items, ... */
+    ulong sum;    /* ... and its own             */
+} lms_own;
+
+/* What a team knows; blocks are those of a team of one. */
 typedef struct lms_clocks {
     ulong seed;  /* names the draws of a row, ... */
     uint stream; /* ... with these two */
@@ -22,8 +28,6 @@ typedef struct lms_clocks {
     float time;       /* at which the last clock has rung */
     int last_token;
     uint drawn;
-    ulong items_before; /* mass of what is left to lower items, ... */
-    ulong own_sum;      /* ... and to this one */
 #if LMS_TEAM == 1
     ulong blocks[LMS_CLOCK_BLOCKS]; /* masses of runs of tiles, to find a tile by */
 #endif
@@ -71,8 +75,7 @@ uint lms_block_tiles(const lms_row *row)
     return (row->tiles + LMS_CLOCK_BLOCKS - 1) / LMS_CLOCK_BLOCKS;
 }
 
-/* Before the first draw: the sums are there, and `mass` is all of them; own_sum and
- * items_before are known. */
+/* Before the first draw: the sums are there, and `mass` is all of them. */
 void lms_wind_clocks(lms_clocks *c, const lms_row *row, ulong mass)
 {
     c->left = mass;
@@ -128,13 +131,13 @@ uint lms_token_at(const uint *w, const ulong *sums, ulong r)
     return i;
 }
 
-/* The draw, if its place is in the own tiles: the token, or -1. */
-lms_part lms_ring_own(const lms_row *row, lms_clocks *c)
+/* The draw, if its place is in the own tiles, which have this mass: the token, or -1. */
+lms_part lms_ring_own(const lms_row *row, lms_clocks *c, lms_own own)
 {
-    lms_part part = lms_part_make(c->own_sum, -1);
+    lms_part part = lms_part_make(own.sum, -1);
     const ulong2 words = lms_clock_words(c, 2 * c->drawn);
-    ulong place = mul_hi(words.x, c->left) - c->items_before;
-    if (place >= c->own_sum) return part;
+    ulong place = mul_hi(words.x, c->left) - own.before;
+    if (place >= own.sum) return part;
     const uint tile = lms_own_tile_at(row, c, &place);
     uint w[LMS_TILE];
     ulong sums[LMS_TILE / LMS_LANES];
@@ -151,12 +154,11 @@ lms_part lms_ring_own(const lms_row *row, lms_clocks *c)
 #if LMS_TEAM == 1
     c->blocks[tile / lms_block_tiles(row)] += after - before;
 #endif
-    c->own_sum = part.sum;
     return part;
 }
 
-/* A draw is made, and its meeting has the token. The first clock's time is the caller's to
- * set. */
+/* A draw is made, and its meeting has the token: by work-item 0. The first clock's time is the
+ * caller's to set. */
 void lms_after_ring(lms_clocks *c, const lms_row *row, const lms_meeting *m)
 {
     if (c->drawn > 0) {
@@ -164,8 +166,7 @@ void lms_after_ring(lms_clocks *c, const lms_row *row, const lms_meeting *m)
         c->time += lms_clock(c, c->drawn) * part_left;
     }
     c->last_token = (int)m->best;
-    if (lms_item() == 0) lms_drawn_ids(row)[c->drawn] = (uint)c->last_token;
+    lms_drawn_ids(row)[c->drawn] = (uint)c->last_token;
     ++c->drawn;
     c->left = m->total;
-    c->items_before = m->before;
 }

@@ -98,6 +98,18 @@ lms_pairs lms_widen(lms_uints v)
     return (u & 0xfffffffful) + (u >> 32ul);
 }
 
+/* The sum of numbers below 2^30, of which four fit 32 bits. */
+ulong lms_sum_below30(lms_uints v)
+{
+#if LMS_LANES == 16
+    const uint4 a = v.lo.lo + v.lo.hi, b = v.hi.lo + v.hi.hi;
+    return (ulong)(a.x + a.y) + (a.z + a.w) + (b.x + b.y) + (b.z + b.w);
+#else
+    const uint4 a = v.lo + v.hi;
+    return (ulong)(a.x + a.y) + (a.z + a.w);
+#endif
+}
+
 /* Is any lane of a comparison true? Not any(): some runtimes test lane by lane. */
 bool lms_any8(int8 m)
 {

@@ -47,5 +47,11 @@ lms_ints lms_kept_of(lms_cut cut, lms_ints keys, lms_uints ids)
 /* Which of the tokens from `id` on it keeps. */
 lms_ints lms_kept(lms_cut cut, lms_ints keys, uint id)
 {
+#if LMS_TEAM > 1
+    /* In all vectors but one, ids make no difference among the tokens of the last key. */
+    if (id > cut.id || id + LMS_LANES - 1 <= cut.id) {
+        return keys > (lms_ints)(cut.key - (id <= cut.id ? 1 : 0));
+    }
+#endif
     return lms_kept_of(cut, keys, (lms_uints)(id) + LMS_LANE_IDS);
 }

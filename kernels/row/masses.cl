@@ -66,16 +66,13 @@ ulong lms_total_own(const lms_row *row, const lms_scaled *scaled)
     return mass;
 }
 
-/* How many of the own tokens a cut keeps. */
+/* How many tokens a cut keeps: this work-item's part. */
 ulong lms_count_kept_own(const lms_row *row, lms_cut cut)
 {
     lms_ints count = (lms_ints)(0);
-    for (uint tile = row->first; tile < row->last; ++tile) {
-        if (row->tile_keys[tile] < cut.key) continue;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            if (row->groups[tile * LMS_TILE_GROUPS + g] < cut.key) continue;
-            const uint begin = tile * LMS_TILE + g * LMS_GROUP;
-            for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
+    LMS_EACH_TILE(tile, row, cut.key) {
+        LMS_EACH_GROUP(begin, row, tile, cut.key) {
+            LMS_EACH_VECTOR(at, begin) {
                 count -= lms_kept(cut, lms_keys(lms_read(&row->logits, at)), at);
             }
         }
@@ -83,21 +80,18 @@ ulong lms_count_kept_own(const lms_row *row, lms_cut cut)
     return (ulong)lms_sum(count);
 }
 
-/* Mass and number of the own tokens that a cut keeps. */
+/* Mass and number of the tokens that a cut keeps: this work-item's part. */
 lms_kept_part lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut cut)
 {
     lms_kept_part sum;
     sum.mass = 0;
     sum.count = 0;
-    for (uint tile = row->first; tile < row->last; ++tile) {
-        if (row->tile_keys[tile] < cut.key) continue;
+    LMS_EACH_TILE(tile, row, cut.key) {
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         lms_pairs rounded = (lms_pairs)(0);
         lms_ints count = (lms_ints)(0);
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            if (row->groups[tile * LMS_TILE_GROUPS + g] < cut.key) continue;
-            const uint begin = tile * LMS_TILE + g * LMS_GROUP;
-            for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
+        LMS_EACH_GROUP(begin, row, tile, cut.key) {
+            LMS_EACH_VECTOR(at, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
                 rounded += lms_widen(lms_rounded(unit, lms_weights(unit, x) & kept));

@@ -31,17 +31,23 @@ void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float 
 #endif
 }
 
+/* What the tile pass has seen in row r, if it was a kernel of its own. */
+uint lms_seen(const lms_workspace *w, ulong r)
+{
+    uint seen = 0;
+    for (uint i = 0; i < w->chunks; ++i) seen |= w->seen[r * w->chunks + i];
+    return seen;
+}
+
 /* What was seen in row r of a call: LMS_ROW_NAN_SEEN, or 0. Where the workspace is_fused (teams
  * of one, many rows) the tile pass of the row, which is in `place` of the workspace, is done
  * here; elsewhere a kernel before has done it. */
 uint lms_seen_in_row(const lms_row *row, const lms_workspace *w, ulong r, ulong place,
                      float scale)
 {
-    uint seen = 0;
     if (LMS_TEAM == 1 && w->is_fused) {
         const lms_tiles tiles = lms_tiles_at(w, place, row->logits.vocab, scale);
         return lms_do_tiles(&row->logits, 0, row->tiles, &tiles, 0);
     }
-    for (uint i = 0; i < w->chunks; ++i) seen |= w->seen[r * w->chunks + i];
-    return seen;
+    return lms_seen(w, r);
 }

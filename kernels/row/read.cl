@@ -50,6 +50,7 @@ LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
 lms_floats lms_read_last(const lms_logits *x, uint begin)
 {
     float v[LMS_LANES];
+#pragma unroll /* or compilers for GPUs keep room for v[] */
     for (uint i = 0; i < LMS_LANES; ++i) {
         v[i] = begin + i < x->vocab ? lms_element_at(x->stored, begin + i) : -INFINITY;
     }

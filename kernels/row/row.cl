@@ -1,7 +1,8 @@
 /* row.cl - a row as the kernels after the tile pass see it, and the workspace that they share.
  *
  * A team's work-items own contiguous runs of tiles, so that what they list or sum is in the
- * order of token ids when taken item by item. */
+ * order of token ids when taken item by item. Where order does not matter, all of them go
+ * through the tokens together: LMS_EACH_TILE. */
 #pragma once
 #include "row/read.cl"
 #include "team/meeting.cl"
@@ -66,6 +67,12 @@ typedef struct lms_row {
 
 uint lms_tiles_of(uint vocab) { return (vocab + LMS_TILE - 1) / LMS_TILE; }
 
+/* The first of the tiles that a work-item owns: a contiguous run. */
+uint lms_first_of(const lms_row *row, uint item)
+{
+    return min(item * ((row->tiles + LMS_TEAM - 1) / LMS_TEAM), row->tiles);
+}
+
 /* A row in a place of the workspace. */
 lms_row lms_row_at(lms_logits logits, const lms_workspace *w, ulong place,
                    __local lms_shared *shared)
@@ -74,9 +81,8 @@ lms_row lms_row_at(lms_logits logits, const lms_workspace *w, ulong place,
     row.logits = logits;
     row.next = 0;
     row.tiles = lms_tiles_of(logits.vocab);
-    const uint per = (row.tiles + LMS_TEAM - 1) / LMS_TEAM;
-    row.first = min(lms_item() * per, row.tiles);
-    row.last = min(row.first + per, row.tiles);
+    row.first = lms_first_of(&row, lms_item());
+    row.last = lms_first_of(&row, lms_item() + 1);
     row.groups = w->groups + place * row.tiles * LMS_TILE_GROUPS;
     row.tile_keys = w->tile_keys + place * row.tiles;
     row.list_mass = w->list + place * 2 * LMS_LIST;
@@ -104,6 +110,53 @@ uint lms_group_size(const lms_row *row, uint group)
     const uint begin = group * LMS_GROUP, vocab = row->logits.vocab;
     return begin >= vocab ? 0 : min(LMS_GROUP, vocab - begin);
 }
+
+/* --- All tokens of a row, by a team. ---------------------------------------------------- */
+
+/* A tile is gone through by neighbouring work-items, which read neighbouring vectors, several
+ * tiles at once if the team is large enough. In a team of one these are plain loops over all
+ * tiles with a key of at least `least`, their groups, and the vectors of a group. */
+#define LMS_GROUP_TEAM min((uint)LMS_TEAM, LMS_GROUP / LMS_LANES)
+#define LMS_TILE_TEAM min((uint)LMS_TEAM, LMS_TILE / LMS_LANES)
+#define LMS_TILES_AT_ONCE (LMS_TEAM / LMS_TILE_TEAM)
+
+#if LMS_TEAM == 1
+#define LMS_EACH_TILE(tile, row, least)                                                        \
+    for (uint tile = 0; tile < (row)->tiles; ++tile)                                           \
+        if ((row)->tile_keys[tile] >= (least))
+#else
+/* Tiles whose keys are looked at together, as each look takes its time to come back. */
+#define LMS_LOOK 8u
+#define LMS_EACH_TILE(tile, row, least)                                                        \
+    for (uint look = lms_item() / LMS_TILE_TEAM; look < (row)->tiles;                          \
+         look += LMS_LOOK * LMS_TILES_AT_ONCE)                                                 \
+        for (uint there = lms_look(row, look, least), tile;                                    \
+             there && (tile = look + lms_first_bit(there) * LMS_TILES_AT_ONCE, true);          \
+             there &= there - 1)
+
+uint lms_first_bit(uint bits) { return 31 - clz(bits & -bits); }
+
+/* Bits of those of the next tiles that have a key of at least `least`. */
+uint lms_look(const lms_row *row, uint from, int least)
+{
+    uint there = 0;
+#pragma unroll
+    for (uint i = 0; i < LMS_LOOK; ++i) {
+        const uint tile = from + i * LMS_TILES_AT_ONCE;
+        const int key = row->tile_keys[min(tile, row->tiles - 1)];
+        there |= (tile < row->tiles && key >= least ? 1u : 0u) << i;
+    }
+    return there;
+}
+#endif
+#define LMS_EACH_GROUP(begin, row, tile, least)                                                \
+    for (uint group = lms_item() % LMS_TILE_TEAM / LMS_GROUP_TEAM, begin;                      \
+         group < LMS_TILE_GROUPS && (begin = (tile) * LMS_TILE + group * LMS_GROUP, true);     \
+         group += LMS_TILE_TEAM / LMS_GROUP_TEAM)                                              \
+        if ((row)->groups[begin / LMS_GROUP] >= (least))
+#define LMS_EACH_VECTOR(at, begin)                                                             \
+    for (uint at = (begin) + lms_item() % LMS_GROUP_TEAM * LMS_LANES;                          \
+         at < (begin) + LMS_GROUP; at += LMS_GROUP_TEAM * LMS_LANES)
 
 /* --- The rows of a team. ------------------------------------------------------------------ */
 

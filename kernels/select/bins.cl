@@ -1,15 +1,23 @@
 /* bins.cl - a search by bins. A round bins the tokens of the interval and narrows it to the bin
- * in which the target is reached. Bins of keys shrink 1024 times a round, so four rounds reach
- * a single key. */
+ * in which the target is reached. Bins of keys shrink 512 times a round or more, so four rounds
+ * reach a single key; among the tokens of that, the ids are searched in the same way. */
 #pragma once
 #include "row/masses.cl"
 #include "select/search.cl"
 
 /* Bins for the interval as it is: as narrow as fit. */
-void lms_fit_bins(lms_search *s)
+void lms_fit_bins(LMS_OURS lms_search *s)
 {
     const uint span = (uint)s->high - (uint)s->low - 1;
-    s->shift = (uint)max(22 - (int)clz(span), 0);
+    s->shift = (uint)max(32 - LMS_BIN_BITS - (int)clz(span), 0);
+}
+
+/* The bins that a search begins with: 1/32 octave of probability each, which suits most rows.
+ * In a huge row only the maximum has any probability: there they are ranges of keys. */
+void lms_suit_bins(LMS_OURS const lms_scaled *scaled, LMS_OURS lms_search *s)
+{
+    s->linear = scaled->huge ? 0.0f : scaled->s * 32.0f;
+    lms_fit_bins(s);
 }
 
 /* Monotone in the key, which is all that a bin must be. */
@@ -53,12 +61,13 @@ int lms_bin_top(const lms_search *s, uint bin)
 }
 
 /* Narrows the interval to the bin in which the target is reached. */
-void lms_narrow(lms_search *s, lms_crossing c)
+void lms_narrow(LMS_OURS lms_search *s, lms_crossing c)
 {
     s->above += c.before;
     if (s->linear > 0.0f) {
-        const int high = lms_bin_top(s, c.bin);
-        if (c.bin < LMS_BINS - 1) s->low = lms_bin_top(s, c.bin + 1);
+        LMS_OURS_AS(const lms_search, old, s);
+        const int high = lms_bin_top(old, c.bin);
+        if (c.bin < LMS_BINS - 1) s->low = lms_bin_top(old, c.bin + 1);
         s->high = high;
         s->linear = 0.0f;
         return;
@@ -67,23 +76,23 @@ void lms_narrow(lms_search *s, lms_crossing c)
     s->low = (int)max((long)s->high - (1l << s->shift), (long)s->low);
 }
 
-/* Tokens of the own tiles with low < key <= high into the bins. */
+/* Tokens of the row that are in the interval into the bins. */
 void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search *s)
 {
-    for (uint tile = row->first; tile < row->last; ++tile) {
-        if (row->tile_keys[tile] <= s->low) continue;
+    const int least = lms_least_key(s);
+    LMS_EACH_TILE(tile, row, least) {
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         const uint up = s->by_mass ? lms_rounded_shift(unit) : 0;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            if (row->groups[tile * LMS_TILE_GROUPS + g] <= s->low) continue;
-            const uint begin = tile * LMS_TILE + g * LMS_GROUP;
-            for (uint at = begin; at < begin + LMS_GROUP; at += LMS_LANES) {
+        LMS_EACH_GROUP(begin, row, tile, least) {
+            LMS_EACH_VECTOR(at, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints keys = lms_keys(x);
-                if (!lms_any(lms_insides(s, keys))) continue;
+                const lms_ints places =
+                    lms_places_of(s, keys, (lms_uints)(at) + LMS_LANE_IDS);
+                if (!lms_any(lms_insides(s, places))) continue;
                 const lms_uints measures =
                     s->by_mass ? lms_rounded(unit, lms_weights(unit, x)) : (lms_uints)(1);
-                lms_bin_add_lanes(&row->shared->bins, lms_bins_of(s, keys), measures, up);
+                lms_bin_add_lanes(&row->shared->bins, lms_bins_of(s, places), measures, up);
             }
         }
     }

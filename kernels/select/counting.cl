@@ -85,7 +85,7 @@ bool lms_search_list(const lms_row *row, lms_search *s, uint n, uint *id)
         }
     }
     s->high = (int)from;
-    lms_tie_list(row, s, n, target - lms_listed_from(row, s, n, above), id);
+    *id = lms_tied_at(row, s, n, target - lms_listed_from(row, s, n, above));
     return true;
 }
 

@@ -1,7 +1,60 @@
-/* list.cl - lists the tokens of an interval of keys, in id order, with their masses. */
+/* list.cl - lists the tokens of an interval of keys, with their masses: teams of one in id
+ * order, others in none. */
 #pragma once
 #include "row/masses.cl"
 #include "select/search.cl"
+
+#if LMS_TEAM > 1
+
+/* Lists tokens of a vector from `place` on. */
+void lms_list_hits_at(const lms_row *row, uint place, uint hits, uint at, lms_ints keys,
+                      lms_uints rounded, uint up)
+{
+    int key[LMS_LANES];
+    uint mass[LMS_LANES];
+    LMS_V(vstore)(keys, 0, key);
+    LMS_V(vstore)(rounded, 0, mass);
+#pragma unroll
+    for (uint i = 0; i < LMS_LANES; ++i) {
+        if (!(hits >> i & 1) || place >= LMS_LIST) continue;
+        row->list_key[place] = key[i];
+        row->list_id[place] = at + i;
+        row->list_mass[place] = (ulong)mass[i] << up;
+        ++place;
+    }
+}
+
+/* Lists the tokens with low < key <= high, in no order, as far as there is room, behind *end,
+ * which is 0 when a list is begun; with masses, if they are wanted. Returns how many this
+ * work-item has found. */
+uint lms_list_own(const lms_row *row, const lms_scaled *scaled, const lms_search *s,
+                  bool with_masses, __local uint *end)
+{
+    uint found = 0;
+    LMS_EACH_TILE(tile, row, s->low + 1) {
+        LMS_EACH_GROUP(begin, row, tile, s->low + 1) {
+            LMS_EACH_VECTOR(at, begin) {
+                const lms_floats x = lms_read(&row->logits, at);
+                const lms_ints keys = lms_keys(x);
+                const uint hits = lms_mask(lms_insides(s, keys));
+                if (!hits) continue;
+                lms_uints rounded = (lms_uints)(0);
+                uint up = 0;
+                if (with_masses) {
+                    const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
+                    rounded = lms_rounded(unit, lms_weights(unit, x));
+                    up = lms_rounded_shift(unit);
+                }
+                found += popcount(hits);
+                lms_list_hits_at(row, atomic_add(end, popcount(hits)), hits, at, keys, rounded,
+                                 up);
+            }
+        }
+    }
+    return found;
+}
+
+#else
 
 /* Can the interval be told by comparing floats? It can where its ends are normal or infinite:
  * no device takes those for something else, and NaN is never in it. */
@@ -41,25 +94,6 @@ LMS_INLINE uint lms_list_group(const lms_row *row, uint group, uint mask, uint a
     }
     return at + popcount(mask);
 }
-
-/* Tokens with low < key <= high of the own tiles: counts them, and lists them from `at` on
- * where `write`. Returns the end of the list, which may be more than it holds. */
-uint lms_list_own(const lms_row *row, const lms_search *s, uint at, bool write)
-{
-    lms_ints above = (lms_ints)(0); /* of no interest */
-    for (uint tile = row->first; tile < row->last && at <= LMS_LIST; ++tile) {
-        if (row->tile_keys[tile] <= s->low) continue;
-        for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-            const uint group = tile * LMS_TILE_GROUPS + g;
-            if (row->groups[group] <= s->low) continue;
-            const uint mask = (uint)lms_sum(lms_group_bits(row, s, group, false, &above));
-            at = write ? lms_list_group(row, group, mask, at) : at + popcount(mask);
-        }
-    }
-    return at;
-}
-
-#if LMS_TEAM == 1
 
 #define LMS_FOUND 256u /* groups that are looked at together */
 
@@ -118,9 +152,6 @@ lms_part lms_list_alone(const lms_row *row, const lms_search *s)
     return part;
 }
 
-#endif
-
-#if LMS_TEAM == 1
 /* Masses of several tokens of a row that is not huge, each of its own tile. */
 LMS_V(ulong) lms_masses_of(const lms_row *row, const lms_scaled *scaled, lms_uints ids,
                            lms_ints keys)
@@ -137,20 +168,19 @@ LMS_V(ulong) lms_masses_of(const lms_row *row, const lms_scaled *scaled, lms_uin
                                        : (w + half_unit) >> max(down, (lms_ints)(0));
     return LMS_V(convert_ulong)(rounded) << LMS_V(convert_ulong)(max(-down, (lms_ints)(0)));
 }
-#endif
 
-/* Fills in the masses of the listed tokens [first, last). */
-void lms_weigh_list(const lms_row *row, const lms_scaled *scaled, uint first, uint last)
+/* Fills in the masses of the listed tokens [0, n). */
+void lms_weigh_list(const lms_row *row, const lms_scaled *scaled, uint n)
 {
-    uint i = first;
-#if LMS_TEAM == 1
-    for (; i + LMS_LANES <= last && !scaled->huge; i += LMS_LANES) {
+    uint i = 0;
+    for (; i + LMS_LANES <= n && !scaled->huge; i += LMS_LANES) {
         const lms_uints ids = LMS_V(vload)(0, row->list_id + i);
         const lms_ints keys = LMS_V(vload)(0, row->list_key + i);
         LMS_V(vstore)(lms_masses_of(row, scaled, ids, keys), 0, row->list_mass + i);
     }
-#endif
-    for (; i < last; ++i) {
+    for (; i < n; ++i) {
         row->list_mass[i] = lms_mass_of(row, scaled, row->list_id[i], row->list_key[i]);
     }
 }
+
+#endif

@@ -1,12 +1,7 @@
-/* listed.cl - a search in a list of tokens, or, where too many tokens have one key for the
- * list, in the row. */
+/* listed.cl - a search in a list of tokens. */
 #pragma once
 #include "select/bins.cl"
 #include "select/list.cl"
-
-/* The own entries of a list of n. */
-uint lms_list_first(uint n) { return min(lms_item() * ((n + LMS_TEAM - 1) / LMS_TEAM), n); }
-uint lms_list_last(uint n) { return min(lms_list_first(n) + (n + LMS_TEAM - 1) / LMS_TEAM, n); }
 
 ulong lms_listed_measure(const lms_row *row, const lms_search *s, uint i)
 {
@@ -15,7 +10,7 @@ ulong lms_listed_measure(const lms_row *row, const lms_search *s, uint i)
 
 void lms_bin_list(const lms_row *row, const lms_search *s, uint n)
 {
-    for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
+    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
         const int key = row->list_key[i];
         if (!lms_inside(s, key)) continue;
         lms_bin_add(&row->shared->bins, lms_bin_of(s, key), lms_listed_measure(row, s, i));
@@ -26,52 +21,51 @@ void lms_bin_list(const lms_row *row, const lms_search *s, uint n)
 ulong lms_listed_mass(const lms_row *row, uint n, lms_cut base)
 {
     ulong mass = 0;
-    for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
+    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
         if (lms_keeps(base, row->list_key[i], row->list_id[i])) mass += row->list_mass[i];
     }
     return mass;
 }
 
-/* Measure of the own entries with the key s->high. Where `stop` > 0, which they reach: until
- * they do, and *id is the token at which that is. */
-ulong lms_tie_list(const lms_row *row, const lms_search *s, uint n, ulong stop, uint *id)
+#if LMS_TEAM == 1
+
+/* The token at which the listed ones with the key s->high, in id order, reach `stop`, which
+ * they do. */
+uint lms_tied_at(const lms_row *row, const lms_search *s, uint n, ulong stop)
 {
     ulong sum = 0;
-    for (uint i = lms_list_first(n); i < lms_list_last(n); ++i) {
+    uint id = 0;
+    for (uint i = 0; i < n && sum < stop; ++i) {
         if (row->list_key[i] != s->high) continue;
         sum += lms_listed_measure(row, s, i);
-        *id = row->list_id[i];
-        if (stop > 0 && sum >= stop) break;
+        id = row->list_id[i];
     }
-    return sum;
+    return id;
 }
 
-/* Measure of the own tokens with the key s->high, and, as lms_tie_list() has it, the one at
- * which they reach `stop`: where the ties are too many for the list. */
-ulong lms_tie_row(const lms_row *row, const lms_scaled *scaled, const lms_search *s, ulong stop,
-                  uint *id)
+#else
+
+/* The listed token at which the target is reached: its key, and its id with its bits flipped,
+ * as one number; LONG_MIN if it is not one of the own. Each token of the interval, of which
+ * there are few, adds up what comes before it. */
+long lms_rank_listed(const lms_row *row, const lms_search *s, uint n)
 {
-    ulong sum = 0;
-    for (uint tile = row->first; tile < row->last; ++tile) {
-        if (row->tile_keys[tile] < s->high) continue;
-        const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
-        /* In one tile, tokens of one key weigh the same. */
-        const int w = lms_weight(unit, lms_logit_of(s->high));
-        const ulong mass =
-            s->by_mass ? lms_mass_of_rounded(unit, lms_rounded(unit, (lms_ints)(w)).s0) : 1;
-        for (uint at = tile * LMS_TILE; at < (tile + 1) * LMS_TILE; at += LMS_LANES) {
-            uint ties = lms_mask(lms_keys(lms_read(&row->logits, at)) == s->high);
-            const ulong here = mass * popcount(ties);
-            if (here == 0 || stop == 0 || sum + here < stop) {
-                sum += here;
-                continue;
-            }
-            for (; ties && sum < stop; ties &= ties - 1) {
-                sum += mass;
-                *id = at + 31 - clz(ties & -ties);
-            }
-            return sum;
+    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+        const int key = row->list_key[i];
+        const uint id = row->list_id[i];
+        ulong before = s->above;
+        if (!lms_inside(s, key)) continue;
+#pragma unroll 4
+        for (uint j = 0; j < n; ++j) {
+            const int other = row->list_key[j];
+            const bool is_before = other > key || (other == key && row->list_id[j] < id);
+            if (is_before && other <= s->high) before += lms_listed_measure(row, s, j);
+        }
+        if (before < s->target && before + lms_listed_measure(row, s, i) >= s->target) {
+            return (long)((ulong)(uint)key << 32 | ~id);
         }
     }
-    return sum;
+    return LONG_MIN;
 }
+
+#endif

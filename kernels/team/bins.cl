@@ -4,7 +4,13 @@
 #include "numeric/vectors.cl"
 #include "team/team.cl"
 
-#define LMS_BINS 1024u
+/* A team of one has room for more of them than the local memory of a GPU. */
+#if LMS_TEAM == 1
+#define LMS_BIN_BITS 10
+#else
+#define LMS_BIN_BITS 9
+#endif
+#define LMS_BINS (1u << LMS_BIN_BITS)
 #define LMS_OWN_BINS (LMS_BINS / LMS_TEAM)
 
 /* The first bin at which the measure of the bins up to it reaches a target; bin LMS_BINS if
@@ -69,9 +75,19 @@ void lms_bin_add_lanes(__local lms_bins *bins, lms_uints to, lms_uints measures,
     uint measure[LMS_LANES];
     LMS_V(vstore)(to, 0, bin);
     LMS_V(vstore)(measures, 0, measure);
+#pragma unroll
     for (uint i = 0; i < LMS_LANES; ++i) {
         lms_bin_add(bins, bin[i], (ulong)measure[i] << shift);
     }
+}
+
+/* Measure of the own bins. */
+ulong lms_own_bins(__local const lms_bins *bins)
+{
+    const uint first = lms_item() * LMS_OWN_BINS;
+    ulong measure = 0;
+    for (uint i = first; i < first + LMS_OWN_BINS; ++i) measure += lms_bin(bins, i);
+    return measure;
 }
 
 /* Looks for the crossing in the own bins, before which all bins measure `before`. */

@@ -15,3 +15,16 @@ void lms_sync(void) {}
 uint lms_item(void) { return (uint)get_local_id(0); }
 void lms_sync(void) { barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); }
 #endif
+
+/* What a team knows of its row is in local memory, because no work-item has registers for all
+ * of it; work-item 0 changes it. LMS_OURS_AS(type, name, ours) is for reading it: a pointer to
+ * a copy, of which a compiler loads what is used. In a team of one it is the thing itself. */
+#if LMS_TEAM == 1
+#define LMS_OURS
+#define LMS_OURS_AS(type, name, ours) type *const name = (ours)
+#else
+#define LMS_OURS __local
+#define LMS_OURS_AS(type, name, ours)                                                          \
+    type name##_copy = *(ours);                                                                \
+    type *const name = &name##_copy
+#endif

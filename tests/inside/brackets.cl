@@ -87,7 +87,7 @@ bool bracket_keeps_of_k(const lms_row *row, uint k, bool keeps_ties, lms_cut x)
     lms_rules rules = lms_rules_top_k(k, 1.0f);
     rules.keeps_ties = keeps_ties;
     lms_judge j = lms_judge_of_rules(&rules, row->max_key, lms_cut_none());
-    if (lms_narrows_reach(row, &rules)) lms_first_groups(row, k, keeps_ties, &j.listed);
+    if (lms_narrows_reach(row, k)) lms_first_groups(row, k, keeps_ties, &j.listed);
     return lms_top_k_keeps(row, &j, x);
 }
 
