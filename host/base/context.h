@@ -31,7 +31,6 @@ typedef struct lmsi_variant {
     lms_token_type tokens;
     uint32_t team;  /* work-items that share a row */
     uint32_t lanes; /* tokens in a vector */
-    uint32_t chunk; /* tiles of a work-group of the tile pass */
 } lmsi_variant;
 
 typedef struct lmsi_program {

@@ -28,10 +28,8 @@ static void print_prelude(const lmsi_variant *v, char text[LMSI_PRELUDE_BYTES])
              "#define LMS_ELEMENTS %d\n"        /* lms_dtype */
              "#define LMS_TOKENS %d\n"          /* lms_token_type */
              "#define LMS_TEAM %u\n"
-             "#define LMS_LANES %u\n"
-             "#define LMS_CHUNK %u\n",
-             (int)v->elements, (int)v->tokens, (unsigned)v->team, (unsigned)v->lanes,
-             (unsigned)v->chunk);
+             "#define LMS_LANES %u\n",
+             (int)v->elements, (int)v->tokens, (unsigned)v->team, (unsigned)v->lanes);
 }
 
 /* Each text behind its length: none can end in the next one. */
@@ -213,7 +211,7 @@ fail:
 static int are_equal(const lmsi_variant *a, const lmsi_variant *b)
 {
     return a->kind == b->kind && a->elements == b->elements && a->tokens == b->tokens &&
-           a->team == b->team && a->lanes == b->lanes && a->chunk == b->chunk;
+           a->team == b->team && a->lanes == b->lanes;
 }
 
 static lms_status get(lms_context *ctx, const lmsi_variant *variant, cl_program *out)

@@ -17,6 +17,7 @@ static lmsi_shape shape_of_facts(const lmsi_device *d, uint32_t team)
         shape.team = 1;
     }
     while (team == 0 && shape.team > d->max_work_items) shape.team /= 2;
+    if (shape.team >= LMSI_LARGE_TEAM) shape.chunk = 128; /* at most */
     if (shape.team == 1 && d->native_floats >= 16) shape.lanes = 16;
     return shape;
 }

@@ -30,8 +30,8 @@ static lms_status make(lmsi_operator *op, size_t program, size_t *limit)
     cl_int code = CL_SUCCESS;
     cl_program built = NULL;
     char what[64];
-    const lmsi_variant variant = {use->kind,       use->data,        op->desc.tokens,
-                                  use->shape.team, use->shape.lanes, use->shape.chunk};
+    const lmsi_variant variant = {use->kind, use->data, op->desc.tokens, use->shape.team,
+                                  use->shape.lanes};
     LMSI_TRY(lmsi_program_get(op->ctx, &variant, &built));
     for (size_t i = 0; use->probes[i] != NULL; ++i) {
         LMSI_TRY(lmsi_probe_ask(op->ctx, built, use->probes[i]));

@@ -9,9 +9,8 @@ static uint32_t tiles_of(const lmsi_operator *op)
     return (op->desc.vocab + LMS_TILE - 1) / LMS_TILE;
 }
 
-static uint32_t chunks_of(const lmsi_operator *op)
+static uint32_t chunks_of(const lmsi_operator *op, uint32_t chunk)
 {
-    const uint32_t chunk = op->programs[0].shape.chunk;
     return (tiles_of(op) + chunk - 1) / chunk;
 }
 
@@ -33,13 +32,14 @@ fail:
 uint64_t lmsi_rows_plan(lmsi_operator *op, uint32_t max_rows)
 {
     const uint64_t tiles = tiles_of(op);
+    const uint64_t most_chunks = chunks_of(op, lmsi_shape_least_chunk(&op->programs[0].shape));
     const uint64_t places =
         lmsi_shape_places(&op->programs[0].shape, op->ctx->device.units, max_rows);
     const lmsi_buffer all[LMSI_ROW_BUFFERS] = {
         [LMSI_GROUPS] = {"groups", "group maxima", places,
                          tiles * LMS_TILE_GROUPS * sizeof(cl_int), 0},
         [LMSI_TILE_KEYS] = {"tile_keys", "tile maxima", places, tiles * sizeof(cl_int), 0},
-        [LMSI_SEEN] = {"seen", "flags", places, chunks_of(op) * sizeof(cl_uint), 0},
+        [LMSI_SEEN] = {"seen", "flags", places, most_chunks * sizeof(cl_uint), 0},
         [LMSI_LIST] = {"list", "candidates of a row", places,
                        (uint64_t)LMS_LIST * LMS_LIST_BYTES, 0},
         [LMSI_SUMS] = {"sums", "tile sums", places, tiles * sizeof(cl_ulong), 0},
@@ -52,14 +52,17 @@ lmsi_rows lmsi_rows_of(const lmsi_operator *op, uint32_t rows, lms_view logits,
                        size_t row_stride, size_t logits_rows)
 {
     const uint32_t vocab = op->desc.vocab;
+    const lmsi_shape *const shape = &op->programs[0].shape;
+    const uint32_t chunk = lmsi_shape_chunk(shape, op->ctx->device.units, rows, tiles_of(op));
     return (lmsi_rows){
         .logits = logits,
         .stride = row_stride != 0 ? row_stride : vocab,
         .logits_rows = logits_rows != 0 ? logits_rows : rows,
         .vocab = vocab,
         .rows = rows,
-        .chunks = chunks_of(op),
-        .with_tiles = lmsi_shape_fuses(&op->programs[0].shape, rows) ? 1 : 0,
+        .chunk = chunk,
+        .chunks = chunks_of(op, chunk),
+        .with_tiles = lmsi_shape_fuses(shape, rows) ? 1 : 0,
     };
 }
 
@@ -107,9 +110,13 @@ lms_status lmsi_rows_launch(lmsi_call *call, const lmsi_rows *r)
 {
     lms_status status = LMS_OK;
     const lmsi_operator *const op = call->op;
-    const size_t teams =
-        lmsi_shape_teams(&op->programs[0].shape, op->ctx->device.units, r->rows);
-    if (!r->with_tiles) LMSI_TRY(lmsi_call_launch(call, LMSI_TILES, r->chunks, r->rows));
+    const lmsi_shape *const shape = &op->programs[0].shape;
+    const size_t teams = lmsi_shape_teams(shape, op->ctx->device.units, r->rows);
+    /* As kernels/row/maxima.cl has it. */
+    const int is_by_chunks = shape->team == 1;
+    const size_t wide = is_by_chunks ? r->chunks : r->rows;
+    const size_t high = is_by_chunks ? r->rows : r->chunks;
+    if (!r->with_tiles) LMSI_TRY(lmsi_call_launch(call, LMSI_TILES, wide, high));
     LMSI_TRY(lmsi_call_launch(call, LMSI_ROWS, teams, 0));
 fail:
     return status;

@@ -30,6 +30,7 @@ typedef struct lmsi_rows {
     cl_ulong logits_rows;
     cl_uint vocab;
     cl_uint rows;
+    cl_uint chunk;      /* tiles of a work-group of the tile pass */
     cl_uint chunks;     /* work-groups that do a row's tiles */
     cl_uint with_tiles; /* the row pass does the tiles of its rows, too */
 } lmsi_rows;
@@ -47,7 +48,7 @@ typedef struct lmsi_rows {
         LMSI_ENTRY("tile_keys", LMSI_BUFFER, LMSI_TILE_KEYS)
 #define LMSI_TILE_PASS_ARGUMENTS                                                               \
     LMSI_MAXIMA_ARGUMENTS, LMSI_ENTRY("sums", LMSI_BUFFER, LMSI_SUMS),                         \
-        LMSI_ENTRY("seen", LMSI_BUFFER, LMSI_SEEN)
+        LMSI_ENTRY("seen", LMSI_BUFFER, LMSI_SEEN), LMSI_ROWS_MEMBER(LMSI_UINT, chunk)
 #define LMSI_ROW_PASS_ARGUMENTS                                                                \
     LMSI_MAXIMA_ARGUMENTS, LMSI_ENTRY("seen", LMSI_BUFFER, LMSI_SEEN),                         \
         LMSI_ROWS_MEMBER(LMSI_UINT, chunks), LMSI_ROWS_MEMBER(LMSI_UINT, with_tiles),          \

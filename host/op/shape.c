@@ -141,6 +141,26 @@ uint32_t lmsi_shape_teams(const lmsi_shape *shape, cl_uint units, uint32_t rows)
                                                                   : rows;
 }
 
+/* Room for work-items in a compute unit of the largest devices. */
+#define LMSI_UNIT_ITEMS 2048u
+
+/* In large teams, every work-item has a vector of tokens, ... */
+uint32_t lmsi_shape_least_chunk(const lmsi_shape *shape)
+{
+    const uint32_t tiles = shape->team * shape->lanes / LMS_TILE;
+    return shape->team >= LMSI_LARGE_TEAM && tiles < shape->chunk ? tiles : shape->chunk;
+}
+
+/* ... more of them once the device is full: what a work-group does once is for all of them. */
+uint32_t lmsi_shape_chunk(const lmsi_shape *shape, cl_uint units, uint32_t rows, uint32_t tiles)
+{
+    const uint32_t least = lmsi_shape_least_chunk(shape);
+    const uint64_t wanted = (uint64_t)units * LMSI_UNIT_ITEMS / shape->team;
+    uint32_t chunk = shape->chunk;
+    while (chunk > least && (uint64_t)rows * ((tiles + chunk - 1) / chunk) < wanted) chunk /= 2;
+    return chunk;
+}
+
 uint32_t lmsi_shape_places(const lmsi_shape *shape, cl_uint units, uint32_t max_rows)
 {
     const uint64_t apart = shape->fuse_from > 0 ? shape->fuse_from - 1 : 0;

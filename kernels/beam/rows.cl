@@ -20,14 +20,15 @@ void lms_beam_tiles(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_en
                     uint max_width, LMS_TILE_PASS_ARGUMENTS)
 {
     __local lms_tile_shared shared;
-    const ulong row = get_global_id(1);
+    const ulong row = lms_row_of_group();
     const lms_beam_entry e = entries[row];
     const lms_beams beams = {states, beam_groups, 0, 0, max_width, 0};
     if (!lms_is_live(&beams, e)) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_filters filters = states[e.slot].p.filters;
     const lms_logits x = LMS_LOGITS_ROW(e.row);
-    lms_do_chunk(&x, &workspace, row, lms_sums_scale(&filters, vocab), &shared);
+    const float scale = lms_finds_scale() ? lms_sums_scale(&filters, vocab) : 0.0f;
+    lms_do_chunk(&x, &workspace, row, scale, chunk, &shared);
 }
 
 lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, uint vocab,

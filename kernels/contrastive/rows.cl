@@ -29,13 +29,14 @@ void lms_contrastive_tiles(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                            LMS_TILE_PASS_ARGUMENTS)
 {
     __local lms_tile_shared shared;
-    const ulong row = get_global_id(1);
+    const ulong row = lms_row_of_group();
     const lms_proposal_entry e = entries[row];
     const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, row);
     if (logits_row < 0 || (ulong)logits_row >= logits_rows) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_logits x = LMS_LOGITS_ROW(logits_row);
-    lms_do_chunk(&x, &workspace, row, lms_sums_scale(&e.filters, vocab), &shared);
+    const float scale = lms_finds_scale() ? lms_sums_scale(&e.filters, vocab) : 0.0f;
+    lms_do_chunk(&x, &workspace, row, scale, chunk, &shared);
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))

@@ -4,27 +4,48 @@
 #include "row/blocks.cl"
 #include "row/teams.cl"
 
-#ifndef LMS_CHUNK
-#define LMS_CHUNK 32u /* tiles of a work-group */
+/* The tile pass as a kernel of its own has a work-group for each chunk of each row. In teams of
+ * one, which read ahead, work-groups in turn do chunks of one row; else rows are along the first
+ * dimension, because CUDA devices take 65,535 work-groups along others. */
+#if LMS_TEAM == 1
+#define LMS_CHUNKS_ALONG 0
+#define LMS_ROWS_ALONG 1
+#else
+#define LMS_CHUNKS_ALONG 1
+#define LMS_ROWS_ALONG 0
 #endif
 
-/* The chunk of a row's tiles that is this work-group's; its place in `seen` gets what was seen
- * in it. */
+/* The row of a work-group. */
+ulong lms_row_of_group(void) { return get_group_id(LMS_ROWS_ALONG); }
+
+/* Is the scale of the sums this work-item's to find out? In teams of 32 and more one does it for
+ * all. */
+bool lms_finds_scale(void) { return LMS_TEAM < 32 || get_local_id(0) == 0; }
+
+/* The chunk of a row's tiles that is this work-group's, which are `chunk` tiles; its place in
+ * `seen` gets what was seen in it. */
+#if LMS_TEAM == 1
 LMS_APART
+#else
+LMS_INLINE
+#endif
 void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float scale,
-                  __local lms_tile_shared *shared)
+                  uint chunk, __local lms_tile_shared *shared)
 {
-    const uint chunk = (uint)get_group_id(0), chunks = (uint)get_num_groups(0);
-    const uint first = chunk * LMS_CHUNK;
-    const uint last = min(first + LMS_CHUNK, lms_tiles_of(x->vocab));
+    const ulong chunks = get_num_groups(LMS_CHUNKS_ALONG);
+    const uint place = (uint)get_group_id(LMS_CHUNKS_ALONG);
+    const uint first = place * chunk;
+    const uint last = min(first + chunk, lms_tiles_of(x->vocab));
     const lms_tiles tiles = lms_tiles_at(w, row, x->vocab, scale);
-    __global uint *const seen = w->seen + row * chunks + chunk;
+    __global uint *const seen = w->seen + row * chunks + place;
 #if LMS_TEAM == 1
     *seen = lms_do_tiles(x, first, last, &tiles, shared);
 #else
-    const uint own = lms_do_tiles(x, first, last, &tiles, shared);
     if (get_local_id(0) == 0) shared->seen = 0;
+#if LMS_TEAM < 32 /* else there is a barrier in the tile pass */
     barrier(CLK_LOCAL_MEM_FENCE);
+#endif
+    const uint own = lms_do_tiles(x, first, last, &tiles, shared);
     if (own) atomic_or(&shared->seen, own);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) == 0) *seen = shared->seen;

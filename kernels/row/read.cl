@@ -9,6 +9,7 @@
 typedef struct lms_logits {
     __global const lms_element *stored;
     uint vocab;
+    bool is_aligned; /* the first of them is at a multiple of LMS_ALIGNMENT */
     uint suppressed_count;
     __global const int *suppressed; /* their ids, in no order */
 } lms_logits;
@@ -18,6 +19,7 @@ lms_logits lms_logits_at(__global const lms_element *stored, uint vocab)
     lms_logits x;
     x.stored = stored;
     x.vocab = vocab;
+    x.is_aligned = LMS_TEAM > 1 && LMS_IS_ALIGNED(stored);
     x.suppressed_count = 0;
     x.suppressed = 0;
     return x;
@@ -50,25 +52,31 @@ LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
 lms_floats lms_read_last(const lms_logits *x, uint begin)
 {
     float v[LMS_LANES];
-#pragma unroll /* or compilers for GPUs keep room for v[] */
+#if LMS_TEAM > 1
+#pragma unroll
+#endif
     for (uint i = 0; i < LMS_LANES; ++i) {
         v[i] = begin + i < x->vocab ? lms_element_at(x->stored, begin + i) : -INFINITY;
     }
     return LMS_V(vload)(0, v);
 }
 
+/* A vector of logits that are all there, and none of them edited. `begin` is a multiple of
+ * LMS_LANES, so that vectors are aligned where the row is. */
+LMS_INLINE lms_floats lms_read_plain(const lms_logits *x, uint begin)
+{
+#if LMS_TEAM > 1
+    if (x->is_aligned) return lms_aligned_at(x->stored, begin);
+#endif
+    return lms_elements_at(x->stored, begin);
+}
+
 /* A vector of logits, from token `begin` on; -inf beyond the vocabulary. */
 LMS_INLINE lms_floats lms_read(const lms_logits *x, uint begin)
 {
     const bool is_whole = begin + LMS_LANES <= x->vocab;
-    const lms_floats v = is_whole ? lms_elements_at(x->stored, begin) : lms_read_last(x, begin);
+    const lms_floats v = is_whole ? lms_read_plain(x, begin) : lms_read_last(x, begin);
     return x->suppressed_count > 0 ? lms_edited(x, begin, v) : v;
-}
-
-/* A vector of logits that are all there, and none of them edited. */
-LMS_INLINE lms_floats lms_read_plain(const lms_logits *x, uint begin)
-{
-    return lms_elements_at(x->stored, begin);
 }
 
 /* One logit. */

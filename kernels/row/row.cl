@@ -41,7 +41,8 @@ lms_workspace lms_workspace_of(__global int *groups, __global int *tile_keys,
     __global const lms_element *logits, ulong logits_offset, ulong stride
 #define LMS_LOGITS_ROW(i) lms_logits_at(logits + logits_offset + (ulong)(i) * stride, vocab)
 #define LMS_TILE_PASS_ARGUMENTS                                                                \
-    __global int *groups, __global int *tile_keys, __global ulong *sums, __global uint *seen
+    __global int *groups, __global int *tile_keys, __global ulong *sums, __global uint *seen,  \
+        uint chunk
 #define LMS_TILE_PASS_WORKSPACE lms_workspace_of(groups, tile_keys, sums, seen, 0, false, 0)
 #define LMS_ROW_PASS_ARGUMENTS                                                                 \
     __global int *groups, __global int *tile_keys, __global uint *seen, uint chunks,           \

@@ -8,9 +8,9 @@
  *        sums    ulong[rows][tiles], S_t at the scale of lms_sums_if_needed(), where that is
  *                not 0
  *        seen    uint[rows][chunks], LMS_ROW_NAN_SEEN where a NaN is in the chunk
- *   run  2-D: (chunks * LMS_TEAM, rows) in work-groups of (LMS_TEAM, 1); a chunk is
- *        LMS_CHUNK tiles of one row
- *   mem  12 bytes local for each work-item, and 4 more
+ *   run  2-D: (rows * LMS_TEAM, chunks), in teams of one (chunks, rows), in work-groups of
+ *        (LMS_TEAM, 1); a chunk is `chunk` tiles of one row
+ *   mem  in teams of 32 and more at most 38 bytes local for each work-item, else 4
  *
  * Why the maxima of groups are enough for nearly everything is in
  * docs/develop/algorithms.md. */
@@ -26,13 +26,16 @@ void lms_tile_maxima(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                      uint wants_cut, LMS_TILE_PASS_ARGUMENTS)
 {
     __local lms_tile_shared shared;
-    const ulong row = get_global_id(1);
+    const ulong row = lms_row_of_group();
     const long logits_row = has_index ? (long)index[index_offset + row] : (long)row;
     const lms_row_params p = params[params_offset + row];
     if (logits_row < 0 || (ulong)logits_row >= logits_rows) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_logits x = LMS_LOGITS_ROW(logits_row);
-    const lms_rules rules =
-        lms_bad_field(p) ? lms_rules_none() : lms_sampler_rules(&p.filters, vocab);
-    lms_do_chunk(&x, &workspace, row, lms_sums_if_needed(&rules, wants_cut), &shared);
+    float scale = 0.0f;
+    if (lms_finds_scale() && !lms_bad_field(p)) {
+        const lms_rules rules = lms_sampler_rules(&p.filters, vocab);
+        scale = lms_sums_if_needed(&rules, wants_cut);
+    }
+    lms_do_chunk(&x, &workspace, row, scale, chunk, &shared);
 }

@@ -200,7 +200,7 @@ static void test_programs_are_of_a_shape(void **state)
     setenv("LMS_CACHE_DIR", "", 1);
     assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=1"), 1);
     assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=2"), 0);
-    assert_int_equal(programs_of("team=1,lanes=8,chunk=32,fuse_from=1"), 1);
+    assert_int_equal(programs_of("team=1,lanes=8,chunk=32,fuse_from=1"), 0);
     assert_int_equal(programs_of("team=1,lanes=16,chunk=32,fuse_from=1"), 1);
     assert_int_equal(programs_of("team=2,lanes=8,chunk=32,fuse_from=1"), 1);
     assert_int_equal(programs_of("team=1,lanes=8,chunk=8,fuse_from=1"), 0);

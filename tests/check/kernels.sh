@@ -9,7 +9,7 @@ check() {
     echo "$1: LMS_ELEMENTS $2, LMS_TOKENS $3, LMS_TEAM $4, LMS_LANES $5"
     printf '#include "%s"\n' "$1" |
         clang -x cl -cl-std=CL1.2 -target spir64 -D__OPENCL_VERSION__=120 -Ikernels -Iinclude \
-            -DLMS_ELEMENTS="$2" -DLMS_TOKENS="$3" -DLMS_TEAM="$4" -DLMS_LANES="$5" -DLMS_CHUNK=32 \
+            -DLMS_ELEMENTS="$2" -DLMS_TOKENS="$3" -DLMS_TEAM="$4" -DLMS_LANES="$5" \
             "${@:6}" -fsyntax-only -Wall -Wextra -Werror -Wno-unused-function \
             -Xclang -finclude-default-header - || failed=1
 }

@@ -53,7 +53,7 @@ static char *joined(form f)
     char prelude[300];
     snprintf(prelude, sizeof prelude,
              "#pragma OPENCL FP_CONTRACT OFF\n#define LMS_ELEMENTS %d\n#define LMS_TOKENS 1\n"
-             "#define LMS_TEAM 1\n#define LMS_LANES %u\n#define LMS_CHUNK 32\n",
+             "#define LMS_TEAM 1\n#define LMS_LANES %u\n",
              (int)f.dtype, f.lanes);
     char *text = lmsi_source_join(prelude, LMSI_SAMPLE);
     assert_non_null(text);

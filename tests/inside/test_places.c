@@ -1,5 +1,5 @@
-/* How many places of the workspace a shape needs: no test of the calls would see one too
- * many, and one too few only on a device of many cores. */
+/* How many places of the workspace a shape needs, and how long its chunks are: no test of the
+ * calls would see one too many, and one too few only on a device of many cores. */
 #include "rig.h"
 
 #include "op/shape.h"
@@ -29,8 +29,36 @@ static void test_places_are_what_rows_need(void **state)
     }
 }
 
+/* Chunks of large teams: as long as the shape has them, or so that their work-groups fill the
+ * device, or as short as a team has work for. Small teams have the shape's. */
+static void test_chunks_fill_the_device(void **state)
+{
+    static const uint32_t rows[] = {1, 2, 8, 64, 256, 4096}, tiles[] = {1, 7, 8, 501, 4096};
+    (void)state;
+    for (uint32_t team = 1; team <= 256; team *= 2) {
+        for (uint32_t most = 8; most <= 1024; most *= 4) {
+            const lmsi_shape shape = {team, 8, most, UINT32_MAX};
+            const uint32_t least = lmsi_shape_least_chunk(&shape);
+            assert_int_equal(least, team < 32 ? most : team / 32);
+            for (size_t i = 0; i < 6 * 5; ++i) {
+                const uint32_t r = rows[i / 5], t = tiles[i % 5];
+                const uint32_t chunk = lmsi_shape_chunk(&shape, 132, r, t);
+                const uint64_t full = 132ull * 2048 / team;
+                assert_in_range(chunk, least, most);
+                if (chunk > least && team >= 32) {
+                    assert_true((uint64_t)r * ((t + chunk - 1) / chunk) >= full);
+                }
+                if (chunk < most) {
+                    assert_true((uint64_t)r * ((t + 2 * chunk - 1) / (2 * chunk)) < full);
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_places_are_what_rows_need)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_places_are_what_rows_need),
+                                       cmocka_unit_test(test_chunks_fill_the_device)};
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
 }

@@ -58,8 +58,7 @@ static void build(lms_context *ctx, lmsi_kind kind, lms_dtype logits, uint32_t l
     lmsi_shape shape;
     device_require(lmsi_shape_for(ctx, logits, 1000, 0, &shape, NULL), "lmsi_shape_for");
     if (lanes != 0) shape.lanes = lanes;
-    const lmsi_variant variant = {kind,       logits,      LMS_INT32,
-                                  shape.team, shape.lanes, shape.chunk};
+    const lmsi_variant variant = {kind, logits, LMS_INT32, shape.team, shape.lanes};
     device_require(lmsi_program_get(ctx, &variant, &program), "lmsi_program_get");
 }
 

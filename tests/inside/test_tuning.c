@@ -80,9 +80,9 @@ static void test_facts(void **state)
     ctx.device.native_floats = 8;
     assert_shape(&ctx, LMS_FLOAT16, 0, "facts", SHAPE(1, 8, 32, 24));
     ctx = gpu(1024);
-    assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(256, 8, 32, 24));
+    assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(256, 8, 128, 24));
     ctx = gpu(100);
-    assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(64, 8, 32, 24));
+    assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(64, 8, 128, 24));
 }
 
 static void test_table(void **state)
@@ -163,7 +163,7 @@ static void test_environment(void **state)
     setenv("LMS_SHAPE", "", 1);
     assert_shape(&ctx, LMS_FLOAT32, 0, "file", good.float32);
     setenv("LMS_SHAPE", "team=64", 1);
-    assert_shape(&small, LMS_FLOAT32, 0, "asked", SHAPE(64, 8, 32, 24));
+    assert_shape(&small, LMS_FLOAT32, 0, "asked", SHAPE(64, 8, 128, 24));
     setenv("LMS_SHAPE", "team=128", 1);
     lmsi_shape shape;
     RIG_FAILS(LMS_E_ARGUMENT, lmsi_shape_for(&small, LMS_FLOAT32, LONG, 0, &shape, NULL),
@@ -332,7 +332,7 @@ static void test_out_of_range(void **state)
         assert_false(loads(&ctx));
         store(&ctx, (lmsi_tuning){{64, 8, 8, 1}, bad[i]}, path, text);
         assert_false(loads(&ctx));
-        assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(64, 8, 32, 24));
+        assert_shape(&ctx, LMS_FLOAT32, 0, "facts", SHAPE(64, 8, 128, 24));
     }
 }
 
