@@ -4,9 +4,9 @@
 #include "row/blocks.cl"
 #include "row/teams.cl"
 
-/* The tile pass as a kernel of its own has a work-group for each chunk of each row. In teams of
- * one, which read ahead, work-groups in turn do chunks of one row; else rows are along the first
- * dimension, because CUDA devices take 65,535 work-groups along others. */
+/* The tile pass as a kernel of its own has a work-group for each chunk of a row. In teams of
+ * one, which read ahead, work-groups in turn do chunks of one row; else rows are along the
+ * first dimension, because CUDA devices take 65,535 work-groups along others. */
 #if LMS_TEAM == 1
 #define LMS_CHUNKS_ALONG 0
 #define LMS_ROWS_ALONG 1
@@ -18,8 +18,8 @@
 /* The row of a work-group. */
 ulong lms_row_of_group(void) { return get_group_id(LMS_ROWS_ALONG); }
 
-/* Is the scale of the sums this work-item's to find out? In teams of 32 and more one does it for
- * all. */
+/* Is the scale of the sums this work-item's to find out? In teams of 32 and more one does it
+ * for all. */
 bool lms_finds_scale(void) { return LMS_TEAM < 32 || get_local_id(0) == 0; }
 
 /* The chunk of a row's tiles that is this work-group's, which are `chunk` tiles; its place in

@@ -98,12 +98,12 @@ float lms_largest(lms_floats v)
 #endif
 }
 
-bool lms_has_nan8(float8 v)
+int lms_has_nan8(float8 v)
 {
     return isunordered(v.s0, v.s1) | isunordered(v.s2, v.s3) | isunordered(v.s4, v.s5) |
            isunordered(v.s6, v.s7);
 }
-bool lms_has_nan(lms_floats v)
+int lms_has_nan(lms_floats v)
 {
 #if LMS_LANES == 16
     return lms_has_nan8(v.lo) | lms_has_nan8(v.hi);
@@ -125,7 +125,7 @@ LMS_INLINE uint lms_keys_of_round(const lms_logits *x, lms_round r, const lms_fl
     for (uint s = 0; s < LMS_STRIPS; ++s) {
         const int bits = as_int(lms_largest(v[s])), sign = bits >> 31;
         keys[s * LMS_TEAM + (uint)get_local_id(0)] = ((bits & 0x7fffffff) ^ sign) - sign;
-        const bool is_odd = lms_has_nan(v[s]) | ((bits & 0x7f800000) == 0) |
+        const int is_odd = lms_has_nan(v[s]) | ((bits & 0x7f800000) == 0) |
                             (lms_strip_token(r, s) >= end);
         odd |= is_odd ? 1u << s : 0u;
     }
