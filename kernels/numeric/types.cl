@@ -12,27 +12,12 @@ typedef int lms_token;
 /* One of the many NaNs, always the same: OpenCL's NAN is whichever the compiler has. */
 #define LMS_NAN as_float(0x7fffffffu)
 
-/* GPUs read 16 bytes at once where they are aligned; of a vload8 that promises only elements to
- * be, they make eight reads. lms_aligned_at() is lms_elements_at() of an address that is a
- * multiple of LMS_ALIGNMENT, for the teams that GPUs have. */
-#define LMS_ALIGNMENT 16u
-#define LMS_IS_ALIGNED(p) (((size_t)(p) & (LMS_ALIGNMENT - 1)) == 0)
-
 #if LMS_ELEMENTS == 1 /* float32 */
 typedef float lms_element;
 float lms_element_at(__global const lms_element *row, uint i) { return row[i]; }
 lms_floats lms_elements_at(__global const lms_element *row, uint i)
 {
     return LMS_V(vload)(0, row + i);
-}
-lms_floats lms_aligned_at(__global const lms_element *row, uint i)
-{
-    __global const float4 *const x = (__global const float4 *)(row + i);
-#if LMS_LANES == 16
-    return (float16)(x[0], x[1], x[2], x[3]);
-#else
-    return (float8)(x[0], x[1]);
-#endif
 }
 #elif LMS_ELEMENTS == 2 /* float16; half loads need no extension */
 typedef half lms_element;
@@ -72,6 +57,31 @@ lms_floats lms_elements_at(__global const lms_element *row, uint i)
 #endif
 
 #if LMS_ELEMENTS != 1
+/* Keys of 16 bits, from the bits of logits and back: the magnitude of negative ones flipped, so
+ * that -0 is just below 0. */
+#define LMS_FLIP16(bits) ((bits) ^ ((bits) >> 15 & (short)0x7fff))
+short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
+short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
+#endif
+
+#if LMS_TEAM > 1
+/* GPUs read 16 bytes at once where they are aligned; of a vload8, which promises only elements
+ * to be, they make eight reads. lms_aligned_at() is lms_elements_at() of an address that is a
+ * multiple of LMS_ALIGNMENT. */
+#define LMS_ALIGNMENT 16u
+#define LMS_IS_ALIGNED(p) (((size_t)(p) & (LMS_ALIGNMENT - 1)) == 0)
+
+#if LMS_ELEMENTS == 1
+lms_floats lms_aligned_at(__global const lms_element *row, uint i)
+{
+    __global const float4 *const x = (__global const float4 *)(row + i);
+#if LMS_LANES == 16
+    return (float16)(x[0], x[1], x[2], x[3]);
+#else
+    return (float8)(x[0], x[1]);
+#endif
+}
+#else
 /* By the halves of four pairs: of a copy of what was read compilers make smaller reads. */
 float8 lms_of_pairs(uint4 pairs)
 {
@@ -96,10 +106,5 @@ lms_floats lms_aligned_at(__global const lms_element *row, uint i)
     return lms_of_pairs(x[0]);
 #endif
 }
-
-/* Keys of 16 bits, from the bits of logits and back: the magnitude of negative ones flipped, so
- * that -0 is just below 0. */
-#define LMS_FLIP16(bits) ((bits) ^ ((bits) >> 15 & (short)0x7fff))
-short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
-short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
+#endif
 #endif

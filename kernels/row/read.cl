@@ -9,7 +9,9 @@
 typedef struct lms_logits {
     __global const lms_element *stored;
     uint vocab;
+#if LMS_TEAM > 1
     bool is_aligned; /* the first of them is at a multiple of LMS_ALIGNMENT */
+#endif
     uint suppressed_count;
     __global const int *suppressed; /* their ids, in no order */
 } lms_logits;
@@ -19,7 +21,9 @@ lms_logits lms_logits_at(__global const lms_element *stored, uint vocab)
     lms_logits x;
     x.stored = stored;
     x.vocab = vocab;
-    x.is_aligned = LMS_TEAM > 1 && LMS_IS_ALIGNED(stored);
+#if LMS_TEAM > 1
+    x.is_aligned = LMS_IS_ALIGNED(stored);
+#endif
     x.suppressed_count = 0;
     x.suppressed = 0;
     return x;
@@ -48,6 +52,16 @@ LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
     return v;
 }
 
+/* A vector of logits that are all there, and none of them edited. `begin` is a multiple of
+ * LMS_LANES, so that vectors are aligned where the row is. */
+LMS_INLINE lms_floats lms_read_plain(const lms_logits *x, uint begin)
+{
+#if LMS_TEAM > 1
+    if (x->is_aligned) return lms_aligned_at(x->stored, begin);
+#endif
+    return lms_elements_at(x->stored, begin);
+}
+
 /* The last logits of a row, of which there are not as many as lanes; then -inf. */
 lms_floats lms_read_last(const lms_logits *x, uint begin)
 {
@@ -59,16 +73,6 @@ lms_floats lms_read_last(const lms_logits *x, uint begin)
         v[i] = begin + i < x->vocab ? lms_element_at(x->stored, begin + i) : -INFINITY;
     }
     return LMS_V(vload)(0, v);
-}
-
-/* A vector of logits that are all there, and none of them edited. `begin` is a multiple of
- * LMS_LANES, so that vectors are aligned where the row is. */
-LMS_INLINE lms_floats lms_read_plain(const lms_logits *x, uint begin)
-{
-#if LMS_TEAM > 1
-    if (x->is_aligned) return lms_aligned_at(x->stored, begin);
-#endif
-    return lms_elements_at(x->stored, begin);
 }
 
 /* A vector of logits, from token `begin` on; -inf beyond the vocabulary. */
