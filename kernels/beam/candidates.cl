@@ -78,21 +78,23 @@ bool lms_is_over(const lms_request *req)
 }
 
 /* A place for a candidate: entry i of a live beam's list. All lists of a group, one behind the
- * other, have max_listed places each; a work-item has a run of them, up to `end`. */
+ * other, have max_listed places each; a work-item has a run of them, up to `end`. The list is
+ * an index: Intel's compiler for GPUs, as in Debian 12, crashes on a global pointer that a loop
+ * changes under a condition. */
 typedef struct lms_spot {
     uint place; /* beam * max_listed + i */
     uint end;
     uint beam; /* of the group's live ones */
     uint i;
     uint count; /* entries of the list */
-    __global lms_candidate *list;
+    ulong list; /* its first entry in req->candidates */
 } lms_spot;
 
 void lms_open_list(const lms_request *req, lms_spot *s)
 {
     const ulong entry = req->turn.entry + req->first_parent + s->beam;
     s->count = min(req->offers[entry].count, req->max_listed);
-    s->list = req->candidates + entry * req->max_candidates;
+    s->list = entry * req->max_candidates;
 }
 
 lms_spot lms_first_spot(const lms_request *req)
@@ -134,9 +136,9 @@ long lms_penalized(const lms_request *req, long score, int token)
 }
 
 /* The value of entry i of a list; LMS_NO_SCORE where there is none. */
-long lms_value_of(const lms_spot *s, uint i)
+long lms_value_of(const lms_request *req, const lms_spot *s, uint i)
 {
-    return i < s->count ? s->list[i].value : LMS_NO_SCORE;
+    return i < s->count ? req->candidates[s->list + i].value : LMS_NO_SCORE;
 }
 
 /* Sets an entry's value to its score less penalties. In the first step all groups have one
@@ -144,7 +146,8 @@ long lms_value_of(const lms_spot *s, uint i)
 void lms_set_value(const lms_request *req, const lms_spot *s)
 {
     if (req->penalty == 0 || req->p.groups == 1 || s->i >= s->count) return;
-    s->list[s->i].value = lms_penalized(req, s->list[s->i].score, s->list[s->i].token);
+    __global lms_candidate *const c = req->candidates + s->list + s->i;
+    c->value = lms_penalized(req, c->score, c->token);
 }
 
 /* In the sum of VALUES, candidates have the low 40 bits, beams with NaN in their rows the 12
@@ -157,7 +160,7 @@ lms_part lms_values_part(const lms_request *req)
     lms_part part = lms_part_make(0, LMS_NO_SCORE);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         lms_set_value(req, &s);
-        const long value = lms_value_of(&s, s.i);
+        const long value = lms_value_of(req, &s, s.i);
         if (value != LMS_NO_SCORE) ++part.sum;
         part.best = max(part.best, value);
         if (s.i > 0) continue;

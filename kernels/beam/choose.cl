@@ -8,7 +8,7 @@
 void lms_bin_values(const lms_request *req, __local lms_shared *shared)
 {
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
-        const long value = lms_value_of(&s, s.i);
+        const long value = lms_value_of(req, &s, s.i);
         if (value <= req->low || value > req->high) continue;
         const ulong bin = (ulong)(req->high - value) >> req->bin_shift;
         lms_bin_add(&shared->bins, (uint)min(bin, (ulong)LMS_BINS - 1), 1);
@@ -35,10 +35,10 @@ bool lms_narrow_values(lms_request *req, const lms_meeting *m)
 bool lms_ends_here(const lms_request *req, const lms_spot *s, long value)
 {
     if (!lms_has_flag(req, LMS_BEAM_END_ANY_RANK)) return false;
-    if (!lms_ends_with(req, s->list[s->i].token)) return false;
+    if (!lms_ends_with(req, req->candidates[s->list + s->i].token)) return false;
     uint before = 0;
     for (uint i = 0; i < s->count; ++i) {
-        const long other = lms_value_of(s, i);
+        const long other = lms_value_of(req, s, i);
         before += other > value || (other == value && i < s->i);
     }
     return before < req->max_chosen;
@@ -58,7 +58,10 @@ typedef struct lms_tally {
 
 lms_tally lms_tally_of(ulong sum)
 {
-    const lms_tally t = {sum & 0xffff, sum >> 16 & 0xffff, sum >> 32};
+    lms_tally t;
+    t.above = sum & 0xffff;
+    t.ended = sum >> 16 & 0xffff;
+    t.within = sum >> 32;
     return t;
 }
 
@@ -66,7 +69,7 @@ ulong lms_tally_values(const lms_request *req)
 {
     ulong sum = 0;
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
-        const long value = lms_value_of(&s, s.i);
+        const long value = lms_value_of(req, &s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(req, &s, value)) sum += LMS_TALLY_ENDED;
         if (value > req->high) {
@@ -96,7 +99,7 @@ lms_hypothesis lms_hypothesis_of(const lms_request *req, const lms_choice *c)
 
 lms_choice lms_choice_of(const lms_request *req, const lms_spot *s, long value)
 {
-    const lms_candidate c = s->list[s->i];
+    const lms_candidate c = req->candidates[s->list + s->i];
     lms_choice choice;
     choice.value = value;
     choice.score = req->p.mode == LMS_BEAM_SEARCH ? value : c.score;
@@ -115,7 +118,7 @@ void lms_choose_part(const lms_request *req)
 {
     lms_tally t = lms_tally_of(req->tally_before);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
-        const long value = lms_value_of(&s, s.i);
+        const long value = lms_value_of(req, &s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(req, &s, value)) {
             const lms_choice choice = lms_choice_of(req, &s, value);

@@ -24,11 +24,29 @@ typedef struct lms_beam_outputs {
         __global uint *done, ulong done_offset, __global uint *status, ulong status_offset,    \
         uint has_status
 #define LMS_BEAM_OUTPUTS                                                                       \
-    {                                                                                          \
-        parents + parents_offset, tokens + tokens_offset, scores + scores_offset, has_scores,  \
-            scores_fixed + scores_fixed_offset, has_scores_fixed, done + done_offset,          \
-            status + status_offset, has_status                                                 \
-    }
+    lms_beam_outputs_of(parents + parents_offset, tokens + tokens_offset,                      \
+                        scores + scores_offset, has_scores,                                    \
+                        scores_fixed + scores_fixed_offset, has_scores_fixed,                  \
+                        done + done_offset, status + status_offset, has_status)
+
+lms_beam_outputs lms_beam_outputs_of(__global int *parents, __global lms_token *tokens,
+                                     __global float *scores, uint has_scores,
+                                     __global long *scores_fixed, uint has_scores_fixed,
+                                     __global uint *done, __global uint *status,
+                                     uint has_status)
+{
+    lms_beam_outputs out;
+    out.parents = parents;
+    out.tokens = tokens;
+    out.scores = scores;
+    out.has_scores = has_scores;
+    out.scores_fixed = scores_fixed;
+    out.has_scores_fixed = has_scores_fixed;
+    out.done = done;
+    out.status = status;
+    out.has_status = has_status;
+    return out;
+}
 
 void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int token, long score)
 {

@@ -68,9 +68,10 @@ __global lms_hypothesis *lms_pool_of(const lms_request *req)
 }
 
 /* Member i of the group's pool, and then those that finish in this step. */
-__global const lms_hypothesis *lms_member(const lms_request *req, uint i)
+lms_hypothesis lms_member(const lms_request *req, uint i)
 {
-    return i < req->pooled ? lms_pool_of(req) + i : req->finished + (i - req->pooled);
+    if (i < req->pooled) return lms_pool_of(req)[i];
+    return req->finished[i - req->pooled];
 }
 
 /* Makes the new pool, which LMS_ADVANCE_SETTLE puts in the place of the old one. Returns how
@@ -80,16 +81,16 @@ ulong lms_pool_part(const lms_request *req)
     const uint all = req->pooled + req->chosen + req->ended;
     ulong finished = 0;
     for (uint i = lms_item(); i < all; i += LMS_TEAM) {
-        const lms_hypothesis own = *lms_member(req, i);
+        const lms_hypothesis own = lms_member(req, i);
         if (!lms_is_rated(own.rating)) continue;
         const bool is_new = i >= req->pooled;
         uint place = 0;
         for (uint j = 0; j < all; ++j) {
-            __global const lms_hypothesis *const other = lms_member(req, j);
+            const lms_hypothesis other = lms_member(req, j);
             const bool is_earlier =
-                j < req->pooled ? is_new || j < i : is_new && other->order < own.order;
-            place += is_earlier ? !lms_is_better(own.rating, other->rating)
-                                : lms_is_better(other->rating, own.rating);
+                j < req->pooled ? is_new || j < i : is_new && other.order < own.order;
+            place += is_earlier ? !lms_is_better(own.rating, other.rating)
+                                : lms_is_better(other.rating, own.rating);
         }
         if (place < req->group_width) req->merged[place] = own;
         finished += is_new;
@@ -140,10 +141,12 @@ void lms_settle_part(const lms_request *req)
 /* A group that has no candidates is done; else it stays as it was. */
 void lms_empty_part(const lms_request *req)
 {
-    const lms_beam_live prompt = {0, 0};
     if (lms_item() != 0) return;
+    lms_beam_live prompt;
     lms_beam_group group = lms_group_at(req->groups, req->step, req->group);
     group.done = LMS_GROUP_EMPTY;
     req->groups[req->group] = group;
+    prompt.score = 0;
+    prompt.value = 0;
     if (req->step == 0) req->live[lms_first_beam(req)] = prompt;
 }

@@ -22,7 +22,7 @@ void lms_beam_tiles(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_en
     __local lms_tile_shared shared;
     const ulong row = lms_row_of_group();
     const lms_beam_entry e = entries[row];
-    const lms_beams beams = {states, beam_groups, 0, 0, max_width, 0};
+    const lms_beams beams = lms_beams_of(states, beam_groups, 0, 0, max_width, 0);
     if (!lms_is_live(&beams, e)) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_filters filters = states[e.slot].p.filters;

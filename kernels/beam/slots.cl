@@ -17,7 +17,21 @@ typedef struct lms_beams {
 #define LMS_BEAMS_ARGUMENTS                                                                    \
     __global lms_beam_state *states, __global lms_beam_group *beam_groups,                     \
         __global lms_beam_live *live, __global const int *ends, uint max_width, uint max_ends
-#define LMS_BEAMS {states, beam_groups, live, ends, max_width, max_ends}
+#define LMS_BEAMS lms_beams_of(states, beam_groups, live, ends, max_width, max_ends)
+
+lms_beams lms_beams_of(__global lms_beam_state *states, __global lms_beam_group *groups,
+                       __global lms_beam_live *live, __global const int *ends, uint max_width,
+                       uint max_ends)
+{
+    lms_beams b;
+    b.states = states;
+    b.groups = groups;
+    b.live = live;
+    b.ends = ends;
+    b.max_width = max_width;
+    b.max_ends = max_ends;
+    return b;
+}
 
 /* Is the state that of the request with this serial? Else it is an earlier request's: the write
  * of this one's was terminated, as happens where an event of a wait list fails. */
@@ -32,8 +46,14 @@ uint lms_group_width(const lms_beam_params *p) { return p->width / p->groups; }
  * groups yet: the prompt is the only beam, every group's first parent. */
 lms_beam_group lms_group_at(__global const lms_beam_group *groups, uint step, uint group)
 {
-    const lms_beam_group prompt = {1, 0, 0, 0, 0};
-    return step > 0 ? groups[group] : prompt;
+    lms_beam_group prompt;
+    if (step > 0) return groups[group];
+    prompt.live = 1;
+    prompt.length = 0;
+    prompt.pooled = 0;
+    prompt.done = 0;
+    prompt.taken = 0;
+    return prompt;
 }
 
 bool lms_is_live(const lms_beams *b, lms_beam_entry e)

@@ -125,11 +125,16 @@ void lms_context_choose(__global const lms_context_turn *turns,
     __local lms_choose_shared shared;
     const uint r = (uint)get_group_id(0), item = lms_item();
     const lms_context_turn turn = turns[r];
-    const lms_choice_outputs out = {
-        wanted, next + next_offset, rows + rows_offset, scores + scores_offset,
-        penalties + penalties_offset, row_scores + row_scores_offset,
-        row_penalties + row_penalties_offset, status + status_offset};
+    lms_choice_outputs out;
     uint own_status = 0;
+    out.wanted = wanted;
+    out.next = next + next_offset;
+    out.rows = rows + rows_offset;
+    out.scores = scores + scores_offset;
+    out.penalties = penalties + penalties_offset;
+    out.row_scores = row_scores + row_scores_offset;
+    out.row_penalties = row_penalties + row_penalties_offset;
+    out.status = status + status_offset;
     if (item == 0) shared.status = 0;
     lms_penalties(&shared, &turn, inverses, best, max_pieces);
     for (uint p = item; p < turn.pieces; p += LMS_TEAM) {
