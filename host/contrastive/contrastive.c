@@ -121,6 +121,19 @@ _Static_assert((int)LMSI_CONTRASTIVE_BUFFERS <= LMSI_MOST_BUFFERS &&
 
 /* --- Description -------------------------------------------------------------------------- */
 
+_Static_assert(LMS_STATE_BYTES % (16 * LMS_DOT_LANES) == 0 &&
+                   LMS_STATE_BYTES / sizeof(cl_float) % LMS_STATE_ALIGN == 0,
+               "states, and candidates of as many floats, are vectors of 16 bytes");
+
+/* Elements of a state as it is stored. Kernels of larger teams read what the library owns in
+ * vectors of 16 bytes, so every state begins at a multiple of LMS_STATE_BYTES. */
+static uint32_t padded_width(const lms_contrastive_desc *d, uint32_t team)
+{
+    const uint32_t run = LMS_STATE_BYTES / (uint32_t)lmsi_dtype_bytes(d->hidden);
+    const uint32_t align = team > 1 ? run : LMS_STATE_ALIGN;
+    return (d->width + align - 1) / align * align;
+}
+
 /* Bytes of a page of states. */
 static uint64_t state_bytes(const lms_contrastive *c)
 {
@@ -186,7 +199,7 @@ static lms_status describe(lmsi_operator *op, const void *desc)
     LMSI_TRY(lmsi_contrastive_desc_check(d));
     LMSI_TRY(describe_context(op, d));
     if (d->max_rows == 0) d->max_rows = d->max_requests * d->max_k;
-    c->padded = (d->width + LMS_STATE_ALIGN - 1) / LMS_STATE_ALIGN * LMS_STATE_ALIGN;
+    c->padded = padded_width(d, op->programs[1].shape.team);
     c->pages_each = (d->max_length - 1) / LMS_CONTEXT_PAGE + 1;
     LMSI_TRY(count_pages(c));
     op->kernel_table = kernels;

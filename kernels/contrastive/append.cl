@@ -13,8 +13,11 @@
 #pragma once
 #include "contrastive/blocks.cl"
 
-/* Stored elements as bits: half has no arithmetic, but its pointers do. */
-#if LMS_ELEMENTS == 1
+/* Stored elements as bits: half has no arithmetic, but its pointers do. Larger teams copy a run
+ * of them at once. */
+#if LMS_TEAM > 1
+typedef uint4 lms_bits;
+#elif LMS_ELEMENTS == 1
 typedef uint lms_bits;
 #else
 typedef ushort lms_bits;
@@ -54,10 +57,10 @@ void lms_context_append(LMS_HIDDEN_ARGUMENTS, __global const lms_context_run *ru
             hidden + hidden_offset + (here ? (ulong)row + i : 0) * stride;
         __global lms_element *const out = states + at * padded;
         const int field = lms_state_field(x, count, &shared);
-        lms_own sum = lms_own_zero();
-        for (uint e = lms_dot_lane(); e < end; e += LMS_DOT_LANES) {
+        lms_own_sum sum = lms_own_zero();
+        for (uint e = lms_dot_lane(); e < end; e += LMS_OWN_STEP) {
             const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
-            lms_put_own(out + lms_place_of(e, 0, 1), v);
+            lms_put_own(out + lms_place_of(e, LMS_RUN, 0, 1), v);
             sum = lms_own_fma(v, v, sum);
         }
         const float inverse = lms_inverse_of_sum(field, lms_crew_sum(sum, &shared));
@@ -82,8 +85,8 @@ void lms_context_candidates(LMS_HIDDEN_ARGUMENTS, __global const lms_context_tur
         hidden + hidden_offset + ((ulong)turn.first_row + (here ? i : 0)) * stride;
     __global float *const out = candidates + (ulong)turn.first_state * padded;
     const int field = lms_state_field(x, count, &shared);
-    lms_own sum = lms_own_zero();
-    for (uint e = lms_dot_lane(); e < end; e += LMS_DOT_LANES) {
+    lms_own_sum sum = lms_own_zero();
+    for (uint e = lms_dot_lane(); e < end; e += LMS_OWN_STEP) {
         const lms_own v = lms_own_kept(lms_own_at(x, e, width), field);
         lms_put_candidate(out, e, i, turn.k, padded, v);
         sum = lms_own_fma(v, v, sum);
@@ -106,8 +109,9 @@ void lms_context_copy(__global const lms_bits *from, __global const float *from_
     const ulong to_at = (ulong)(to_page - to_first) * LMS_CONTEXT_PAGE + position;
     const uint written = lms_written(pages[from_page], from_serial);
     if (written >> position & 1) {
-        for (uint i = lms_item(); i < padded; i += LMS_TEAM) {
-            to[to_at * padded + i] = from[from_at * padded + i];
+        const uint count = padded / LMS_RUN;
+        for (uint i = lms_item(); i < count; i += LMS_TEAM) {
+            to[to_at * count + i] = from[from_at * count + i];
         }
         if (lms_item() == 0) to_inverses[to_at] = from_inverses[from_at];
     }

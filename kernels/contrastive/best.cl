@@ -13,9 +13,10 @@
 /* What a team has found so far in its piece; all crews meet in lms_best_add(). */
 typedef struct lms_best_shared {
 #if LMS_TEAM > 1
-    float sums[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_TEAM]; /* [..][work-item] */
-    float cosines[LMS_POSITIONS * LMS_SIDE_BY_SIDE * LMS_CREWS];
-    float inverses[LMS_POSITIONS * LMS_CREWS]; /* NaN: does not take part */
+    /* Of a position of each crew. */
+    float sums[LMS_SIDE_BY_SIDE * LMS_TEAM];     /* [candidate][work-item] */
+    float cosines[LMS_SIDE_BY_SIDE * LMS_CREWS]; /* [candidate][crew] */
+    float inverses[LMS_CREWS];                   /* NaN: does not take part */
     uint status;
 #endif
     float best[LMS_MAX_CONTRASTIVE_K * LMS_BEST_EACH];
@@ -66,32 +67,40 @@ void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint cou
 
 #else
 
-void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
-                  __local lms_best_shared *shared)
+/* A position of each crew, with the own lane's sums. */
+void lms_best_of_position(const float *sums, float inverse, uint first, uint count,
+                          __local lms_best_shared *shared)
 {
-    const uint item = lms_item(), positions = LMS_POSITIONS * LMS_CREWS;
-    for (uint i = 0; i < LMS_POSITIONS; ++i) {
-        if (lms_dot_lane() == 0) shared->inverses[i * LMS_CREWS + lms_crew()] = inverses[i];
-        for (uint c = 0; c < count; ++c) {
-            shared->sums[(c * LMS_POSITIONS + i) * LMS_TEAM + item] =
-                d->sums[i * LMS_SIDE_BY_SIDE + c];
-        }
+    const uint item = lms_item();
+    if (lms_dot_lane() == 0) shared->inverses[lms_crew()] = inverse;
+#pragma unroll
+    for (uint c = 0; c < LMS_SIDE_BY_SIDE; ++c) {
+        if (c < count) shared->sums[c * LMS_TEAM + item] = sums[c];
     }
     lms_crews_meet();
-    for (uint q = item; q < count * positions; q += LMS_TEAM) {
-        __local const float *const sums = shared->sums + q * LMS_DOT_LANES;
-        const float inverse = shared->inverses[q % positions];
-        const float cosine = lms_sum8(vload8(0, sums) + vload8(1, sums)) * inverse;
-        shared->cosines[q] = lms_is_nan(inverse) ? -INFINITY : cosine;
+    for (uint q = item; q < count * LMS_CREWS; q += LMS_TEAM) {
+        __local const float *const lanes = shared->sums + q * LMS_DOT_LANES;
+        const float own = shared->inverses[q % LMS_CREWS];
+        const float cosine = lms_sum8(vload8(0, lanes) + vload8(1, lanes)) * own;
+        shared->cosines[q] = lms_is_nan(own) ? -INFINITY : cosine;
     }
     lms_crews_meet();
     for (uint c = item; c < count; c += LMS_TEAM) {
         float best = shared->best[first + c];
-        for (uint i = 0; i < positions; ++i) {
-            const float cosine = shared->cosines[c * positions + i];
+        for (uint i = 0; i < LMS_CREWS; ++i) {
+            const float cosine = shared->cosines[c * LMS_CREWS + i];
             if (cosine > best) best = cosine;
         }
         shared->best[first + c] = best;
+    }
+}
+
+void lms_best_add(const lms_dots *d, const float *inverses, uint first, uint count,
+                  __local lms_best_shared *shared)
+{
+#pragma unroll
+    for (uint i = 0; i < LMS_POSITIONS; ++i) {
+        lms_best_of_position(d->sums + i * LMS_SIDE_BY_SIDE, inverses[i], first, count, shared);
     }
 }
 

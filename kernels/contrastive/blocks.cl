@@ -53,6 +53,7 @@ void lms_put_candidate(__global float *out, uint e, uint i, uint k, uint padded,
     vstore8(v.lo, 0, out + place);
     vstore8(v.hi, 0, out + count * length / 2 + place);
 #else
-    lms_put_own_float(out + (ulong)first * padded + lms_place_of(e, i - first, count), v);
+    const ulong place = lms_place_of(e, LMS_FLOAT_RUN, i - first, count);
+    lms_put_own_float(out + (ulong)first * padded + place, v);
 #endif
 }

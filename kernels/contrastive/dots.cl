@@ -2,8 +2,8 @@
  * element of the context is read once for all candidates of a block, and each candidate's for
  * all positions of the tile.
  *
- * Two variants provide the same: half_dots.cl for teams of one whose registers have 8 lanes,
- * whole_dots.cl for all others.
+ * Three variants provide the same: for teams of one, half_dots.cl where registers have 8 lanes
+ * and whole_dots.cl where they have 16; lane_dots.cl for others.
  *   LMS_POSITIONS       positions that a crew has in a tile
  *   lms_dots            a tile. The caller sets x, its positions; candidates, all of the turn;
  *                       k, their count; and padded, the width as stored
@@ -14,4 +14,5 @@
  *                       [position][LMS_SIDE_BY_SIDE] */
 #pragma once
 #include "contrastive/half_dots.cl"
+#include "contrastive/lane_dots.cl"
 #include "contrastive/whole_dots.cl"

@@ -4,10 +4,13 @@
  * one: that is a call by memory, of which compilers warn.)
  *
  * Each of the three provides
- *   lms_own                        an element of each own lane, as float
- *   lms_own_zero(), lms_own_fma()
- *   lms_own_at(x, e, width)        elements from e on of a stored state; 0 beyond the width
- *   lms_put_own(out, v)            stores them
+ *   LMS_OWN_EACH                   elements of each own lane that are done at a time
+ *   lms_own                        those, as floats
+ *   lms_own_sum, lms_own_zero()    sums of each own lane
+ *   lms_own_fma(a, b, sum)         adds products, in the order of a lane's elements
+ *   lms_own_at(x, e, width)        a state's elements from e on, a caller's: their alignment is
+ *                                  that of an element; 0 beyond the width
+ *   lms_put_own(out, v)            stores them, side by side
  *   lms_largest_field(v)           their largest exponent field
  *   lms_scaled_own(v, largest)     over the power of two of the field `largest`; 0 where the
  *                                  own field is 0, or more than LMS_FIELD_RANGE below it
@@ -39,7 +42,9 @@
 
 #if LMS_TEAM == 1 && !LMS_HALVES
 
+#define LMS_OWN_EACH 1u
 typedef float16 lms_own;
+typedef lms_own lms_own_sum;
 
 LMS_SCALED(16)
 lms_own lms_own_zero(void) { return (lms_own)(0.0f); }
@@ -58,9 +63,11 @@ int lms_largest_field(lms_own x)
 
 #elif LMS_HALVES
 
+#define LMS_OWN_EACH 1u
 typedef struct lms_own {
     float8 lo, hi;
 } lms_own;
+typedef lms_own lms_own_sum;
 
 LMS_SCALED(8)
 
@@ -104,28 +111,38 @@ int lms_largest_field(lms_own x)
 
 #else
 
-typedef float lms_own;
+#define LMS_OWN_EACH 4u
+typedef float4 lms_own; /* elements e, e + 16, e + 32 and e + 48 */
+typedef float lms_own_sum;
 
-lms_own lms_own_zero(void) { return 0.0f; }
-lms_own lms_own_fma(lms_own a, lms_own b, lms_own sum) { return fma(a, b, sum); }
-void lms_put_own_float(__global float *out, lms_own v) { *out = v; }
-int lms_largest_field(lms_own x) { return (as_int(x) >> 23) & 0xff; }
+LMS_SCALED(4)
+lms_own_sum lms_own_zero(void) { return 0.0f; }
+lms_own lms_scaled_own(lms_own x, int largest) { return lms_scaled4(x, largest); }
 
-lms_own lms_scaled_own(lms_own x, int largest)
+lms_own_sum lms_own_fma(lms_own a, lms_own b, lms_own_sum sum)
 {
-    const int field = lms_largest_field(x);
-    if (field == 0 || field < largest - LMS_FIELD_RANGE) return 0.0f;
-    return as_float(as_int(x) - ((largest - 127) << 23));
+    return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
 
+int lms_largest_field(lms_own x)
+{
+    const int4 fields = (as_int4(x) >> 23) & 0xff;
+    const int2 two = max(fields.lo, fields.hi);
+    return max(two.x, two.y);
+}
+
+/* Stored by the vector: places in what the library owns are aligned to that (states.cl). */
+void lms_put_own_float(__global float *out, lms_own v) { *(__global float4 *)out = v; }
 void lms_put_own(__global lms_element *out, lms_own v)
 {
 #if LMS_ELEMENTS == 1
-    *out = v;
+    *(__global float4 *)out = v;
 #elif LMS_ELEMENTS == 2
-    vstore_half(v, 0, out);
+    ushort4 bits;
+    vstore_half4(v, 0, (__private half *)&bits);
+    *(__global ushort4 *)out = bits;
 #else
-    *out = (ushort)(as_uint(v) >> 16);
+    *(__global ushort4 *)out = convert_ushort4(as_uint4(v) >> 16);
 #endif
 }
 
@@ -141,6 +158,11 @@ lms_own lms_own_at(__global const lms_element *x, uint e, uint width)
     }
     return lms_own_of(last);
 #else
-    return e < width ? lms_element_at(x, e) : 0.0f;
+    lms_own v = (lms_own)(0.0f);
+    if (e < width) v.x = lms_element_at(x, e);
+    if (e + LMS_DOT_LANES < width) v.y = lms_element_at(x, e + LMS_DOT_LANES);
+    if (e + 2 * LMS_DOT_LANES < width) v.z = lms_element_at(x, e + 2 * LMS_DOT_LANES);
+    if (e + 3 * LMS_DOT_LANES < width) v.w = lms_element_at(x, e + 3 * LMS_DOT_LANES);
+    return v;
 #endif
 }

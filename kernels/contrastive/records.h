@@ -79,12 +79,14 @@ typedef struct lms_context_page {
     X(lms_context_run, serial)                                                                 \
     X(lms_context_page, written)
 
-/* The width as it is stored: a multiple of what every variant has at a time. */
-#define LMS_STATE_ALIGN 64u
-
 /* Lanes of a dot product. A state is the work of a crew: of one work-item with all lanes, or of
  * one for each lane. A team is one work-item, or at least so many. */
 #define LMS_DOT_LANES 16u
 #define LMS_CONTEXT_TEAM 32u
+
+/* The width as it is stored: a multiple of what every variant has at a time. In teams above one
+ * a state has whole runs of 16 bytes of each lane: a multiple of so many bytes. */
+#define LMS_STATE_ALIGN 64u
+#define LMS_STATE_BYTES 256u
 
 #endif

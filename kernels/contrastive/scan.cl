@@ -11,7 +11,15 @@
 #pragma once
 #include "contrastive/best.cl"
 
-__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+/* AMD's compiler would take up to 136 registers, which hides less of the memory's latency: five
+ * waves at a time can have 96 each. */
+#if defined(__AMDGCN__) && defined(__clang__)
+#define LMS_SCAN_WAVES __attribute__((amdgpu_waves_per_eu(5)))
+#else
+#define LMS_SCAN_WAVES
+#endif
+
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1))) LMS_SCAN_WAVES
 void lms_context_scan(__global const lms_context_piece *pieces, uint first_piece,
                       __global const lms_context_turn *turns, uint padded,
                       __global const float *candidates, __global const lms_element *states,

@@ -3,24 +3,37 @@
  *
  * LMS_ELEMENTS is the type of hidden states here. A state is the work of a crew: one work-item
  * with all 16 lanes in teams of one, 16 work-items with a lane each in others. In the latter, a
- * lane's elements are stored in runs of four, so that a work-item reads four at once; which
- * element belongs to which lane, and in what order, is the same. */
+ * lane's elements are stored in runs of 16 bytes, so that a work-item reads one at once and its
+ * neighbour the next one; which element belongs to which lane, and in what order, is the same.
+ *
+ * Runs are aligned to their 16 bytes: a buffer begins at a multiple of more, every state as it
+ * is kept has a multiple of LMS_STATE_BYTES bytes, and a page is states alone. A candidate has
+ * as many elements, of 4 bytes. */
 #pragma once
 #include "contrastive/lanes.cl"
 #include "team/team.cl"
 
 #if LMS_TEAM == 1
 #define LMS_RUN 1u
+#define LMS_FLOAT_RUN 1u
 #define LMS_CREW_ITEMS 1u
 #else
 #if LMS_TEAM < LMS_CONTEXT_TEAM
 #error A context is for teams of one, or of LMS_CONTEXT_TEAM and more
 #endif
+#define LMS_FLOAT_RUN 4u
+#if LMS_ELEMENTS == 1
 #define LMS_RUN 4u
+#else
+#define LMS_RUN 8u
+#endif
+#if LMS_STATE_BYTES != LMS_DOT_LANES * 16
+#error A state as it is kept has whole runs of every lane
+#endif
 #define LMS_CREW_ITEMS LMS_DOT_LANES
 #endif
 #define LMS_CREWS (LMS_TEAM / LMS_CREW_ITEMS)
-#define LMS_INTERLEAVED (LMS_DOT_LANES * LMS_RUN)
+#define LMS_OWN_STEP (LMS_DOT_LANES * LMS_OWN_EACH) /* elements that a crew does at a time */
 
 #define LMS_FIELD_BAD 255 /* the exponent field of NaN and of infinities */
 
@@ -35,11 +48,12 @@ void lms_crews_meet(void) {}
 void lms_crews_meet(void) { barrier(CLK_LOCAL_MEM_FENCE); }
 #endif
 
-/* Where element e of state `state` is among `states` that are interleaved. */
-ulong lms_place_of(uint e, uint state, uint states)
+/* Where element e is of state `state` among `states` that are interleaved, in runs of `run`. */
+ulong lms_place_of(uint e, uint run, uint state, uint states)
 {
-    const ulong block = (ulong)(e / LMS_INTERLEAVED) * states + state;
-    return block * LMS_INTERLEAVED + e % LMS_DOT_LANES * LMS_RUN + e / LMS_DOT_LANES % LMS_RUN;
+    const uint all = LMS_DOT_LANES * run;
+    return ((ulong)(e / all) * states + state) * all + e % LMS_DOT_LANES * run +
+           e / LMS_DOT_LANES % run;
 }
 
 /* Hidden states of a call, which are rows of a caller's buffer, and how they are kept. */
@@ -75,7 +89,7 @@ int lms_crew_max(int own, __local lms_crew_shared *shared)
     return own;
 }
 
-float lms_crew_sum(lms_own own, __local lms_crew_shared *shared)
+float lms_crew_sum(lms_own_sum own, __local lms_crew_shared *shared)
 {
     (void)shared;
     return lms_sum8(own.lo + own.hi);
@@ -110,7 +124,7 @@ float lms_crew_sum(float own, __local lms_crew_shared *shared)
 int lms_state_field(__global const lms_element *x, uint width, __local lms_crew_shared *shared)
 {
     int field = 0;
-    for (uint e = lms_dot_lane(); e < width; e += LMS_DOT_LANES) {
+    for (uint e = lms_dot_lane(); e < width; e += LMS_OWN_STEP) {
         field = max(field, lms_largest_field(lms_own_at(x, e, width)));
     }
     return lms_crew_max(field, shared);
