@@ -32,8 +32,9 @@ static uint32_t some_width(bits_case *c)
 
 static void some_memory(bits_case *c, lms_contrastive_desc *d)
 {
+    /* As teams above one have it; a team of one may have less. */
     const uint64_t page =
-        LMS_CONTEXT_PAGE * ((d->width + 63) / 64 * 64) * stored_size(d->hidden);
+        LMS_CONTEXT_PAGE * (((uint64_t)d->width * stored_size(d->hidden) + 255) / 256 * 256);
     if (bits_one_in(c, 2)) {
         d->max_buffer_bytes = page * (1 + bits_below(c, 4)) + bits_below(c, 99);
     }

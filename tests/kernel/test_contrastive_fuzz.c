@@ -60,7 +60,9 @@ static void some_types(contrastive_case *c, uint64_t *state)
 /* Much in one buffer, little in many, and little that is used again and again. */
 static void some_memory(contrastive_case *c, uint64_t *state)
 {
-    const uint64_t state_bytes = (c->width + 63) / 64 * 64 * stored_size(c->hidden);
+    /* As teams above one have it; a team of one may have less. */
+    const uint64_t bytes = (uint64_t)c->width * stored_size(c->hidden);
+    const uint64_t state_bytes = (bytes + 255) / 256 * 256;
     if (gen_below(2, state)) {
         c->max_buffer_bytes =
             LMS_CONTEXT_PAGE * state_bytes * (1 + gen_below(4, state)) + gen_below(99, state);
