@@ -15,13 +15,13 @@
  *   VALUES -> EMPTY -> STAY                   where nothing is offered
  *   STAY                                      where the group was done
  *
- * In each phase every work-item does its part; then all meet, and know the next phase. Every
- * write has a place of its own, and nothing is done by one work-item for all. */
+ * In each phase every work-item does its part; then all meet, and the first one says what the
+ * next phase is. Every write has a place of its own. */
 #pragma once
 #include "beam/pool.cl"
 
 /* What a group's turn begins with; DONE behind the last group. */
-lms_advance_phase lms_to_group(lms_request *req, uint group)
+lms_advance_phase lms_to_group(LMS_KNOWN lms_request *req, uint group)
 {
     if (group == req->p.groups) return LMS_ADVANCE_DONE;
     const lms_beam_group now = lms_group_at(req->groups, req->step, group);
@@ -32,7 +32,7 @@ lms_advance_phase lms_to_group(lms_request *req, uint group)
     return now.done ? LMS_ADVANCE_STAY : LMS_ADVANCE_VALUES;
 }
 
-lms_advance_phase lms_after_values(lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_values(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     const ulong count = m->total & (LMS_NAN_COUNTS - 1);
     if (m->total / LMS_NAN_COUNTS % (LMS_INF_COUNTS / LMS_NAN_COUNTS)) {
@@ -49,17 +49,16 @@ lms_advance_phase lms_after_values(lms_request *req, const lms_meeting *m)
     return LMS_ADVANCE_BINS;
 }
 
-lms_advance_phase lms_after_tally(lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_tally(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     const lms_tally all = lms_tally_of(m->total);
     req->ended = all.ended;
     req->quota = min(req->max_chosen - min(all.above, req->max_chosen), all.within);
     req->chosen = all.above + req->quota;
-    req->tally_before = m->before;
     return LMS_ADVANCE_CHOOSE;
 }
 
-lms_advance_phase lms_after_place(lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_place(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     req->taken = (uint)m->total;
     req->going = lms_is_over(req) ? 0 : req->taken;
@@ -67,13 +66,13 @@ lms_advance_phase lms_after_place(lms_request *req, const lms_meeting *m)
     return LMS_ADVANCE_POOL;
 }
 
-lms_advance_phase lms_after_pool(lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_pool(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     req->pooled = (uint)min(req->pooled + m->total, (ulong)req->group_width);
     return LMS_ADVANCE_SETTLE;
 }
 
-lms_advance_phase lms_after_group(lms_request *req, lms_beam_group group)
+lms_advance_phase lms_after_group(LMS_KNOWN lms_request *req, lms_beam_group group)
 {
     req->all_done = req->all_done && group.done;
     req->all_early = req->all_early && group.done == LMS_GROUP_EARLY;
@@ -82,7 +81,7 @@ lms_advance_phase lms_after_group(lms_request *req, lms_beam_group group)
 }
 
 /* The phase that follows. */
-lms_advance_phase lms_next_phase(lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_next_phase(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     switch (req->phase) {
     case LMS_ADVANCE_DONE: break;
@@ -100,8 +99,8 @@ lms_advance_phase lms_next_phase(lms_request *req, const lms_meeting *m)
     return LMS_ADVANCE_DONE;
 }
 
-/* The own part of a phase. */
-lms_part lms_advance_part(const lms_request *req, const lms_beam_outputs *out,
+/* The own part of a phase; `before` is the sum of lower work-items in the phase before. */
+lms_part lms_advance_part(lms_known *req, ulong before, lms_known_outputs *out,
                           __local lms_shared *shared)
 {
     const uint first = lms_first_beam(req), end = first + req->group_width;
@@ -111,7 +110,7 @@ lms_part lms_advance_part(const lms_request *req, const lms_beam_outputs *out,
     case LMS_ADVANCE_VALUES: part = lms_values_part(req); break;
     case LMS_ADVANCE_BINS: lms_bin_values(req, shared); break;
     case LMS_ADVANCE_TALLY: part.sum = lms_tally_values(req); break;
-    case LMS_ADVANCE_CHOOSE: lms_choose_part(req); break;
+    case LMS_ADVANCE_CHOOSE: lms_choose_part(req, before); break;
     case LMS_ADVANCE_PLACE: part = lms_place_part(req, out); break;
     case LMS_ADVANCE_POOL:
         part.sum = lms_pool_part(req);
@@ -124,46 +123,41 @@ lms_part lms_advance_part(const lms_request *req, const lms_beam_outputs *out,
     return part;
 }
 
-uint lms_beam_status(const lms_request *req)
+uint lms_beam_status(lms_known *req)
 {
     return (req->any_empty ? LMS_BEAM_EMPTY : 0) |
            (req->all_done ? LMS_BEAM_DONE | (req->all_early ? LMS_BEAM_EARLY : 0) : 0);
 }
 
-lms_request lms_request_of(const lms_beams *b, lms_beam_turn turn)
+/* All but what is of a step or a group; the turn is there. */
+void lms_begin_request(LMS_KNOWN lms_request *req, const lms_beams *b)
 {
-    lms_request req;
-    const ulong first = (ulong)turn.slot * b->max_width;
-    req.turn = turn;
-    req.p = b->states[turn.slot].p;
-    req.step = b->states[turn.slot].step;
-    req.group_width = lms_group_width(&req.p);
-    req.max_chosen = lms_beam_candidates(&req.p);
-    req.max_listed = lms_beam_wanted(&req.p);
-    req.penalty = lms_fixed(req.p.diversity_penalty);
-    req.groups = b->groups + first;
-    req.live = b->live + first;
-    req.ends = b->ends + (ulong)turn.slot * b->max_ends;
-    req.all_done = true;
-    req.all_early = true;
-    req.any_empty = false;
-    req.seen = 0;
-    return req;
+    const ulong slot = req->turn.slot, first = slot * b->max_width;
+    const lms_beam_params p = b->states[slot].p;
+    req->p = p;
+    req->step = b->states[slot].step;
+    req->group_width = lms_group_width(&p);
+    req->max_chosen = lms_beam_candidates(&p);
+    req->max_listed = lms_beam_wanted(&p);
+    req->penalty = lms_fixed(p.diversity_penalty);
+    req->groups = b->groups + first;
+    req->live = b->live + first;
+    req->ends = b->ends + slot * b->max_ends;
+    req->all_done = true;
+    req->all_early = true;
+    req->any_empty = false;
+    req->seen = 0;
 }
 
 /* A request that is done, or that the slot has nothing of: nothing changes. */
-void lms_put_over(const lms_beams *beams, const lms_beam_outputs *out, ulong r,
-                  lms_beam_turn turn)
+void lms_put_over(lms_known *req, lms_known_outputs *out, ulong r, uint status)
 {
-    uint status = LMS_BEAM_DONE | LMS_BEAM_NOT_OPENED;
-    if (lms_is_state_of(beams->states + turn.slot, turn.serial)) {
-        const lms_request req = lms_request_of(beams, turn);
-        status = beams->states[turn.slot].status;
-        lms_put_unchanged(&req, out, 0, req.p.width);
+    if (status & LMS_BEAM_NOT_OPENED) {
+        lms_put_none(out, req->turn.row, req->turn.row + req->turn.width);
     } else {
-        lms_put_none(out, turn.row, turn.row + turn.width);
+        lms_put_unchanged(req, out, 0, req->p.width);
     }
-    if (lms_item() == 0) lms_put_request(out, r, status, 0);
+    if (lms_item() == 0) lms_put_request(out, r, status | LMS_BEAM_DONE, 0);
 }
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
@@ -175,33 +169,43 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn, LMS_
                       uint max_choices, LMS_BEAM_OUTPUTS_ARGUMENTS)
 {
     __local lms_shared shared;
-    const ulong r = get_group_id(0);
-    const lms_beams beams = LMS_BEAMS;
-    const lms_beam_outputs out = LMS_BEAM_OUTPUTS;
-    const lms_beam_turn turn = turns[first_turn + r];
-    const ulong slot = turn.slot;
+    LMS_KNOWN lms_request req;
+    LMS_KNOWN lms_beam_outputs out;
+    const ulong r = get_group_id(0), slot = turns[first_turn + r].slot;
     __global lms_beam_state *const state = states + slot;
-    if (!lms_is_state_of(state, turn.serial) || (state->status & LMS_BEAM_DONE)) {
-        lms_put_over(&beams, &out, r, turn);
+    const bool is_there = lms_is_state_of(state, turns[first_turn + r].serial);
+    if (lms_item() == 0) {
+        out = LMS_BEAM_OUTPUTS;
+        req.turn = turns[first_turn + r];
+        if (is_there) {
+            const lms_beams beams = LMS_BEAMS;
+            lms_begin_request(&req, &beams);
+            req.links = links + (slot * max_length + req.step) * max_width;
+            req.pool = pool + slot * max_width;
+            req.candidates = candidates;
+            req.max_candidates = max_candidates;
+            req.offers = offers;
+            req.choices = choices + slot * max_choices;
+            req.finished = finished + slot * 2 * max_choices;
+            req.merged = merged + slot * max_width;
+            req.phase = lms_to_group(&req, 0);
+        }
+    }
+    lms_begin_meetings(&shared);
+    lms_sync();
+    if (!is_there || (state->status & LMS_BEAM_DONE)) {
+        lms_put_over(&req, &out, r, is_there ? state->status : LMS_BEAM_NOT_OPENED);
         return;
     }
-    lms_request req = lms_request_of(&beams, turn);
-    req.links = links + (slot * max_length + req.step) * max_width;
-    req.pool = pool + slot * max_width;
-    req.candidates = candidates;
-    req.max_candidates = max_candidates;
-    req.offers = offers;
-    req.choices = choices + slot * max_choices;
-    req.finished = finished + slot * 2 * max_choices;
-    req.merged = merged + slot * max_width;
-    lms_begin_meetings(&shared);
-    req.phase = lms_to_group(&req, 0);
+    ulong before = 0;
     while (req.phase != LMS_ADVANCE_DONE) {
         const ulong target =
             req.phase == LMS_ADVANCE_BINS ? req.max_chosen - req.above_high : 0;
-        const lms_part part = lms_advance_part(&req, &out, &shared);
+        const lms_part part = lms_advance_part(&req, before, &out, &shared);
         const lms_meeting m = lms_meet(&shared, part, target);
-        req.phase = lms_next_phase(&req, &m);
+        before = m.before;
+        if (lms_item() == 0) req.phase = lms_next_phase(&req, &m);
+        lms_sync(); /* all know it */
     }
     if (lms_item() != 0) return;
     const uint now = lms_beam_status(&req);

@@ -19,7 +19,8 @@ typedef enum lms_advance_phase {
     LMS_ADVANCE_STAY    /* the beams of a group that was done, or has no candidates, stay   */
 } lms_advance_phase;
 
-/* A request and the group whose turn it is; alike in all work-items but for tally_before. */
+/* A request and the group whose turn it is: what a team knows. Larger teams have it in local
+ * memory, as it would take all of a GPU's registers; work-item 0 writes it, between phases. */
 typedef struct lms_request {
     lms_beam_params p;
     lms_beam_turn turn;
@@ -49,7 +50,6 @@ typedef struct lms_request {
     long low, high;    /* values: the last candidate that is chosen is in (low, high] */
     uint bin_shift;
     ulong above_high;  /* candidates above `high` */
-    ulong tally_before; /* lms_tally_values() of the work-items before this one */
     uint chosen;
     uint quota;        /* how many of (low, high] are chosen */
     uint ended;        /* that finish by LMS_BEAM_END_ANY_RANK, listed behind the chosen ones */
@@ -59,11 +59,18 @@ typedef struct lms_request {
     long best;         /* score of the best candidate that is chosen, end tokens too */
 } lms_request;
 
-bool lms_has_flag(const lms_request *req, uint flag) { return (req->p.flags & flag) != 0; }
+#if LMS_TEAM == 1
+#define LMS_KNOWN
+#else
+#define LMS_KNOWN __local
+#endif
+typedef LMS_KNOWN const lms_request lms_known;
 
-bool lms_is_last_step(const lms_request *req) { return req->step + 1 == req->p.max_length; }
+bool lms_has_flag(lms_known *req, uint flag) { return (req->p.flags & flag) != 0; }
 
-bool lms_ends_with(const lms_request *req, int token)
+bool lms_is_last_step(lms_known *req) { return req->step + 1 == req->p.max_length; }
+
+bool lms_ends_with(lms_known *req, int token)
 {
     for (uint i = 0; i < req->p.end_tokens; ++i) {
         if (req->ends[i] == token) return true;
@@ -72,7 +79,7 @@ bool lms_ends_with(const lms_request *req, int token)
 }
 
 /* Does nothing go on after this step? */
-bool lms_is_over(const lms_request *req)
+bool lms_is_over(lms_known *req)
 {
     return lms_is_last_step(req) && !lms_has_flag(req, LMS_BEAM_KEEP_LIVE);
 }
@@ -90,14 +97,14 @@ typedef struct lms_spot {
     ulong list; /* its first entry in req->candidates */
 } lms_spot;
 
-void lms_open_list(const lms_request *req, lms_spot *s)
+void lms_open_list(lms_known *req, lms_spot *s)
 {
     const ulong entry = req->turn.entry + req->first_parent + s->beam;
     s->count = min(req->offers[entry].count, req->max_listed);
     s->list = entry * req->max_candidates;
 }
 
-lms_spot lms_first_spot(const lms_request *req)
+lms_spot lms_first_spot(lms_known *req)
 {
     const uint places = req->parents * req->max_listed;
     const uint each = (places + LMS_TEAM - 1) / LMS_TEAM;
@@ -112,7 +119,7 @@ lms_spot lms_first_spot(const lms_request *req)
     return s;
 }
 
-void lms_next_spot(const lms_request *req, lms_spot *s)
+void lms_next_spot(lms_known *req, lms_spot *s)
 {
     ++s->place;
     if (++s->i < req->max_listed) return;
@@ -121,7 +128,7 @@ void lms_next_spot(const lms_request *req, lms_spot *s)
 }
 
 /* A score less the penalty for each beam of an earlier group that has taken the token. */
-long lms_penalized(const lms_request *req, long score, int token)
+long lms_penalized(lms_known *req, long score, int token)
 {
     for (uint g = 0; g < req->group; ++g) {
         const lms_beam_group group = req->groups[g];
@@ -136,14 +143,14 @@ long lms_penalized(const lms_request *req, long score, int token)
 }
 
 /* The value of entry i of a list; LMS_NO_SCORE where there is none. */
-long lms_value_of(const lms_request *req, const lms_spot *s, uint i)
+long lms_value_of(lms_known *req, const lms_spot *s, uint i)
 {
     return i < s->count ? req->candidates[s->list + i].value : LMS_NO_SCORE;
 }
 
 /* Sets an entry's value to its score less penalties. In the first step all groups have one
  * parent, the prompt, and its list: so an earlier group's penalties do not stay. */
-void lms_set_value(const lms_request *req, const lms_spot *s)
+void lms_set_value(lms_known *req, const lms_spot *s)
 {
     if (req->penalty == 0 || req->p.groups == 1 || s->i >= s->count) return;
     __global lms_candidate *const c = req->candidates + s->list + s->i;
@@ -155,7 +162,7 @@ void lms_set_value(const lms_request *req, const lms_spot *s)
 #define LMS_NAN_COUNTS (1ul << 40)
 #define LMS_INF_COUNTS (1ul << 52)
 
-lms_part lms_values_part(const lms_request *req)
+lms_part lms_values_part(lms_known *req)
 {
     lms_part part = lms_part_make(0, LMS_NO_SCORE);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {

@@ -5,7 +5,7 @@
 #include "beam/candidates.cl"
 #include "beam/rating.cl"
 
-void lms_bin_values(const lms_request *req, __local lms_shared *shared)
+void lms_bin_values(lms_known *req, __local lms_shared *shared)
 {
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         const long value = lms_value_of(req, &s, s.i);
@@ -16,7 +16,7 @@ void lms_bin_values(const lms_request *req, __local lms_shared *shared)
 }
 
 /* False where the interval is narrow enough: one value, or all of it is wanted. */
-bool lms_narrow_values(lms_request *req, const lms_meeting *m)
+bool lms_narrow_values(LMS_KNOWN lms_request *req, const lms_meeting *m)
 {
     if (m->crossing.bin == LMS_BINS) return false;
     req->above_high += m->crossing.before;
@@ -32,7 +32,7 @@ bool lms_narrow_values(lms_request *req, const lms_meeting *m)
 }
 
 /* Does an end token count by its place in its own beam's list? */
-bool lms_ends_here(const lms_request *req, const lms_spot *s, long value)
+bool lms_ends_here(lms_known *req, const lms_spot *s, long value)
 {
     if (!lms_has_flag(req, LMS_BEAM_END_ANY_RANK)) return false;
     if (!lms_ends_with(req, req->candidates[s->list + s->i].token)) return false;
@@ -65,7 +65,7 @@ lms_tally lms_tally_of(ulong sum)
     return t;
 }
 
-ulong lms_tally_values(const lms_request *req)
+ulong lms_tally_values(lms_known *req)
 {
     ulong sum = 0;
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
@@ -81,23 +81,25 @@ ulong lms_tally_values(const lms_request *req)
     return sum;
 }
 
-lms_hypothesis lms_hypothesis_of(const lms_request *req, const lms_choice *c)
+/* A finished sequence gets its place. Its rating, which takes long, comes last: all else that
+ * is known of it is out of the registers then. */
+void lms_put_finished(lms_known *req, uint place, const lms_choice *c)
 {
     const bool shorter =
         lms_has_flag(req, LMS_BEAM_LENGTH_WITHOUT_END) && lms_ends_with(req, c->token);
-    lms_hypothesis h;
-    h.length = req->step + 1;
-    h.rating = lms_rating_of(&req->p, c->value, c->score, h.length - (shorter ? 1 : 0));
-    h.score = c->score;
-    h.token = c->token;
-    h.parent = c->parent;
-    h.logprob = c->logprob;
-    h.order = c->order;
-    h.reserved = 0;
-    return h;
+    const lms_beam_params p = req->p;
+    __global lms_hypothesis *const h = req->finished + place;
+    h->score = c->score;
+    h->token = c->token;
+    h->parent = c->parent;
+    h->length = req->step + 1;
+    h->logprob = c->logprob;
+    h->order = c->order;
+    h->reserved = 0;
+    h->rating = lms_rating_of(&p, c->value, c->score, req->step + (shorter ? 0 : 1));
 }
 
-lms_choice lms_choice_of(const lms_request *req, const lms_spot *s, long value)
+lms_choice lms_choice_of(lms_known *req, const lms_spot *s, long value)
 {
     const lms_candidate c = req->candidates[s->list + s->i];
     lms_choice choice;
@@ -113,16 +115,16 @@ lms_choice lms_choice_of(const lms_request *req, const lms_spot *s, long value)
 }
 
 /* Lists the chosen ones of the own places, and behind all chosen ones those that an end token
- * finishes at any rank. */
-void lms_choose_part(const lms_request *req)
+ * finishes at any rank. `before` are the lms_tally_values() of lower work-items. */
+void lms_choose_part(lms_known *req, ulong before)
 {
-    lms_tally t = lms_tally_of(req->tally_before);
+    lms_tally t = lms_tally_of(before);
     for (lms_spot s = lms_first_spot(req); s.place < s.end; lms_next_spot(req, &s)) {
         const long value = lms_value_of(req, &s, s.i);
         if (value == LMS_NO_SCORE) continue;
         if (lms_ends_here(req, &s, value)) {
             const lms_choice choice = lms_choice_of(req, &s, value);
-            req->finished[req->chosen + t.ended++] = lms_hypothesis_of(req, &choice);
+            lms_put_finished(req, req->chosen + t.ended++, &choice);
         }
         if (value <= req->low) continue;
         const uint place = t.above + min(t.within, req->quota);

@@ -15,6 +15,7 @@ typedef struct lms_beam_outputs {
     __global uint *status;
     uint has_status;
 } lms_beam_outputs;
+typedef LMS_KNOWN const lms_beam_outputs lms_known_outputs;
 
 /* Its fields as arguments of a kernel, and a record from those. */
 #define LMS_BEAM_OUTPUTS_ARGUMENTS                                                             \
@@ -48,7 +49,7 @@ lms_beam_outputs lms_beam_outputs_of(__global int *parents, __global lms_token *
     return out;
 }
 
-void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int token, long score)
+void lms_put_beam(lms_known_outputs *out, uint row, uint parent_row, int token, long score)
 {
     out->parents[row] = (int)parent_row;
     out->tokens[row] = (lms_token)token;
@@ -57,7 +58,7 @@ void lms_put_beam(const lms_beam_outputs *out, uint row, uint parent_row, int to
 }
 
 /* Beams from `first` on that stay as they are, each live one with its score. */
-void lms_put_unchanged(const lms_request *req, const lms_beam_outputs *out, uint first,
+void lms_put_unchanged(lms_known *req, lms_known_outputs *out, uint first,
                        uint end)
 {
     for (uint beam = first + lms_item(); beam < end; beam += LMS_TEAM) {
@@ -70,7 +71,7 @@ void lms_put_unchanged(const lms_request *req, const lms_beam_outputs *out, uint
 }
 
 /* Rows from `first` on, of beams that nothing goes on in. */
-void lms_put_none(const lms_beam_outputs *out, uint first, uint end)
+void lms_put_none(lms_known_outputs *out, uint first, uint end)
 {
     for (uint row = first + lms_item(); row < end; row += LMS_TEAM) {
         lms_put_beam(out, row, row, LMS_NO_TOKEN, LMS_NO_SCORE);
@@ -78,7 +79,7 @@ void lms_put_none(const lms_beam_outputs *out, uint first, uint end)
 }
 
 /* Request r of the call, its state's status and what was seen in its rows; by one work-item. */
-void lms_put_request(const lms_beam_outputs *out, ulong r, uint status, uint seen)
+void lms_put_request(lms_known_outputs *out, ulong r, uint status, uint seen)
 {
     out->done[r] = status & LMS_BEAM_DONE ? 1 : 0;
     if (out->has_status) out->status[r] = status | seen;

@@ -8,7 +8,7 @@
 
 /* Is choice i before choice j among the next beams? Choices are in the order that decides among
  * equals. Sampled ones are drawn by value, and go on by score. */
-bool lms_goes_before(const lms_request *req, uint i, uint j)
+bool lms_goes_before(lms_known *req, uint i, uint j)
 {
     __global const lms_choice *const x = req->choices + i, *const y = req->choices + j;
     if (req->p.mode == LMS_BEAM_SAMPLE && x->score != y->score) return x->score > y->score;
@@ -16,10 +16,10 @@ bool lms_goes_before(const lms_request *req, uint i, uint j)
 }
 
 /* The first beam of the group whose turn it is. */
-uint lms_first_beam(const lms_request *req) { return req->group * req->group_width; }
+uint lms_first_beam(lms_known *req) { return req->group * req->group_width; }
 
 /* The beam takes its token, for a diversity penalty to see, and goes on with it. */
-void lms_go_on(const lms_request *req, const lms_beam_outputs *out, const lms_choice *c,
+void lms_go_on(lms_known *req, lms_known_outputs *out, const lms_choice *c,
                uint beam)
 {
     lms_beam_link link;
@@ -36,7 +36,7 @@ void lms_go_on(const lms_request *req, const lms_beam_outputs *out, const lms_ch
 }
 
 /* Returns how many of the own choices take a beam, and the best score that one is rated by. */
-lms_part lms_place_part(const lms_request *req, const lms_beam_outputs *out)
+lms_part lms_place_part(lms_known *req, lms_known_outputs *out)
 {
     lms_part part = lms_part_make(0, LMS_NO_SCORE);
     for (uint i = lms_item(); i < req->chosen; i += LMS_TEAM) {
@@ -56,19 +56,19 @@ lms_part lms_place_part(const lms_request *req, const lms_beam_outputs *out)
         if (!(own.is_end || lms_is_over(req)) || rank >= req->group_width || listed) {
             req->finished[i].rating = lms_rating_none();
         } else {
-            req->finished[i] = lms_hypothesis_of(req, &own);
+            lms_put_finished(req, i, &own);
         }
     }
     return part;
 }
 
-__global lms_hypothesis *lms_pool_of(const lms_request *req)
+__global lms_hypothesis *lms_pool_of(lms_known *req)
 {
     return req->pool + lms_first_beam(req);
 }
 
 /* Member i of the group's pool, and then those that finish in this step. */
-lms_hypothesis lms_member(const lms_request *req, uint i)
+lms_hypothesis lms_member(lms_known *req, uint i)
 {
     if (i < req->pooled) return lms_pool_of(req)[i];
     return req->finished[i - req->pooled];
@@ -76,7 +76,7 @@ lms_hypothesis lms_member(const lms_request *req, uint i)
 
 /* Makes the new pool, which LMS_ADVANCE_SETTLE puts in the place of the old one. Returns how
  * many sequences of the own places finish in this step. */
-ulong lms_pool_part(const lms_request *req)
+ulong lms_pool_part(lms_known *req)
 {
     const uint all = req->pooled + req->chosen + req->ended;
     ulong finished = 0;
@@ -100,7 +100,7 @@ ulong lms_pool_part(const lms_request *req)
 
 /* --- When a group is done ---------------------------------------------------------------- */
 
-bool lms_is_early(const lms_request *req)
+bool lms_is_early(lms_known *req)
 {
     if (req->p.early_stopping == LMS_BEAM_EARLY_OFF) return false;
     if (req->pooled < req->group_width) return false;
@@ -108,14 +108,15 @@ bool lms_is_early(const lms_request *req)
     if (req->going == 0) return false;
     const bool at_most = req->p.early_stopping == LMS_BEAM_EARLY_NEVER &&
                          req->p.length_penalty > 0.0f;
+    const lms_beam_params p = req->p;
     lms_beam_live best = req->live[lms_first_beam(req)];
     if (lms_has_flag(req, LMS_BEAM_STOP_BY_CANDIDATE)) best.value = best.score = req->best;
-    const lms_rating hope = lms_rating_of(&req->p, best.value, best.score,
+    const lms_rating hope = lms_rating_of(&p, best.value, best.score,
                                           at_most ? req->p.max_length : req->step + 1);
     return !lms_is_better(hope, req->merged[req->group_width - 1].rating);
 }
 
-lms_beam_group lms_group_now(const lms_request *req)
+lms_beam_group lms_group_now(lms_known *req)
 {
     lms_beam_group group;
     group.live = req->going;
@@ -131,7 +132,7 @@ lms_beam_group lms_group_now(const lms_request *req)
     return group;
 }
 
-void lms_settle_part(const lms_request *req)
+void lms_settle_part(lms_known *req)
 {
     __global lms_hypothesis *const pool = lms_pool_of(req);
     for (uint i = lms_item(); i < req->pooled; i += LMS_TEAM) pool[i] = req->merged[i];
@@ -139,7 +140,7 @@ void lms_settle_part(const lms_request *req)
 }
 
 /* A group that has no candidates is done; else it stays as it was. */
-void lms_empty_part(const lms_request *req)
+void lms_empty_part(lms_known *req)
 {
     if (lms_item() != 0) return;
     lms_beam_live prompt;
