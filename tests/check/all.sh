@@ -21,6 +21,7 @@ sanitize: the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 fuzz: what reads files, fuzzed with both sanitizers for three minutes
 oclgrind: every kernel on a simulated device that finds races and stray accesses
 teams: every kernel by teams of 32 to 256 on pocl, Intel's runtime for CPUs and Oclgrind
+counts: meetings, barriers, atomics and reads of a row by a team of 256, against limits
 package: Debian packages: lintian, and their use in a new system
 bits: every result as in another commit, which LMS_BASE names; else nothing"
 

@@ -64,9 +64,9 @@ for runtime in "${runtimes[@]}"; do
     for team in "${teams[@]}"; do jobs+=("$runtime $library $team"); done
 done
 run_job() {
-    local start=$SECONDS verdict=good
-    check "$@" || verdict=BAD
-    echo "$verdict $1 team $3 ($((SECONDS - start)) s): $(tail -n 1 "$folder/$1-$3.log")"
+    local TIMEFORMAT="%R s, %U s of a core" took verdict=good
+    took=$({ time check "$@"; } 2>&1) || verdict=BAD
+    echo "$verdict $1 team $3 ($took): $(tail -n 1 "$folder/$1-$3.log")"
     [[ $verdict == BAD ]] || return 0
     tail -n 40 -- "$folder/$1-$3.log"
     head -n 40 -- "$folder/$1-$3.found" 2>/dev/null
