@@ -577,6 +577,9 @@ mutant 'names of buffers are not compared' host/op/arguments.c \
 mutant 'parameters too many' host/op/arguments.c 's/LMSI_FAIL_IF(next != count/LMSI_FAIL_IF(next > count/'
 mutant 'what is given is not told' host/op/arguments.c 's/is_given = view->buffer != NULL/is_given = 0/'
 mutant 'views begin with their buffer' host/op/arguments.c 's/offset = view->offset/offset = 0/'
+mutant 'buffers of callers are kept' host/op/arguments.c 's/set(s, sizeof buffer, &buffer, is_own(s->from, buffer))/set(s, sizeof buffer, \&buffer, 1)/'
+mutant 'what could not be set is kept' host/op/arguments.c 's/code == CL_SUCCESS && lasts/lasts/'
+mutant 'numbers are set once' host/op/arguments.c 's/ && s->values->list\[i\] == bits//'
 
 if [[ $mode == --edits ]]; then
     printf '%d edits fit\n' "$tried"

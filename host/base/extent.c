@@ -89,14 +89,20 @@ fail:
     return status;
 }
 
-lms_status lmsi_wait_check(cl_uint num_wait, const cl_event *wait_list)
+lms_status lmsi_wait_check(const lms_context *ctx, cl_uint num_wait, const cl_event *wait_list)
 {
     lms_status status = LMS_OK;
     LMSI_FAIL_IF((num_wait == 0) != (wait_list == NULL), LMS_E_ARGUMENT,
                  "num_wait: %u does not fit a wait list that is %sNULL", (unsigned)num_wait,
                  wait_list == NULL ? "" : "not ");
     for (cl_uint i = 0; i < num_wait; ++i) {
+        cl_context context = NULL;
         LMSI_FAIL_IF(wait_list[i] == NULL, LMS_E_ARGUMENT, "wait_list[%u]: is NULL",
+                     (unsigned)i);
+        /* pocl 3.1 refuses the command, too, but leaves it in the queue. */
+        LMSI_CL(clGetEventInfo(wait_list[i], CL_EVENT_CONTEXT, sizeof context, &context, NULL));
+        LMSI_FAIL_IF(context != ctx->context, LMS_E_ARGUMENT,
+                     "wait_list[%u]: is of another cl_context than the library works in",
                      (unsigned)i);
     }
 fail:

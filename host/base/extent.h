@@ -36,6 +36,6 @@ lms_status lmsi_stride_check(const char *name, uint64_t stride, const char *what
  * First among the checks of a call. */
 lms_status lmsi_queue_check(const lms_context *ctx, cl_command_queue queue);
 
-lms_status lmsi_wait_check(cl_uint num_wait, const cl_event *wait_list);
+lms_status lmsi_wait_check(const lms_context *ctx, cl_uint num_wait, const cl_event *wait_list);
 
 #endif

@@ -132,7 +132,7 @@ lms_status lmsi_beam_open_check(const lms_beam *b, const lmsi_where *where, uint
     LMSI_TRY(width_check(b, p));
     LMSI_TRY(length_check(b, p));
     LMSI_TRY(ends_check(b, p, ends));
-    LMSI_TRY(lmsi_wait_check(where->num_wait, where->wait_list));
+    LMSI_TRY(lmsi_wait_check(b->op.ctx, where->num_wait, where->wait_list));
 fail:
     return status;
 }

@@ -60,7 +60,7 @@ lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_ste
     if (b == NULL) return lmsi_fail(LMS_E_ARGUMENT, "beam: is NULL");
     LMSI_TRY(lmsi_beam_step_check(b, &where, batch, &step));
     if (batch->requests == 0) return lmsi_call_empty(&where);
-    LMSI_TRY(lmsi_operator_set(&b->op, LMSI_TILES, LMSI_BEAM_ADVANCE, &step));
+    LMSI_TRY(lmsi_operator_set(&b->op, lmsi_rows_first(&step.rows), LMSI_BEAM_ADVANCE, &step));
     LMSI_TRY(lmsi_call_begin(&call, &b->op, &where, 1));
     LMSI_TRY(lmsi_call_end(&call, enqueue_step(b, &call, batch, &step)));
     for (uint32_t r = 0; r < batch->requests; ++r) {

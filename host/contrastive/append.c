@@ -100,7 +100,7 @@ lms_status lmsi_enqueue_runs(const lms_contrastive *c, lmsi_call *call, lmsi_app
         append->first_run = firsts[b];
         append->marked = firsts[b + 1] == all ? all : 0;
         lmsi_use_buffer(c, b, &append->h);
-        LMSI_TRY(lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_APPEND, LMSI_CONTRASTIVE_APPEND,
+        LMSI_TRY(lmsi_operator_set(call->op, LMSI_CONTRASTIVE_APPEND, LMSI_CONTRASTIVE_APPEND,
                                    append));
         LMSI_TRY(lmsi_call_launch(call, LMSI_CONTRASTIVE_APPEND, runs, 0));
     }

@@ -50,7 +50,7 @@ lms_status lms_contrastive_propose(lms_contrastive *c, cl_command_queue queue,
     if (c == NULL) return lmsi_fail(LMS_E_ARGUMENT, "contrastive: is NULL");
     LMSI_TRY(lmsi_propose_check(c, &where, p, &propose));
     if (p->requests == 0) return lmsi_call_empty(&where);
-    LMSI_TRY(lmsi_operator_set(&c->op, LMSI_TILES, LMSI_ROWS, &propose));
+    LMSI_TRY(lmsi_operator_set(&c->op, lmsi_rows_first(&propose.rows), LMSI_ROWS, &propose));
     LMSI_TRY(lmsi_call_begin(&call, &c->op, &where, 1));
     const uint64_t first_name = lmsi_slots_names(&c->open, p->requests);
     LMSI_TRY(lmsi_call_end(&call, enqueue(c, &call, p, &propose, first_name)));

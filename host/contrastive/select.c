@@ -66,7 +66,7 @@ static lms_status launch_scan(const lms_contrastive *c, lmsi_call *call, lmsi_se
         select->first_piece = firsts[b];
         lmsi_use_buffer(c, b, &select->h);
         LMSI_TRY(
-            lmsi_operator_set(&c->op, LMSI_CONTRASTIVE_SCAN, LMSI_CONTRASTIVE_SCAN, select));
+            lmsi_operator_set(call->op, LMSI_CONTRASTIVE_SCAN, LMSI_CONTRASTIVE_SCAN, select));
         LMSI_TRY(lmsi_call_launch(call, LMSI_CONTRASTIVE_SCAN, pieces, 0));
     }
 fail:

@@ -72,7 +72,7 @@ static lms_status fork_check(const lms_contrastive *c, const lmsi_where *where, 
     LMSI_TRY(lmsi_slot_check(&c->open, "from", from, 1));
     LMSI_TRY(lmsi_slot_check(&c->open, "to", to, 0));
     if (params != NULL) LMSI_TRY(lmsi_contrastive_params_check(c, params));
-    LMSI_TRY(lmsi_wait_check(where->num_wait, where->wait_list));
+    LMSI_TRY(lmsi_wait_check(c->op.ctx, where->num_wait, where->wait_list));
     const uint32_t length = c->slots[from].context.length;
     LMSI_FAIL_IF(length % LMS_CONTEXT_PAGE != 0 && c->pages.free_count == 0, LMS_E_CONTEXT_FULL,
                  "from: the last page of a context of %u positions is to be copied; 0 of %u "

@@ -84,6 +84,8 @@ lms_status lmsi_arguments_check(cl_kernel kernel, const lmsi_kernel *k, uint32_t
     if (team == 1) LMSI_TRY(table_check(kernel, k, &k->alone, buffers, count, &next));
     LMSI_FAIL_IF(next != count, LMS_E_BUILD, "%s: has %u parameters, not %u", k->name,
                  (unsigned)count, (unsigned)next);
+    LMSI_FAIL_IF(count > LMSI_MOST_PARAMETERS, LMS_E_BUILD, "%s: has %u parameters, above %u",
+                 k->name, (unsigned)count, LMSI_MOST_PARAMETERS);
 fail:
     return status;
 }
@@ -93,50 +95,70 @@ fail:
 /* A kernel whose parameters are set one after the other, and the first failure. */
 typedef struct setter {
     cl_kernel kernel;
+    const lmsi_origin *from;
+    lmsi_values *values;
     cl_uint next;
     cl_int code;
 } setter;
 
-static void set(setter *s, size_t size, const void *value)
+/* Sets the next parameter, unless it is known to have this value. A value that `lasts` means
+ * the same in later calls. Only such values are known, so that one that is equal is the same.
+ * What a parameter has after a failure, nobody knows. */
+static void set(setter *s, size_t size, const void *value, int lasts)
 {
-    const cl_int code = clSetKernelArg(s->kernel, s->next++, size, value);
+    const cl_uint i = s->next++;
+    const uint64_t bit = (uint64_t)1 << i;
+    uint64_t bits = 0;
+    memcpy(&bits, value, size);
+    if ((s->values->known & bit) && s->values->list[i] == bits) return;
+    const cl_int code = clSetKernelArg(s->kernel, i, size, value);
     if (s->code == CL_SUCCESS) s->code = code;
+    s->values->known &= ~bit;
+    s->values->list[i] = bits;
+    if (code == CL_SUCCESS && lasts) s->values->known |= bit;
 }
 
-static void set_view(setter *s, const lms_view *view, cl_mem otherwise, int is_optional)
+static int is_own(const lmsi_origin *from, cl_mem buffer)
 {
-    cl_mem buffer = view->buffer != NULL ? view->buffer : otherwise;
+    for (size_t i = 0; i < from->count; ++i) {
+        if (from->mem[i] == buffer) return 1;
+    }
+    return 0;
+}
+
+static void set_view(setter *s, const lms_view *view, int is_optional)
+{
+    cl_mem buffer = view->buffer != NULL ? view->buffer : s->from->mem[0];
     const cl_ulong offset = view->offset;
     const cl_uint is_given = view->buffer != NULL;
-    set(s, sizeof buffer, &buffer);
-    set(s, sizeof offset, &offset);
-    if (is_optional) set(s, sizeof is_given, &is_given);
+    set(s, sizeof buffer, &buffer, is_own(s->from, buffer));
+    set(s, sizeof offset, &offset, 1);
+    if (is_optional) set(s, sizeof is_given, &is_given, 1);
 }
 
-static void set_table(setter *s, const lmsi_arguments *table, const cl_mem *mem,
-                      const void *record)
+static void set_table(setter *s, const lmsi_arguments *table)
 {
     for (size_t i = 0; i < table->count; ++i) {
         const lmsi_argument *const a = &table->list[i];
-        const void *const member = (const char *)record + a->from;
+        const void *const member = (const char *)s->from->record + a->from;
         switch (a->kind) {
-        case LMSI_BUFFER: set(s, sizeof *mem, &mem[a->from]); break;
-        case LMSI_MEM: set(s, sizeof(cl_mem), member); break;
-        case LMSI_UINT: set(s, sizeof(cl_uint), member); break;
-        case LMSI_ULONG: set(s, sizeof(cl_ulong), member); break;
-        case LMSI_VIEW: set_view(s, member, mem[0], 0); break;
-        case LMSI_OPTIONAL: set_view(s, member, mem[0], 1); break;
+        case LMSI_BUFFER: set(s, sizeof(cl_mem), &s->from->mem[a->from], 1); break;
+        case LMSI_MEM: set(s, sizeof(cl_mem), member, 1); break;
+        case LMSI_UINT: set(s, sizeof(cl_uint), member, 1); break;
+        case LMSI_ULONG: set(s, sizeof(cl_ulong), member, 1); break;
+        case LMSI_VIEW: set_view(s, member, 0); break;
+        case LMSI_OPTIONAL: set_view(s, member, 1); break;
         }
     }
 }
 
 lms_status lmsi_arguments_set(cl_kernel kernel, const lmsi_kernel *k, uint32_t team,
-                              const cl_mem *mem, const void *record)
+                              const lmsi_origin *from, lmsi_values *values)
 {
     char what[80];
-    setter s = {kernel, 0, CL_SUCCESS};
-    set_table(&s, &k->arguments, mem, record);
-    if (team == 1) set_table(&s, &k->alone, mem, record);
+    setter s = {kernel, from, values, 0, CL_SUCCESS};
+    set_table(&s, &k->arguments);
+    if (team == 1) set_table(&s, &k->alone);
     if (s.code == CL_SUCCESS) return LMS_OK;
     snprintf(what, sizeof what, "clSetKernelArg of %s", k->name);
     return lmsi_cl_fail(s.code, what);

@@ -15,7 +15,7 @@
 
 typedef enum lmsi_argument_kind {
     LMSI_BUFFER, /* __global NAME: a buffer of the operator */
-    LMSI_MEM,    /* __global NAME: a cl_mem of the record */
+    LMSI_MEM, /* __global NAME: a cl_mem of the record, which is there as long as the kernel */
     LMSI_UINT,
     LMSI_ULONG,
     LMSI_VIEW,     /* __global NAME, ulong NAME_offset: an lms_view of the record */
@@ -56,13 +56,35 @@ typedef struct lmsi_kernel {
     int in_teams;         /* a team of one does without the kernel */
 } lmsi_kernel;
 
+/* What a kernel's parameters were set to last: setting them again is a good part of a call's
+ * cost on the host.
+ *
+ * Kept are numbers, and buffers that live as long as the kernel. A caller's buffer is set in
+ * every call, also if it has the handle of the one before: that may be another buffer, made
+ * when the one before was released. Its handle may be the same, but the runtime may have looked
+ * behind it when the parameter was set (OpenCL promises nothing else of a kernel, which does
+ * not retain its buffers either, and the library keeps none of a caller's). */
+#define LMSI_MOST_PARAMETERS 64u
+typedef struct lmsi_values {
+    uint64_t known; /* bit by bit: is this parameter's value kept? */
+    uint64_t list[LMSI_MOST_PARAMETERS];
+} lmsi_values;
+
 /* Is the table right for the kernel? Where the runtime does not tell names and types, only the
  * number of parameters is compared. `team` is the one that the kernel was built for. */
 lms_status lmsi_arguments_check(cl_kernel kernel, const lmsi_kernel *k, uint32_t team,
                                 const lmsi_buffer *buffers);
 
-/* Sets all of them. Some runtimes refuse NULL: mem[0] stands for a view that is not given. */
+/* Where a kernel's arguments come from: the operator's `count` buffers, and a call's record. */
+typedef struct lmsi_origin {
+    const cl_mem *mem;
+    size_t count;
+    const void *record;
+} lmsi_origin;
+
+/* Sets those that are not what they should be, and keeps `values` true, also where it fails.
+ * Some runtimes refuse NULL: mem[0] stands for a view that is not given. */
 lms_status lmsi_arguments_set(cl_kernel kernel, const lmsi_kernel *k, uint32_t team,
-                              const cl_mem *mem, const void *record);
+                              const lmsi_origin *from, lmsi_values *values);
 
 #endif

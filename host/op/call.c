@@ -21,7 +21,7 @@ lms_status lmsi_where_check(const lmsi_operator *op, const lmsi_where *where, co
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_queue_check(op->ctx, where->queue));
     LMSI_FAIL_IF(args == NULL, LMS_E_ARGUMENT, "%s: is NULL", name);
-    LMSI_TRY(lmsi_wait_check(where->num_wait, where->wait_list));
+    LMSI_TRY(lmsi_wait_check(op->ctx, where->num_wait, where->wait_list));
 fail:
     return status;
 }
@@ -108,11 +108,15 @@ lms_status lmsi_call_begin(lmsi_call *call, lmsi_operator *op, const lmsi_where 
     *call = (lmsi_call){.op = op, .where = where};
     if (is_staged) LMSI_TRY(take_stage(op, &call->stage));
     LMSI_TRY(find_latest(latest));
-    if (where->num_wait > 0) {
+    call->may_end = where->num_wait > 0;
+    if (where->num_wait > LMSI_FEW) {
         LMSI_CL(clEnqueueMarkerWithWaitList(where->queue, where->num_wait, where->wait_list,
                                             &call->owned));
         call->events[call->count++] = call->owned;
-        call->may_end = 1;
+    }
+    while (call->count < where->num_wait && call->owned == NULL) {
+        call->events[call->count] = where->wait_list[call->count];
+        ++call->count;
     }
     if (latest->count > 0) call->events[call->count++] = latest->events[latest->count - 1];
     if (is_staged) op->next_stage = (op->next_stage + 1) % op->desc.max_in_flight;

@@ -47,12 +47,15 @@ void lmsi_latest_end(lmsi_latest *latest);
 /* Waits for the latest one; OpenCL's code if it was terminated. */
 lms_status lmsi_latest_wait(const lmsi_latest *latest);
 
+/* A longer wait list than this becomes one marker; another is the first command's own. */
+#define LMSI_FEW 7u
+
 /* A call in the making. */
 typedef struct lmsi_call {
     struct lmsi_operator *op;
     const lmsi_where *where;
-    struct lmsi_stage *stage; /* NULL: it brings nothing from the host */
-    cl_event events[2];       /* that the next command waits for */
+    struct lmsi_stage *stage;      /* NULL: it brings nothing from the host */
+    cl_event events[LMSI_FEW + 1]; /* that the next command waits for */
     cl_uint count;
     cl_event owned;   /* the one of them to release, if any */
     cl_event *lender; /* who has the last command's event, if it is not owned */

@@ -18,6 +18,7 @@ void lmsi_kernels_release(lmsi_operator *op, size_t program)
         if (op->kernel_table[i].program != program || op->kernels[i] == NULL) continue;
         clReleaseKernel(op->kernels[i]);
         op->kernels[i] = NULL;
+        op->values[i].known = 0;
     }
 }
 

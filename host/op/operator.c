@@ -20,13 +20,13 @@ uint32_t lmsi_operator_team(const lmsi_operator *op, size_t kernel)
     return op->programs[op->kernel_table[kernel].program].shape.team;
 }
 
-lms_status lmsi_operator_set(const lmsi_operator *op, size_t first, size_t last,
-                             const void *record)
+lms_status lmsi_operator_set(lmsi_operator *op, size_t first, size_t last, const void *record)
 {
     lms_status status = LMS_OK;
+    const lmsi_origin from = {op->mem, op->buffer_count, record};
     for (size_t k = first; k <= last && status == LMS_OK; ++k) {
         status = lmsi_arguments_set(op->kernels[k], &op->kernel_table[k],
-                                    lmsi_operator_team(op, k), op->mem, record);
+                                    lmsi_operator_team(op, k), &from, &op->values[k]);
     }
     return status;
 }

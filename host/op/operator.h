@@ -69,8 +69,9 @@ struct lmsi_operator {
     size_t kernel_count;
     lmsi_buffer buffers[LMSI_MOST_BUFFERS];
     size_t buffer_count;
-    size_t workspace;                     /* bytes of the device */
-    cl_kernel kernels[LMSI_MOST_KERNELS]; /* NULL: the team does without it */
+    size_t workspace;                      /* bytes of the device */
+    cl_kernel kernels[LMSI_MOST_KERNELS];  /* NULL: the team does without it */
+    lmsi_values values[LMSI_MOST_KERNELS]; /* of their parameters */
     cl_mem mem[LMSI_MOST_BUFFERS];
     lmsi_stage *stages; /* [desc.max_in_flight] */
     uint32_t next_stage;
@@ -93,7 +94,6 @@ uint32_t lmsi_operator_team(const lmsi_operator *op, size_t kernel);
 
 /* Sets the arguments of kernels first .. last, from the operator's buffers and the record of a
  * call. */
-lms_status lmsi_operator_set(const lmsi_operator *op, size_t first, size_t last,
-                             const void *record);
+lms_status lmsi_operator_set(lmsi_operator *op, size_t first, size_t last, const void *record);
 
 #endif

@@ -67,6 +67,12 @@ uint64_t lmsi_rows_plan(lmsi_operator *op, uint32_t max_rows);
 lmsi_rows lmsi_rows_of(const lmsi_operator *op, uint32_t rows, lms_view logits,
                        size_t row_stride, size_t logits_rows);
 
+/* The first kernel of a call. */
+static inline size_t lmsi_rows_first(const lmsi_rows *r)
+{
+    return r->with_tiles ? LMSI_ROWS : LMSI_TILES;
+}
+
 /* The logits as an array of a call. */
 lmsi_array lmsi_rows_array(const lmsi_operator *op, const lmsi_rows *r);
 

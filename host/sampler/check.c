@@ -117,13 +117,14 @@ lms_status lmsi_sampler_run_check(const lms_sampler *s, const lmsi_where *where,
     LMSI_FAIL_IF(b->logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31", (unsigned long long)b->logits_rows);
     if (b->rows == 0) return LMS_OK;
-    const cl_mem *const mem = s->op.mem;
+    const cl_mem brought = s->op.mem[LMSI_SAMPLER_BROUGHT];
+    const size_t behind =
+        b->params != NULL ? b->rows * sizeof *b->params / sizeof *b->index : 0;
     *run = (lmsi_sampler_run){
         .rows = lmsi_rows_of(&s->op, b->rows, b->logits, b->row_stride, b->logits_rows),
         .args = *b,
-        .index = b->index != NULL ? (lms_view){mem[LMSI_SAMPLER_INDEX], 0} : b->index_device,
-        .params =
-            b->params != NULL ? (lms_view){mem[LMSI_SAMPLER_PARAMS], 0} : b->params_device,
+        .index = b->index != NULL ? (lms_view){brought, behind} : b->index_device,
+        .params = b->params != NULL ? (lms_view){brought, 0} : b->params_device,
         .probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab,
     };
     LMSI_TRY(doors_check(b, &run->rows));

@@ -5,20 +5,24 @@
 
 #include <string.h>
 
-/* Brings a call's array of the host to the buffer for it. */
-static lms_status bring(lmsi_call *call, size_t buffer, const void *array, size_t bytes)
+/* Brings a call's arrays of the host to the buffer for them, in one write: records, and then
+ * indices. */
+static lms_status bring(lmsi_call *call, const lms_sampler_run_args *b)
 {
-    if (array == NULL) return LMS_OK;
-    memcpy(lmsi_call_staged(call, buffer), array, bytes);
-    return lmsi_call_write(call, buffer, 0, bytes);
+    const size_t params = b->params != NULL ? b->rows * sizeof *b->params : 0;
+    const size_t index = b->index != NULL ? b->rows * sizeof *b->index : 0;
+    if (params + index == 0) return LMS_OK;
+    char *const staged = lmsi_call_staged(call, LMSI_SAMPLER_BROUGHT);
+    if (params > 0) memcpy(staged, b->params, params);
+    if (index > 0) memcpy(staged + params, b->index, index);
+    return lmsi_call_write(call, LMSI_SAMPLER_BROUGHT, 0, params + index);
 }
 
 static lms_status enqueue(lmsi_call *call, const lms_sampler_run_args *b,
                           const lmsi_sampler_run *run, int reports)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(bring(call, LMSI_SAMPLER_PARAMS, b->params, b->rows * sizeof *b->params));
-    LMSI_TRY(bring(call, LMSI_SAMPLER_INDEX, b->index, b->rows * sizeof *b->index));
+    LMSI_TRY(bring(call, b));
     LMSI_TRY(lmsi_rows_launch(call, &run->rows));
     if (reports) LMSI_TRY(lmsi_call_launch(call, LMSI_SAMPLER_REPORT, b->rows, 0));
 fail:
@@ -37,8 +41,8 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue,
     LMSI_TRY(lmsi_sampler_run_check(s, &where, batch, &run));
     if (batch->rows == 0) return lmsi_call_empty(&where);
     const int reports = s->op.kernels[LMSI_SAMPLER_REPORT] != NULL && run.wanted != 0;
-    LMSI_TRY(
-        lmsi_operator_set(&s->op, LMSI_TILES, reports ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
+    LMSI_TRY(lmsi_operator_set(&s->op, lmsi_rows_first(&run.rows),
+                               reports ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
     LMSI_TRY(
         lmsi_call_begin(&call, &s->op, &where, batch->params != NULL || batch->index != NULL));
     LMSI_TRY(lmsi_call_end(&call, enqueue(&call, batch, &run, reports)));

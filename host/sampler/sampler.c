@@ -84,8 +84,7 @@ static void plan(lmsi_operator *op, lmsi_plan *plan)
     const uint64_t rows = d->max_rows;
     const lmsi_buffer own[] = {
         {"outcomes", "outcomes", rows, sizeof(lms_outcome), 0},
-        {"params", "parameters", rows, sizeof(lms_row_params), rows},
-        {"index", "indices", rows, sizeof(cl_int), rows},
+        {"brought", "parameters", rows, sizeof(lms_row_params) + sizeof(cl_int), rows},
     };
     lmsi_rows_plan(op, d->max_rows);
     lmsi_operator_list(op, LMSI_ROW_BUFFERS, own, sizeof own / sizeof own[0]);

@@ -8,8 +8,7 @@
 /* Its buffers, behind those for rows, ... */
 enum {
     LMSI_SAMPLER_OUTCOMES = LMSI_ROW_BUFFERS,
-    LMSI_SAMPLER_PARAMS, /* where records of the host go */
-    LMSI_SAMPLER_INDEX,
+    LMSI_SAMPLER_BROUGHT, /* records of the host, and behind them indices */
     LMSI_SAMPLER_BUFFERS
 };
 

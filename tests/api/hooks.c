@@ -345,7 +345,7 @@ cl_int __wrap_clGetEventInfo(cl_event a, cl_event_info b, size_t c, void *d, siz
 {
     cl_int code = hook_enter("clGetEventInfo");
     if (code == CL_SUCCESS) code = __real_clGetEventInfo(a, b, c, d, e);
-    if (event_answers > 0) {
+    if (event_answers > 0 && b == CL_EVENT_COMMAND_EXECUTION_STATUS) {
         *(cl_int *)d = event_state;
         --event_answers;
     }

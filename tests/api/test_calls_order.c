@@ -3,22 +3,27 @@
 
 #include <stdlib.h>
 
+enum {
+    LONG_LIST = 9 /* more events than a call hands on as they are */
+};
+
 static cl_command_queue loose_queue(const object_rig *r)
 {
     return rig_queue(r->ctx, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
 }
 
 /* A call returns while its wait list is incomplete, waits for all of it, and then completes. */
-static void waits_for_all(const object_rig *r, cl_command_queue queue, unsigned call)
+static void waits_for_all(const object_rig *r, cl_command_queue queue, unsigned call,
+                          cl_uint events)
 {
-    cl_event hold[3], event = NULL;
-    for (int i = 0; i < 3; ++i) hold[i] = rig_user_event(r->context);
+    cl_event hold[LONG_LIST], event = NULL;
+    for (cl_uint i = 0; i < events; ++i) hold[i] = rig_user_event(r->context);
     assert_int_equal(object_poison(r), CL_SUCCESS);
     RIG_OK(object_begin(r, r->object, call));
     clFinish(r->queue);
-    RIG_OK(object_call(r, r->object, queue, call, 3, hold, &event));
+    RIG_OK(object_call(r, r->object, queue, call, events, hold, &event));
     assert_non_null(event);
-    for (int i = 0; i < 3; ++i) {
+    for (cl_uint i = 0; i < events; ++i) {
         rig_assert_pending(event);
         rig_complete(hold[i]);
     }
@@ -33,8 +38,11 @@ static void test_wait_lists(void **state)
     const object_rig *const r = *state;
     const cl_command_queue loose = loose_queue(r);
     for (size_t i = 0; i < r->kind->sample_count; ++i) {
-        waits_for_all(r, r->queue, r->kind->samples[i]);
-        waits_for_all(r, loose, r->kind->samples[i]);
+        for (cl_uint events = 3; events <= LONG_LIST; ++events) {
+            waits_for_all(r, events % 2 ? r->queue : loose, r->kind->samples[i], events);
+        }
+        waits_for_all(r, loose, r->kind->samples[i], 3);
+        waits_for_all(r, loose, r->kind->samples[i], LONG_LIST);
     }
     clReleaseCommandQueue(loose);
 }

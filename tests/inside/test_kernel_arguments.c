@@ -144,6 +144,35 @@ static void test_without_names_their_number_counts(void **state)
     clReleaseKernel(kernel);
 }
 
+/* Of arguments that are set: the caller's buffer alone is set again, what changes, and what
+ * could not be set. */
+static void assert_sets_what_changes(cl_kernel kernel, const lmsi_kernel *k,
+                                     const lmsi_origin *from, lmsi_values *values)
+{
+    told other = *(const told *)from->record;
+    const lmsi_origin changed = {from->mem, from->count, &other};
+    other.m += 1;
+    other.out.offset += 1;
+    for (unsigned nth = 1; nth <= 4; ++nth) {
+        hook_reset();
+        hook_fail("clSetKernelArg", nth, CL_INVALID_ARG_VALUE);
+        if (nth < 4) {
+            RIG_FAILS(CL_INVALID_ARG_VALUE, lmsi_arguments_set(kernel, k, 1, &changed, values),
+                      "clSetKernelArg of copy", "");
+            assert_true(hook_failed());
+        } else {
+            RIG_OK(lmsi_arguments_set(kernel, k, 1, &changed, values));
+        }
+        assert_int_equal(hook_count("clSetKernelArg"), 3);
+        hook_reset();
+        RIG_OK(lmsi_arguments_set(kernel, k, 1, from, values));
+        assert_int_equal(hook_count("clSetKernelArg"), 3);
+        hook_reset();
+        RIG_OK(lmsi_arguments_set(kernel, k, 1, from, values));
+        assert_int_equal(hook_count("clSetKernelArg"), 1);
+    }
+}
+
 static void test_what_is_set_arrives(void **state)
 {
     const rig *const r = *state;
@@ -158,10 +187,12 @@ static void test_what_is_set_arrives(void **state)
     out = clCreateBuffer(r->context, CL_MEM_READ_WRITE, sizeof got, NULL, &code);
     assert_int_equal(code, CL_SUCCESS);
     told t = {.n = 5, .m = 7, .out = {out, 3}, .mem = out};
+    const lmsi_origin from = {mem, 2, &t};
+    lmsi_values values = {0};
     for (int given = 0; given < 2; ++given) {
         const cl_int expected = given ? 22 : -1;
         if (given) t.in = (lms_view){mem[SECOND], 0};
-        RIG_OK(lmsi_arguments_set(kernel, &k, 1, mem, &t));
+        RIG_OK(lmsi_arguments_set(kernel, &k, 1, &from, &values));
         assert_int_equal(
             clEnqueueNDRangeKernel(r->queue, kernel, 1, NULL, &one, &one, 0, NULL, NULL), 0);
         assert_int_equal(
@@ -170,10 +201,7 @@ static void test_what_is_set_arrives(void **state)
         assert_int_equal(got[3], 12);
         assert_int_equal(got[4], expected);
     }
-    hook_reset();
-    hook_fail("clSetKernelArg", 3, CL_INVALID_ARG_VALUE);
-    RIG_FAILS(CL_INVALID_ARG_VALUE, lmsi_arguments_set(kernel, &k, 1, mem, &t),
-              "clSetKernelArg of copy", "");
+    assert_sets_what_changes(kernel, &k, &from, &values);
     clReleaseMemObject(mem[FIRST]);
     clReleaseMemObject(mem[SECOND]);
     clReleaseMemObject(out);
