@@ -5,9 +5,10 @@
  *
  *     lms_context_open -> lms_sampler_create -> lms_sampler_run, run, run ... -> destroy both
  *
- * Beam search and contrastive search, for many requests at once, are in headers of their own,
- * which this one includes: lms_beam.h, lms_contrastive.h. How `lmsample tune` finds the fastest
- * kernels for a device is in lms_tuning.h, which nobody else needs.
+ * Beam search and contrastive search, for many requests at once, and batches that are recorded
+ * are in headers of their own, which this one includes: lms_beam.h, lms_contrastive.h,
+ * lms_recording.h. How `lmsample tune` finds the fastest kernels for a device is in
+ * lms_tuning.h, which nobody else needs.
  *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number
@@ -26,7 +27,8 @@
  *               lms_beam_results 1, lms_contrastive_propose at most 2, lms_contrastive_select 2
  *               and up to one scan and one append for each buffer of pages,
  *               lms_contrastive_append up to one for each of these, lms_contrastive_fork at
- *               most 1. Before them it enqueues the writes of what it is given on the host.
+ *               most 1; lms_recording_run one command, or at most 3 kernels. Before them it
+ *               enqueues the writes of what it is given on the host.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Buffers       Every buffer is of the context's cl_context, holds all that the call may read
  *               or write, and was made for that use (CL_MEM_READ_ONLY, _WRITE_ONLY). No output
@@ -356,5 +358,6 @@ LMS_API void lms_seed_rows(lms_row_params *params, size_t rows, uint64_t seed,
 
 #include "lms_beam.h"
 #include "lms_contrastive.h"
+#include "lms_recording.h"
 
 #endif /* LMSAMPLE_H */

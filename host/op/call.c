@@ -161,19 +161,35 @@ fail:
     return status;
 }
 
-lms_status lmsi_call_launch(lmsi_call *call, size_t kernel, size_t wide, size_t high)
+lms_status lmsi_call_enqueue(lmsi_call *call, const lmsi_launch *l)
 {
     lms_status status = LMS_OK;
-    const lmsi_operator *const op = call->op;
-    const size_t team = lmsi_operator_team(op, kernel);
-    const size_t local[2] = {team, 1}, global[2] = {wide * team, high};
     cl_event done = NULL;
-    LMSI_CL(clEnqueueNDRangeKernel(call->where->queue, op->kernels[kernel], high > 0 ? 2 : 1,
-                                   NULL, global, local, call->count, wait_list_of(call),
+    LMSI_CL(clEnqueueNDRangeKernel(call->where->queue, l->kernel, l->dimensions, NULL,
+                                   l->global, l->local, call->count, wait_list_of(call),
                                    &done));
     wait_only_for(call, done, NULL);
 fail:
     return status;
+}
+
+cl_int lmsi_call_commands(lmsi_call *call, const lmsi_commands *commands)
+{
+    cl_event done = NULL;
+    const cl_int code =
+        commands->enqueue(0, NULL, commands->buffer, call->count, wait_list_of(call), &done);
+    if (code == CL_SUCCESS) wait_only_for(call, done, NULL);
+    return code;
+}
+
+lms_status lmsi_call_launch(lmsi_call *call, size_t kernel, size_t wide, size_t high)
+{
+    const lmsi_operator *const op = call->op;
+    const size_t team = lmsi_operator_team(op, kernel);
+    const lmsi_launch launch = {
+        op->kernels[kernel], high > 0 ? 2 : 1, {wide * team, high}, {team, 1}};
+    if (call->recording != NULL) return lmsi_recording_add(call->recording, kernel, &launch);
+    return lmsi_call_enqueue(call, &launch);
 }
 
 /* One more reference to the last command's event. If OpenCL gives none, this waits for the

@@ -11,8 +11,10 @@
 #define LMSI_CALL_H
 
 #include "lmsample.h"
+#include "base/commands.h"
 
 struct lmsi_operator;
+struct lmsi_recording;
 
 /* Where a call is enqueued: what callers say of it. */
 typedef struct lmsi_where {
@@ -60,7 +62,8 @@ typedef struct lmsi_call {
     cl_event owned;   /* the one of them to release, if any */
     cl_event *lender; /* who has the last command's event, if it is not owned */
     int begun;        /* a command that uses the operator's memory has been enqueued */
-    int may_end;      /* before the operator's previous call, if its wait list fails */
+    struct lmsi_recording *recording; /* NULL, or what keeps its launches: none is made */
+    int may_end; /* before the operator's previous call, if its wait list fails */
 } lmsi_call;
 
 /* Takes a stage for what the call brings from the host, if it does. LMS_E_BUSY: all of them are
@@ -76,6 +79,15 @@ lms_status lmsi_call_write(lmsi_call *call, size_t buffer, size_t at, size_t byt
 
 /* Launches a kernel by its number: so many work-groups, in one dimension if `high` is 0. */
 lms_status lmsi_call_launch(lmsi_call *call, size_t kernel, size_t wide, size_t high);
+
+/* The same for a launch, or a list of launches, that is there. Where a list is refused, nothing
+ * is enqueued. */
+lms_status lmsi_call_enqueue(lmsi_call *call, const lmsi_launch *launch);
+cl_int lmsi_call_commands(lmsi_call *call, const lmsi_commands *commands);
+
+/* Keeps a launch of the operator's kernel. In op/recording.c. */
+lms_status lmsi_recording_add(struct lmsi_recording *recording, size_t kernel,
+                              const lmsi_launch *launch);
 
 /* The end of a call whose enqueuing has come to `status`, which it returns. It submits what is
  * enqueued, which cannot be taken back: later calls wait for it, and after the last command

@@ -18,13 +18,21 @@ static lms_status bring(lmsi_call *call, const lms_sampler_run_args *b)
     return lmsi_call_write(call, LMSI_SAMPLER_BROUGHT, 0, params + index);
 }
 
-static lms_status enqueue(lmsi_call *call, const lms_sampler_run_args *b,
-                          const lmsi_sampler_run *run, int reports)
+/* Is there a third kernel? */
+static int reports(const lmsi_operator *op, const lmsi_sampler_run *run)
+{
+    return op->kernels[LMSI_SAMPLER_REPORT] != NULL && run->wanted != 0;
+}
+
+lms_status lmsi_sampler_enqueue(lmsi_call *call, const lms_sampler_run_args *b,
+                                const lmsi_sampler_run *run)
 {
     lms_status status = LMS_OK;
     LMSI_TRY(bring(call, b));
     LMSI_TRY(lmsi_rows_launch(call, &run->rows));
-    if (reports) LMSI_TRY(lmsi_call_launch(call, LMSI_SAMPLER_REPORT, b->rows, 0));
+    if (reports(call->op, run)) {
+        LMSI_TRY(lmsi_call_launch(call, LMSI_SAMPLER_REPORT, b->rows, 0));
+    }
 fail:
     return status;
 }
@@ -40,12 +48,11 @@ lms_status lms_sampler_run(lms_sampler *s, cl_command_queue queue,
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     LMSI_TRY(lmsi_sampler_run_check(s, &where, batch, &run));
     if (batch->rows == 0) return lmsi_call_empty(&where);
-    const int reports = s->op.kernels[LMSI_SAMPLER_REPORT] != NULL && run.wanted != 0;
     LMSI_TRY(lmsi_operator_set(&s->op, lmsi_rows_first(&run.rows),
-                               reports ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
+                               reports(&s->op, &run) ? LMSI_SAMPLER_REPORT : LMSI_ROWS, &run));
     LMSI_TRY(
         lmsi_call_begin(&call, &s->op, &where, batch->params != NULL || batch->index != NULL));
-    LMSI_TRY(lmsi_call_end(&call, enqueue(&call, batch, &run, reports)));
+    LMSI_TRY(lmsi_call_end(&call, lmsi_sampler_enqueue(&call, batch, &run)));
     s->rows = batch->rows;
 fail:
     return status;

@@ -41,6 +41,10 @@ lms_status lmsi_sampler_desc_check(const lms_sampler_desc *d);
 lms_status lmsi_sampler_run_check(const lms_sampler *s, const lmsi_where *where,
                                   const lms_sampler_run_args *b, lmsi_sampler_run *run);
 
+/* Enqueues a call, or has it recorded. */
+lms_status lmsi_sampler_enqueue(lmsi_call *call, const lms_sampler_run_args *b,
+                                const lmsi_sampler_run *run);
+
 /* The host's records. */
 lms_status lmsi_params_check(const lms_row_params *params, uint32_t rows);
 

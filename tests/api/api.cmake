@@ -2,21 +2,22 @@
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 file(GLOB LMS_API_CALLS CONFIGURE_DEPENDS ${LMS_API_DIR}/calls/*.c)
 add_library(lms_api_rig STATIC ${LMS_API_CALLS} ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
-            ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/trace.c)
+            ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/recording_rig.c ${LMS_API_DIR}/trace.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
 # The library's objects once more, for programs that hook the calls it makes.
 file(GLOB_RECURSE LMS_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/*.c)
 add_library(lms_hooked OBJECT ${LMS_HOST_SOURCES} ${LMS_API_DIR}/hooks.c
-            ${LMS_API_DIR}/hooks_device.c ${LMS_API_DIR}/faults.c)
+            ${LMS_API_DIR}/hooks_commands.c ${LMS_API_DIR}/hooks_device.c
+            ${LMS_API_DIR}/hooks_memory.c ${LMS_API_DIR}/faults.c)
 target_include_directories(lms_hooked PRIVATE ${PROJECT_SOURCE_DIR}/include
                            ${PROJECT_SOURCE_DIR}/host ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR})
 # Sanitizers' libraries call the wrapped allocations too, and must find them.
 set_target_properties(lms_hooked PROPERTIES C_VISIBILITY_PRESET default)
 target_link_libraries(lms_hooked PRIVATE OpenCL::OpenCL lms_options Threads::Threads)
 set(hooks "")
-foreach(source hooks.c hooks_device.c)
+foreach(source hooks.c hooks_commands.c hooks_device.c hooks_memory.c)
     file(STRINGS ${LMS_API_DIR}/${source} lines
          REGEX "^(cl_|void).*__wrap_|^HOOK_(CODE|INFO|NEW|EVENT)\\(cl")
     list(APPEND hooks ${lines})
@@ -55,7 +56,8 @@ endforeach()
 lms_fresh(hooked ${hooked_programs})
 
 set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
-    ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h ${PROJECT_SOURCE_DIR}/include/lms_tuning.h)
+    ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h
+    ${PROJECT_SOURCE_DIR}/include/lms_recording.h ${PROJECT_SOURCE_DIR}/include/lms_tuning.h)
 foreach(part api:few slow:all)
     string(REPLACE ":" ";" part ${part})
     list(GET part 0 label)

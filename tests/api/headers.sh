@@ -32,7 +32,7 @@ write() {
 
 write_programs() {
     local header target use
-    for header in lmsample lms_beam lms_contrastive lms_tuning; do
+    for header in lmsample lms_beam lms_contrastive lms_recording lms_tuning; do
         write "alone_$header.h" "#include <$header.h>"
     done
     # They have records only.

@@ -57,6 +57,7 @@ void hook_fail(const char *function, unsigned nth, cl_int code)
 int hook_failed(void) { return fail_done; }
 unsigned hook_blocking(void) { return blocking; }
 long hook_live(void) { return live; }
+void hook_change_live(long change) { live += change; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
 void hook_small_gpu(size_t limit) { small_limit = limit; }
 int hook_poses_as_gpu(void) { return small_limit != 0 || most_team != UINT_MAX; }
@@ -176,6 +177,8 @@ HOOK_CODE(clReleaseContext, -1, (cl_context a), (a))
 HOOK_CODE(clRetainDevice, 1, (cl_device_id a), (a))
 HOOK_CODE(clReleaseDevice, -1, (cl_device_id a), (a))
 HOOK_CODE(clReleaseCommandQueue, -1, (cl_command_queue a), (a))
+HOOK_CODE(clRetainMemObject, 1, (cl_mem a), (a))
+HOOK_CODE(clRetainCommandQueue, 1, (cl_command_queue a), (a))
 HOOK_CODE(clReleaseMemObject, -1, (cl_mem a), (a))
 HOOK_CODE(clReleaseProgram, -1, (cl_program a), (a))
 HOOK_CODE(clReleaseKernel, -1, (cl_kernel a), (a))
@@ -362,39 +365,4 @@ cl_int __wrap_clGetKernelWorkGroupInfo GROUP_INFO
     if (code == CL_SUCCESS) code = __real_clGetKernelWorkGroupInfo(a, b, c, d, e, f);
     if (small_limit != 0) *(size_t *)e = small_limit;
     return code;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    void *const memory = hook_enter("malloc") ? NULL : __real_malloc(size);
-    live += memory != NULL;
-    return memory;
-}
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    void *const memory = hook_enter("calloc") ? NULL : __real_calloc(count, size);
-    live += memory != NULL;
-    return memory;
-}
-
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size)
-{
-    void *const moved = hook_enter("realloc") ? NULL : __real_realloc(memory, size);
-    live += memory == NULL && moved != NULL;
-    return moved;
-}
-
-void __real_free(void *memory);
-void __wrap_free(void *memory);
-void __wrap_free(void *memory)
-{
-    live -= memory != NULL;
-    __real_free(memory);
 }

@@ -7,6 +7,9 @@
 /* Counts a call; the code that it is to fail with, or 0. */
 cl_int hook_enter(const char *function);
 
+/* Counts references that come, or go. */
+void hook_change_live(long change);
+
 int hook_poses_as_gpu(void);
 void hook_reset_answers(void);
 

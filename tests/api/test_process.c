@@ -125,7 +125,18 @@ static void check_first_calls(void)
     CHECK(ctx == NULL && count == 0);
 }
 
-static void check_sampler(rig *r)
+static lms_recording *recording_of(const rig *r)
+{
+    lms_sampler_run_args batch = rig_small_batch(r);
+    lms_recording *made = NULL;
+    batch.params = NULL;
+    batch.index = NULL;
+    batch.params_device.buffer = r->params;
+    RIG_OK(lms_sampler_record(r->sampler, r->queue, &batch, &made));
+    return made;
+}
+
+static void check_sampler(rig *r, lms_recording *recording)
 {
     const lms_sampler_desc desc = rig_desc();
     const lms_sampler_run_args batch = rig_batch(r);
@@ -138,6 +149,11 @@ static void check_sampler(rig *r)
     CHECK_FORKED(lms_sampler_create(r->ctx, &desc, &sampler));
     CHECK(ctx == NULL && sampler == NULL);
     CHECK_FORKED(lms_sampler_run(r->sampler, r->queue, &batch, 0, NULL, NULL));
+    lms_recording *made = recording;
+    CHECK_FORKED(lms_sampler_record(r->sampler, r->queue, &batch, &made));
+    CHECK(made == NULL);
+    CHECK_FORKED(lms_recording_run(recording, 0, NULL, NULL));
+    lms_recording_destroy(recording);
     CHECK_FORKED(lms_sampler_effort(r->sampler, r->queue, 0, NULL));
     CHECK_FORKED(lms_sample_host(r->sampler, &host));
     host.rows = 0;
@@ -186,6 +202,7 @@ static void test_objects_in_a_child(void **state)
     object_open(&search.base, &contrastive_kind, r.ctx, &contrastive);
     const cl_event hold = rig_user_event(r.context);
     const lms_sampler_run_args batch = rig_small_batch(&r);
+    lms_recording *const recording = recording_of(&r);
     RIG_OK(lms_sampler_run(r.sampler, r.queue, &batch, 1, &hold, &done[0]));
     RIG_OK(
         object_call(&beams.base, beams.base.object, beams.base.queue, 0, 1, &hold, &done[1]));
@@ -195,7 +212,7 @@ static void test_objects_in_a_child(void **state)
     const pid_t pid = fork_child();
     if (pid == 0) {
         check_first_calls();
-        check_sampler(&r);
+        check_sampler(&r, recording);
         check_beam(&beams);
         check_contrastive(&search);
         lms_context_destroy(r.ctx);
@@ -210,6 +227,7 @@ static void test_objects_in_a_child(void **state)
     assert_child_is_good(pid);
     rig_complete(hold);
     for (int i = 0; i < 3; ++i) rig_wait(done[i]);
+    lms_recording_destroy(recording);
     RIG_OK(lms_beam_close(beams.base.object, beams.slots[0]));
     RIG_OK(object_end(&search.base, search.base.object));
     rig_assert_good(&r); /* the parent has lost nothing */
