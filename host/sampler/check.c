@@ -117,7 +117,7 @@ lms_status lmsi_sampler_run_check(const lms_sampler *s, const lmsi_where *where,
     LMSI_FAIL_IF(b->logits_rows > (size_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31", (unsigned long long)b->logits_rows);
     if (b->rows == 0) return LMS_OK;
-    const cl_mem brought = s->op.mem[LMSI_SAMPLER_BROUGHT];
+    cl_mem brought = s->op.mem[LMSI_SAMPLER_BROUGHT];
     const size_t behind =
         b->params != NULL ? b->rows * sizeof *b->params / sizeof *b->index : 0;
     *run = (lmsi_sampler_run){

@@ -41,6 +41,12 @@ fail:
     return status;
 }
 
+static void unmake(lms_recording *r)
+{
+    if (r != NULL) lmsi_recording_release(&r->base);
+    free(r);
+}
+
 lms_status lms_sampler_record(lms_sampler *s, cl_command_queue queue,
                               const lms_sampler_run_args *batch, lms_recording **out)
 {
@@ -67,7 +73,7 @@ lms_status lms_sampler_record(lms_sampler *s, cl_command_queue queue,
     return LMS_OK;
 
 fail:
-    lms_recording_destroy(r);
+    unmake(r);
     return status;
 }
 
@@ -95,7 +101,5 @@ uint32_t lms_recording_commands(const lms_recording *r)
 
 void lms_recording_destroy(lms_recording *r)
 {
-    if (r == NULL || lmsi_is_child()) return;
-    lmsi_recording_release(&r->base);
-    free(r);
+    if (!lmsi_is_child()) unmake(r);
 }
