@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/status.h"
 #include "op/kernels.h"
+#include "op/stages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +32,11 @@ lms_status lmsi_operator_set(lmsi_operator *op, size_t first, size_t last, const
     return status;
 }
 
-static void free_stages(lmsi_operator *op)
-{
-    for (uint32_t i = 0; op->stages != NULL && i < op->desc.max_in_flight; ++i) {
-        lmsi_stage *const stage = &op->stages[i];
-        if (stage->done != NULL) {
-            clWaitForEvents(1, &stage->done);
-            clReleaseEvent(stage->done);
-        }
-        for (size_t b = 0; b < op->buffer_count; ++b) free(stage->arrays[b]);
-    }
-    free(op->stages);
-}
-
 void lmsi_operator_destroy(lmsi_operator *op)
 {
     if (op == NULL || lmsi_is_child()) return;
     lmsi_latest_end(&op->latest);
-    free_stages(op);
+    lmsi_stages_free(op);
     for (size_t program = 0; program < op->program_count; ++program) {
         lmsi_kernels_release(op, program);
     }
@@ -66,26 +54,6 @@ static lms_status plan(lmsi_operator *op)
                              &op->workspace);
 }
 
-static lms_status make_stages(lmsi_operator *op)
-{
-    lms_status status = LMS_OK;
-    op->stages = calloc(op->desc.max_in_flight, sizeof *op->stages);
-    LMSI_FAIL_IF(op->stages == NULL, LMS_E_MEMORY, "out of memory for %u calls",
-                 (unsigned)op->desc.max_in_flight);
-    for (uint32_t i = 0; i < op->desc.max_in_flight; ++i) {
-        for (size_t b = 0; b < op->buffer_count; ++b) {
-            const lmsi_buffer *const buffer = &op->buffers[b];
-            void **const array = &op->stages[i].arrays[b];
-            if (buffer->staged == 0) continue;
-            *array = calloc((size_t)buffer->staged, (size_t)buffer->bytes);
-            LMSI_FAIL_IF(*array == NULL, LMS_E_MEMORY, "out of memory for staging %s",
-                         buffer->what);
-        }
-    }
-fail:
-    return status;
-}
-
 static lms_status make(lmsi_operator *op, const void *desc)
 {
     lms_status status = LMS_OK;
@@ -96,7 +64,7 @@ static lms_status make(lmsi_operator *op, const void *desc)
     }
     LMSI_TRY(plan(op)); /* for the teams that they take */
     LMSI_TRY(lmsi_memory_make(op->ctx, op->buffers, op->buffer_count, op->mem));
-    LMSI_TRY(make_stages(op));
+    LMSI_TRY(lmsi_stages_make(op));
     if (op->class->make != NULL) LMSI_TRY(op->class->make(op));
     LMSI_TRY(op->class->dry_run(op));
 fail:

@@ -74,6 +74,8 @@ struct lmsi_operator {
     lmsi_values values[LMSI_MOST_KERNELS]; /* of their parameters */
     cl_mem mem[LMSI_MOST_BUFFERS];
     lmsi_stage *stages; /* [desc.max_in_flight] */
+    void *staging;      /* the memory of their arrays, */
+    cl_mem pinned;      /* which is this buffer's, or NULL: any other */
     uint32_t next_stage;
     lmsi_latest latest; /* calls: the memory above is free when they are over */
 };

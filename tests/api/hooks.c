@@ -12,7 +12,7 @@ static struct {
     unsigned count;
 } hooked[HOOK_LIMIT];
 static const char *fail_name;
-static unsigned fail_countdown, corrupt_read, blocking;
+static unsigned fail_countdown, corrupt_read, blocking, pinned_writes;
 static cl_int fail_code, event_state;
 static int fail_done, break_source, drop_kernels, drop_writes;
 static unsigned event_answers;
@@ -33,6 +33,7 @@ void hook_reset(void)
     fail_name = NULL;
     fail_done = 0;
     blocking = 0;
+    pinned_writes = 0;
     corrupt_read = 0;
     break_source = 0;
     event_answers = 0;
@@ -56,6 +57,7 @@ void hook_fail(const char *function, unsigned nth, cl_int code)
 
 int hook_failed(void) { return fail_done; }
 unsigned hook_blocking(void) { return blocking; }
+unsigned hook_pinned_writes(void) { return pinned_writes; }
 long hook_live(void) { return live; }
 void hook_change_live(long change) { live += change; }
 const char *hook_name(unsigned i) { return i < HOOK_LIMIT ? hooked[i].name : NULL; }
@@ -319,6 +321,7 @@ cl_int __wrap_clEnqueueWriteBuffer TRANSFER(const)
 {
     cl_int code = hook_enter("clEnqueueWriteBuffer");
     blocking += c != CL_FALSE;
+    pinned_writes += hook_is_mapped(f) != 0;
     if (code == CL_SUCCESS && drop_writes) {
         code = __real_clEnqueueMarkerWithWaitList(a, g, h, event);
     } else if (code == CL_SUCCESS) {

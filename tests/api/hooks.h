@@ -20,6 +20,9 @@ int hook_failed(void);
 unsigned hook_count(const char *function);
 unsigned hook_blocking(void); /* reads and writes with CL_TRUE */
 
+/* Writes from memory that OpenCL has mapped, since the last reset. */
+unsigned hook_pinned_writes(void);
+
 /* What was called since the last reset that is no question (clGet...), or NULL. */
 const char *hook_deed(void);
 
