@@ -1,8 +1,18 @@
 #!/usr/bin/env python3
-"""gpu_compile.py - every kernel through the compilers of GPUs, without a GPU: what they make of it is
-held against the limits of gpu_limits.txt. --help names the options."""
+"""gpu_compile.py - every kernel through the compilers of GPUs, without a GPU. What they make of it is
+held against the limits of gpu_limits.txt, and fails by name: kernel, variant, device, figure and limit.
+
+    tests/check/gpu_compile.py --table --only lms_sample --device sm_90 --type float32 --team 256
+
+Figures: registers of a work-item; its stack (scratch) and what is spilled, bytes; local memory of a
+work-group; code with all functions it calls, bytes; load: the widest read of global memory, in tile
+kernels that of the tile loop, bytes; tiles, sums: instructions of that loop for 8 tokens of a
+work-item, which are 256 of a warp, without and with sums (gpu_loops.py says how they are counted).
+Intel's registers are 32 bytes (pvc: 64) and shared by the work-items of a thread; what it spills is
+counted in registers."""
 
 import argparse
+import collections
 import hashlib
 import json
 import os
@@ -12,24 +22,27 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import gpu_loops
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = {"float32": 1, "float16": 2, "bfloat16": 3}  # lms_dtype
 TEAMS = (64, 128, 256)
-FIGURES = ("registers", "stack", "spills", "local", "code", "load")
-CLANG = ("clang-19", "-x", "cl", "-cl-std=CL1.2", "-D__OPENCL_VERSION__=120", "-O3", "-w",
-         "-Xclang", "-finclude-default-header", "-S", "-o", "-", "-")
-INLINE = ("-mllvm", "-inline-threshold=1000000")
+FIGURES = ("registers", "stack", "spills", "local", "code", "load", "tiles", "sums")
+CL = ("-cl-std=CL1.2", "-D__OPENCL_VERSION__=120", "-w", "-Xclang", "-finclude-default-header")
+INLINE = ("-mllvm", "-inline-threshold=1000000")  # in the place of a driver that inlines it all
+FOLDERS = (*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/cuda/bin")
 
 
 class Failed(Exception):
-    """A compiler that fails, and what it says."""
+    """A compiler has failed; what it says."""
 
 
 def join(kernels, program, elements, team):
-    """A program's text as host/base/program.c and source.c give it to an OpenCL runtime."""
+    """A program's text, as host/base/program.c and source.c give it to an OpenCL runtime."""
     lines = ["#pragma OPENCL FP_CONTRACT OFF", f"#define LMS_ELEMENTS {TYPES[elements]}",
              "#define LMS_TOKENS 1", f"#define LMS_TEAM {team}", "#define LMS_LANES 8",
              "#define LMS_CHUNK 32"]
@@ -53,243 +66,442 @@ def join(kernels, program, elements, team):
     return "\n".join(lines) + "\n"
 
 
-class Builder:
+class Tools:
     """Runs compilers, and keeps what they gave by all that they were given."""
 
     def __init__(self, cache):
         self.cache = cache
+        self.locks = collections.defaultdict(threading.Lock)
         cache.mkdir(parents=True, exist_ok=True)
 
-    def run(self, command, text, produce=None):
-        """The command's output for a text; produce: from its files, of which {out} is the folder."""
-        key = hashlib.sha256(json.dumps([command, version(command[0])]).encode() + text.encode())
-        kept = self.cache / key.hexdigest()
-        if not kept.exists():
-            with tempfile.TemporaryDirectory(dir=self.cache) as out:
-                done = subprocess.run([word.replace("{out}", out) for word in command], cwd=out,
-                                      input=text, capture_output=True, text=True, check=False)
-                result = {"failed": done.returncode != 0,
-                          "output": done.stdout, "said": done.stderr}
-                if produce and not result["failed"]:
-                    result.update(produce(Path(out)))
-                made = Path(out) / "result"
-                made.write_text(json.dumps(result), encoding="utf-8")
-                made.rename(kept)
-        result = json.loads(kept.read_text(encoding="utf-8"))
-        if result["failed"]:
-            raise Failed(f"{command[0]}: {(result['said'] + result['output']).strip()[:2000]}")
-        return result
+    @staticmethod
+    def find(tool):
+        return shutil.which(tool, path=os.pathsep.join(FOLDERS))
 
-
-VERSIONS = {}
-
-
-def version(tool):
-    if tool not in VERSIONS:
-        path = find(tool)
+    def identity(self, word):
+        """Of programs and libraries: another version is another one."""
+        path = self.find(word) or word
+        if not os.path.isfile(path):
+            return word
         stat = os.stat(path)
-        VERSIONS[tool] = f"{path} {stat.st_size} {stat.st_mtime_ns}"
-    return VERSIONS[tool]
+        return [word, stat.st_size, stat.st_mtime_ns]
+
+    def run(self, commands, text, gather):
+        """What gather() makes of the folder the commands were run in, and of what they said. The
+        text is a file there."""
+        identity = [[self.identity(word) for word in command] for command in commands]
+        key = hashlib.sha256((json.dumps(identity) + gather.__qualname__ + text).encode())
+        for source in (__file__, gpu_loops.__file__):
+            key.update(Path(source).read_bytes())
+        kept = self.cache / key.hexdigest()
+        with self.locks[kept]:
+            if not kept.exists():
+                self.fill(kept, commands, text, gather)
+        result = json.loads(kept.read_text(encoding="utf-8"))
+        if "failed" in result:
+            raise Failed(result["failed"])
+        return result["made"]
+
+    def fill(self, kept, commands, text, gather):
+        with tempfile.TemporaryDirectory(dir=self.cache) as name:
+            folder, said = Path(name), ""
+            (folder / "text").write_text(text, encoding="utf-8")
+            # ocloc disassembles by a library that Debian has under another name.
+            environment = dict(os.environ, LD_LIBRARY_PATH=name)
+            for iga in Path("/usr/lib").glob("*/libiga64.so.1"):
+                (folder / "libiga64.so").symlink_to(iga)
+            result = {}
+            for command in commands:
+                done = subprocess.run([self.find(command[0]), *command[1:]], cwd=folder,
+                                      capture_output=True, text=True, check=False, env=environment)
+                said += done.stdout + done.stderr
+                if done.returncode != 0:
+                    result["failed"] = (f"{command[0]} has failed ({done.returncode}): "
+                                        f"{(done.stdout + done.stderr).strip()[-1500:]}")
+                    break
+            else:
+                result["made"] = gather(folder, said)
+            made = folder / "made"
+            made.write_text(json.dumps(result), encoding="utf-8")
+            made.rename(kept)
 
 
-def find(tool):
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/cuda/bin"])
-    return shutil.which(tool, path=places)
-
-
-def first(*paths):
-    return next((path for path in paths if Path(path).is_file()), paths[0])
-
-
-def elf_sections(data):
-    """Names and sizes of an ELF file's sections."""
+def elf_sections(path):
+    """Names and contents of an ELF file's sections."""
+    data = path.read_bytes()
     offset, = struct.unpack_from("<Q", data, 0x28)
     size, count, names = struct.unpack_from("<HHH", data, 0x3a)
     heads = [struct.unpack_from("<IIQQQQ", data, offset + i * size) for i in range(count)]
-    base = heads[names][4]
 
     def name(at):
-        return data[base + at:data.index(b"\0", base + at)].decode()
+        begin = heads[names][4] + at
+        return data[begin:data.index(b"\0", begin)].decode()
 
-    return {name(head[0]): head[5] for head in heads}
-
-
-def widest(loads):
-    """Bytes of the widest of [(lanes, bits of one)]."""
-    return max((lanes * bits // 8 for lanes, bits in loads), default=0)
+    return {name(head[0]): data[head[4]:head[4] + head[5]] for head in heads}
 
 
-class Nvidia:
-    """clang to PTX for sm_80, as a driver's front end makes one for all; ptxas for the device."""
-    family = "nvidia"
-
-    def __init__(self, name):
-        self.name = name
-        self.library = "/usr/lib/clc/nvptx64--nvidiacl.bc"
-
-    def missing(self):
-        return [tool for tool in ("clang-19", "ptxas") if not find(tool)] + (
-            [] if Path(self.library).is_file() else ["libclc-19"])
-
-    def figures(self, builder, text, inlined):
-        ptx = builder.run([*CLANG, "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu",
-                           "-Xclang", "sm_80", "-Xclang", "-target-feature", "-Xclang", "+ptx80",
-                           "-Xclang", "-mlink-builtin-bitcode", "-Xclang", self.library,
-                           *(INLINE if inlined else ())], text)["output"]
-        made = builder.run([find("ptxas"), "-v", f"-arch={self.name}", "-o", "{out}/cubin",
-                            "/dev/stdin"], ptx, lambda out: {
-                                "sections": elf_sections((out / "cubin").read_bytes())})
-        return self.read(ptx, made)
-
-    def read(self, ptx, made):
-        kernels = {}
-        for part in re.split(r"Compiling entry function '", made["said"])[1:]:
-            name = part.split("'", 1)[0]
-            used = re.search(r"Used (\d+) registers(.*)", part)
-            shared = re.search(r"(\d+) bytes smem", used.group(2))
-            spills = [int(n) for n in re.findall(r"(\d+) bytes spill", part)]
-            stack = max(int(n) for n in re.findall(r"(\d+) bytes (?:stack frame|cumulative stack)",
-                                                   part))
-            kernels[name] = {"registers": int(used.group(1)), "stack": stack,
-                             "spills": sum(spills), "local": int(shared.group(1)) if shared else 0,
-                             "code": made["sections"][f".text.{name}"], "load": 0}
-        bodies = re.split(r"^(?:\.visible )?\.(?:entry|func)\b[^\n]*?(\w+)\(", ptx, flags=re.M)
-        loads = {name: widest((int(v or 1), int(bits)) for v, bits in re.findall(
-            r"ld\.global(?:\.nc)?(?:\.v(\d))?\.[a-z](\d+)", body))
-                 for name, body in zip(bodies[1::2], bodies[2::2])}
-        calls = {name: set(re.findall(r"^\s*(lms_\w+),", body, flags=re.M))
-                 for name, body in zip(bodies[1::2], bodies[2::2])}
-        for name, kernel in kernels.items():
-            kernel["load"] = max(loads[callee] for callee in reach(calls, name) if callee in loads)
-        return kernels
-
-
-def reach(calls, name):
-    """All functions that are called from this one, and itself."""
-    seen, new = set(), [name]
+def reach(functions, name):
+    """The texts of all functions that are called from this one, and its own."""
+    seen, new = {}, [name]
     while new:
-        callee = new.pop()
-        if callee not in seen:
-            seen.add(callee)
-            new.extend(calls.get(callee, ()))
+        one = new.pop()
+        if one in functions and one not in seen:
+            seen[one] = functions[one]
+            new.extend(re.findall(r"\blms_\w+", functions[one]))
     return seen
 
 
-class Amd:
-    """clang with ROCm's device libraries, as ROCm's OpenCL builds programs."""
-    family = "amd"
+def loads_and_loops(language, texts, name, elements):
+    """Figures of what a kernel reads, and of the tile loop where it has one."""
+    figures = {"load": max((load for text in texts for block in gpu_loops.blocks_of(language, text)
+                            for load in block.loads), default=0)}
+    if "tile" in name:
+        for text in texts:
+            figures.update(gpu_loops.count(language, text, 4 if elements == "float32" else 2))
+    return figures
 
-    def __init__(self, name):
+
+class Device:
+    """A compiler for a device: what it needs, and what it makes of a program's text."""
+    family = ""
+    inlined_too = False
+
+    def __init__(self, name, inlined_too=False):
         self.name = name
-        self.folder = Path("/usr/lib/x86_64-linux-gnu/amdgcn/bitcode")
+        self.inlined_too = inlined_too
+
+    def needs(self):
+        """{tool or file: the package that has it}"""
+        raise NotImplementedError
 
     def missing(self):
-        return [tool for tool in ("clang-19",) if not find(tool)] + (
-            [] if (self.folder / "opencl.bc").is_file() else ["rocm-device-libs"])
+        return sorted({package for what, package in self.needs().items()
+                       if not Tools.find(what) and not os.path.isfile(what)})
+
+    def figures(self, tools, text, elements, inlined):
+        """{kernel: its figures}"""
+        raise NotImplementedError
+
+
+class Ptx(Device):
+    """clang's PTX for sm_80, which serves all later devices: what it reads, and the tile loop."""
+    family = "ptx"
+    library = "/usr/lib/clc/nvptx64--nvidiacl.bc"
+
+    def needs(self):
+        return {"clang-19": "clang-19", self.library: "libclc-19"}
+
+    def ptx(self, tools, text, inlined):
+        return tools.run([["clang-19", "-x", "cl", *CL, "-O3", "-target", "nvptx64-nvidia-nvcl",
+                           "-Xclang", "-target-cpu", "-Xclang", "sm_80", "-Xclang",
+                           "-target-feature", "-Xclang", "+ptx80", "-Xclang",
+                           "-mlink-builtin-bitcode", "-Xclang", self.library,
+                           *(INLINE if inlined else ()), "-S", "-o", "ptx", "text"]], text,
+                         lambda folder, said: (folder / "ptx").read_text(encoding="utf-8"))
+
+    def figures(self, tools, text, elements, inlined):
+        ptx = self.ptx(tools, text, inlined)
+        functions = dict(re.findall(r"^(?:\.visible )?\.(?:entry|func)\b[^\n]*?(\w+)\((.*?^\})", ptx,
+                                    flags=re.M | re.S))
+        return {name: loads_and_loops("ptx", reach(functions, name).values(), name, elements)
+                for name in re.findall(r"\.entry (\w+)\(", ptx)}
+
+
+class Nvidia(Ptx):
+    """ptxas on the same PTX. Loops are counted where there is a disassembler."""
+    family = "nvidia"
+
+    def needs(self):
+        return {**super().needs(), "ptxas": "ptxas (of the CUDA toolkit)"}
+
+    def figures(self, tools, text, elements, inlined):
+        ptx = self.ptx(tools, text, inlined)
+        commands = [["ptxas", "-v", f"-arch={self.name}", "-o", "cubin", "text"]]
+        if tools.find("nvdisasm"):
+            commands.append(["sh", "-c", "nvdisasm=$1; \"$nvdisasm\" -c cubin >sass", "sh",
+                             tools.find("nvdisasm")])
+
+        def gather(folder, said):
+            sections = elf_sections(folder / "cubin")
+            kernels = {}
+            for part in said.split("Compiling entry function '")[1:]:
+                name = part.split("'", 1)[0]
+                shared = re.search(r"(\d+) bytes smem", part)
+                kernels[name] = {
+                    "registers": int(re.search(r"Used (\d+) registers", part).group(1)),
+                    "stack": max(int(n) for n in re.findall(
+                        r"(\d+) bytes (?:stack frame|cumulative stack)", part)),
+                    "spills": sum(int(n) for n in re.findall(r"(\d+) bytes spill", part)),
+                    "local": int(shared.group(1)) if shared else 0,
+                    "code": len(sections[f".text.{name}"])}
+            sass = folder / "sass"
+            parts = re.split(r"^\.text\.(\w+):", sass.read_text(encoding="utf-8") if
+                             sass.exists() else "", flags=re.M)
+            for name, body in zip(parts[1::2], parts[2::2]):
+                kernels[name].update(loads_and_loops("sass", [body], name, elements))
+            return kernels
+
+        return tools.run(commands, ptx + f"// {elements}\n", gather)
+
+
+class Amd(Device):
+    """clang with ROCm's device libraries and options, as ROCm builds OpenCL programs."""
+    family = "amd"
+
+    def needs(self):
+        return {"clang-19": "clang-19", str(self.folder() / "opencl.bc"): "rocm-device-libs"}
+
+    @staticmethod
+    def folder():
+        found = [path.parent for place in ("x86_64-linux-gnu", "aarch64-linux-gnu", "llvm-17",
+                                           "llvm-19", "")
+                 for path in Path("/usr/lib", place).glob("**/amdgcn/bitcode/opencl.bc")
+                 if place]
+        return found[0] if found else Path("/usr/lib/amdgcn/bitcode")
 
     def libraries(self):
+        folder = self.folder()
         wave = "on" if self.name.startswith("gfx9") else "off"
         names = ["opencl", "ocml", "ockl", "oclc_daz_opt_off", "oclc_unsafe_math_off",
                  "oclc_finite_only_off", "oclc_correctly_rounded_sqrt_on",
                  f"oclc_wavefrontsize64_{wave}", "oclc_abi_version_500"]
-        # Devices that are newer than the libraries: the latest before them. It only tells
-        # functions of mathematics what the device has.
-        isa = [p.stem for p in self.folder.glob("oclc_isa_version_*.bc")]
+        # Libraries that are older than a device: as of the latest that they know. They ask for
+        # it in a few functions of mathematics.
+        known = [path.stem for path in folder.glob("oclc_isa_version_*.bc")]
         own = f"oclc_isa_version_{self.name[3:]}"
-        same = [name for name in isa if len(name) == len(own) and name <= own]
-        names.append(max(same) if same else max(isa, key=lambda n: (len(n), n)))
+        alike = [name for name in known if len(name) == len(own) and name <= own]
+        names.append(max(alike or known, key=lambda name: (len(name), name)))
         return [word for name in names for word in (
-            "-Xclang", "-mlink-builtin-bitcode", "-Xclang", str(self.folder / f"{name}.bc"))]
+            "-Xclang", "-mlink-builtin-bitcode", "-Xclang", str(folder / f"{name}.bc"))]
 
-    def figures(self, builder, text, inlined):
-        made = builder.run([*CLANG, "-target", "amdgcn-amd-amdhsa", f"-mcpu={self.name}",
-                            "-nogpulib", "-mcode-object-version=5", *self.libraries(), "-mllvm",
-                            "-amdgpu-internalize-symbols", *(INLINE if inlined else ())], text)
-        return self.read(made["output"])
+    def figures(self, tools, text, elements, inlined):
+        def gather(folder, said):
+            assembly = (folder / "assembly").read_text(encoding="utf-8")
+            parts = re.findall(r"^(\w+):\s*; @\1\n(.*?)^\.Lfunc_end.*?codeLenInByte = (\d+)",
+                               assembly, flags=re.M | re.S)
+            functions = {name: body for name, body, _ in parts}
+            sizes = {name: int(size) for name, _, size in parts}
+            metadata = assembly.split("amdhsa.kernels:", 1)[1].split("amdhsa.target:", 1)[0]
+            kernels = {}
+            for part in re.split(r"^  - ", metadata, flags=re.M)[1:]:
+                fields = dict(re.findall(r"^ *\.(\w+): +(\S+)$", part, flags=re.M))
+                name = fields["name"]
+                texts = reach(functions, name)
+                kernels[name] = {
+                    "registers": int(fields["vgpr_count"]),
+                    "stack": int(fields["private_segment_fixed_size"]),
+                    "spills": 4 * int(fields["vgpr_spill_count"]),
+                    "local": int(fields["group_segment_fixed_size"]),
+                    "code": sum(sizes[one] for one in texts),
+                    **loads_and_loops("amd", texts.values(), name, elements)}
+            return kernels
 
-    def read(self, text):
-        functions = {}
-        for name, body in re.findall(r"^(\w+):\s*; @\1\n(.*?)^\.Lfunc_end\d+:(?:.*?)codeLenInByte",
-                                     text, flags=re.M | re.S):
-            functions[name] = body
-        sizes = [int(n) for n in re.findall(r"codeLenInByte = (\d+)", text)]
-        sizes = dict(zip(functions, sizes))
-        calls = {name: set(re.findall(r"(lms_\w+)@", body)) for name, body in functions.items()}
-        kernels = {}
-        metadata = text.split("amdhsa.kernels:", 1)[1].split("amdhsa.target:", 1)[0]
-        for part in re.split(r"^  - ", metadata, flags=re.M)[1:]:
-            fields = dict(re.findall(r"^ *\.(\w+): +(\S+)$", part, flags=re.M))
-            name = fields["name"]
-            all_of_it = [f for f in reach(calls, name) if f in functions]
-            loads = [int(n or 1) for f in all_of_it for n in re.findall(
-                r"global_load_(?:dword|b)(?:x(\d))?", functions[f])]
-            kernels[name] = {
-                "registers": int(fields["vgpr_count"]),
-                "stack": int(fields["private_segment_fixed_size"]),
-                "spills": 4 * int(fields["vgpr_spill_count"]),
-                "local": int(fields["group_segment_fixed_size"]),
-                "code": sum(sizes[f] for f in all_of_it), "load": 4 * max(loads, default=0)}
-        return kernels
+        return tools.run([["clang-19", "-x", "cl", *CL, "-O3", "-target", "amdgcn-amd-amdhsa",
+                           f"-mcpu={self.name}", "-nogpulib", "-mcode-object-version=5",
+                           *self.libraries(), "-mllvm", "-amdgpu-internalize-symbols",
+                           *(INLINE if inlined else ()), "-S", "-o", "assembly", "text"]], text +
+                         f"// {elements}\n", gather)
 
 
-DEVICES = [Nvidia("sm_80"), Nvidia("sm_90"), Nvidia("sm_100"), Amd("gfx90a"), Amd("gfx942"),
-           Amd("gfx1100"), Amd("gfx1201")]
+class Intel(Device):
+    """ocloc, which is the compiler of Intel's driver; and its SPIR-V is validated."""
+    family = "intel"
+
+    def needs(self):
+        return {"ocloc": "ocloc (of intel-opencl-icd)"}
+
+    def figures(self, tools, text, elements, inlined):
+        commands = [["ocloc", "compile", "-file", "text", "-device", self.name, "-options",
+                     "-cl-std=CL1.2 -cl-kernel-arg-info", "--format", "zebin", "-exclude_ir",
+                     "-output", "program", "-output_no_suffix"],
+                    ["ocloc", "disasm", "-file", "program", "-device", self.name, "-dump", "."]]
+        if tools.find("spirv-val"):
+            commands.append(["spirv-val", "program.spv"])
+
+        def gather(folder, said):
+            sections = elf_sections(folder / "program")
+            spilled = {name: int(n) for name, n in re.findall(
+                r"kernel (\w+) .*spilled around (\d+)", said)}
+            info = sections[".ze_info"].decode().split("kernels_misc_info", 1)[0]
+            kernels = {}
+            for part in re.split(r"^  - name: +", info, flags=re.M)[1:]:
+                name = part.split("\n", 1)[0].strip()
+                fields = dict(re.findall(r"^ +(\w+): +(\d+)$", part, flags=re.M))
+                scratch = part.split("per_thread_memory_buffers", 1)[1:]
+                bytes_ = sum(int(n) for text in scratch for n in re.findall(r"size: +(\d+)", text))
+                assembly = folder / f".text.{name}.asm"
+                kernels[name] = {
+                    "registers": int(fields["grf_count"]),
+                    "stack": bytes_ // int(fields.get("simd_size", 8)),
+                    "spills": spilled.get(name, 0), "local": int(fields.get("slm_size", 0)),
+                    "code": len(sections[f".text.{name}"])}
+                if assembly.exists():
+                    kernels[name]["load"] = self.widest(assembly.read_text(encoding="utf-8"))
+            return kernels
+
+        return tools.run(commands, text, gather)
+
+    @staticmethod
+    def widest(assembly):
+        """Reads of a work-item, not those that a thread does for all of its work-items."""
+        lanes = [int(n) for n in re.findall(r"load\.ugm\.d32x(\d)\.", assembly)]
+        lanes += [len(n) for n in re.findall(r"untyped surface read with ([xyzw]+)", assembly)]
+        return 4 * max(lanes, default=1)
+
+
+class SpirV(Device):
+    """SPIR-V by clang and its translator, as for runtimes that take no source; only validated."""
+    family = "spirv"
+
+    def version(self):
+        return next((n for n in range(30, 13, -1)
+                     if Tools.find(f"clang-{n}") and Tools.find(f"llvm-spirv-{n}")), None)
+
+    def needs(self):
+        return {"spirv-val": "spirv-tools", f"llvm-spirv-{self.version()}": "llvm-spirv and clang"}
+
+    def figures(self, tools, text, elements, inlined):
+        number = self.version()
+        tools.run([[f"clang-{number}", "-x", "cl", *CL, "-O0", "-target", "spir64", "-emit-llvm",
+                    "-c", "-o", "bitcode", "text"],
+                   [f"llvm-spirv-{number}", "bitcode", "-o", "spv"], ["spirv-val", "spv"]], text,
+                  lambda folder, said: None)
+        return {}
+
+
+DEVICES = [Ptx("ptx"), Nvidia("sm_80"), Nvidia("sm_90", inlined_too=True), Nvidia("sm_100"),
+           Amd("gfx90a"), Amd("gfx942", inlined_too=True), Amd("gfx1100"), Amd("gfx1201"),
+           Intel("dg2"), Intel("tgllp"), Intel("pvc"), SpirV("spirv")]
+
+
+def read_limits(path):
+    """{(kernel, family): {figure: limit}}; a kernel "*" is any."""
+    limits = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.split("#", 1)[0].split()
+        if not words or words[0] == "kernel":
+            continue
+        limits[words[0], words[1]] = {figure: int(word) for figure, word in zip(FIGURES, words[2:])
+                                      if word != "-"}
+    return limits
+
+
+class Results:
+    """The figures of all variants, and what is wrong with them."""
+
+    def __init__(self, limits):
+        self.limits = limits
+        self.worst = {}  # (kernel, device, inlined): figures
+        self.over = collections.defaultdict(list)  # (kernel, device, figure): [(by, value, variant)]
+        self.failures = []
+
+    def add(self, device, kernel, figures, variant, inlined):
+        worst = self.worst.setdefault((kernel, device.name, inlined), dict(figures))
+        limits = self.limits.get((kernel, device.family),
+                                 self.limits.get(("*", device.family), {}))
+        for figure, value in figures.items():
+            choose = min if figure == "load" else max
+            worst[figure] = choose(worst.get(figure, value), value)
+            limit = limits.get(figure)
+            if limit is not None and (value < limit if figure == "load" else value > limit):
+                self.over[kernel, device.name, figure].append((abs(value - limit), value, limit,
+                                                               variant))
+
+    def print_worst(self):
+        print(f"\nThe worst of all variants:\n{'kernel':24} {'device':7} {'':7}",
+              *(f"{figure:>9}" for figure in FIGURES))
+        for (kernel, device, inlined), figures in sorted(self.worst.items()):
+            print(row(kernel, device, "", inlined, figures))
+
+    def print_wrong(self):
+        for text in self.failures:
+            print(f"FAIL {text}")
+        for (kernel, device, figure), found in sorted(self.over.items()):
+            _, value, limit, variant = max(found)
+            others = f", and {len(found) - 1} other variants" if len(found) > 1 else ""
+            least = "at least" if figure == "load" else "at most"
+            print(f"FAIL {kernel} on {device}, {variant}: {figure} {value}, {least} {limit}{others}")
+        return bool(self.failures or self.over)
+
+
+def row(kernel, device, variant, inlined, figures):
+    return " ".join([f"{kernel:24} {device:7} {variant}{'inlined' if inlined else '':7}",
+                     *(f"{figures.get(figure, '-'):>9}" for figure in FIGURES)])
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="GPU compilers' figures of the kernels.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernels", type=Path, default=ROOT / "kernels", metavar="FOLDER",
                         help="those of another checkout")
     parser.add_argument("--only", action="append", metavar="NAME", help="a program or a kernel")
-    parser.add_argument("--device", action="append", metavar="NAME", help="such as sm_90")
+    parser.add_argument("--device", action="append", choices=[device.name for device in DEVICES])
     parser.add_argument("--type", action="append", choices=list(TYPES))
     parser.add_argument("--team", action="append", type=int)
-    parser.add_argument("--inlined", action="store_true", help="only with everything inlined")
-    parser.add_argument("--table", action="store_true", help="print all figures")
+    parser.add_argument("--table", action="store_true", help="the figures of every variant")
     return parser.parse_args()
+
+
+def wanted_work(options, devices):
+    """The variants to compile, and the kernels of which figures are wanted: all if there are none."""
+    folder = options.kernels / "programs"
+    programs = sorted(path.stem for path in folder.glob("*.cl"))
+    only = set(options.only or ())
+    kernels = only - set(programs)
+    if only:
+        programs = [name for name in programs if name in only or any(
+            re.search(rf"\b{kernel}\(", join(options.kernels, name, "float32", 64))
+            for kernel in kernels)]
+    if kernels:  # one program that has them does
+        programs = programs[:1] if len(kernels) == 1 else programs
+    work = [(device, program, elements, team, inlined)
+            for program in programs for elements in options.type or TYPES
+            for team in options.team or TEAMS for device in devices
+            for inlined in ((False, True) if device.inlined_too else (False,))]
+    return work, kernels
 
 
 def main():
     options = arguments()
-    kernels = options.kernels.resolve()
-    programs = sorted(path.stem for path in (kernels / "programs").glob("*.cl"))
-    if options.only and set(options.only) & set(programs):
-        programs = [name for name in programs if name in options.only]
-    wanted = set(options.only or ()) - set(programs)
-    cache = Path(os.environ.get("LMS_CHECK_DIR", ROOT / "build-check")) / "gpu-compile"
-    builder = Builder(cache)
+    options.kernels = options.kernels.resolve()
+    tools = Tools(Path(os.environ.get("LMS_CHECK_DIR", ROOT / "build-check")) / "gpu-compile")
     devices = [d for d in DEVICES if not options.device or d.name in options.device]
-    for device in devices:
-        for what in device.missing():
-            print(f"not checked: {device.name}: missing: {what}")
-    devices = [d for d in devices if not d.missing()]
-    work = [(device, program, elements, team, inlined)
-            for program in programs for elements in options.type or TYPES
-            for team in options.team or TEAMS for device in devices
-            for inlined in ((True,) if options.inlined else (False, True))]
+    work, kernels = wanted_work(options, [d for d in devices if not d.missing()])
+    results = Results(read_limits(Path(__file__).with_name("gpu_limits.txt")))
 
-    def do(item):
+    def compile_one(item):
         device, program, elements, team, inlined = item
         try:
-            return device.figures(builder, join(kernels, program, elements, team), inlined)
+            return device.figures(tools, join(options.kernels, program, elements, team), elements,
+                                  inlined)
         except Failed as error:
-            return str(error)
+            return error
 
-    failed = False
-    print(f"{'kernel':24} {'device':8} {'type':8} {'team':>4} {'':7}", *(f"{f:>9}" for f in FIGURES))
+    if options.table:
+        print(f"{'kernel':24} {'device':7} {'type':8} team {'':7}",
+              *(f"{figure:>9}" for figure in FIGURES))
     with ThreadPoolExecutor(2) as pool:
-        for item, result in zip(work, pool.map(do, work)):
+        for item, result in zip(work, pool.map(compile_one, work)):
             device, program, elements, team, inlined = item
-            how = "inlined" if inlined else ""
-            if isinstance(result, str):
-                failed = True
-                print(f"{program}.cl: {device.name} {elements} team {team} {how}: {result}")
+            variant = f"{elements}, team {team}" + (", inlined" if inlined else "")
+            if isinstance(result, Failed):
+                results.failures.append(f"{program}.cl on {device.name}, {variant}: {result}")
                 continue
-            for name, figures in result.items():
-                if not wanted or name in wanted:
-                    print(f"{name:24} {device.name:8} {elements:8} {team:4} {how:7}",
-                          *(f"{figures[f]:9}" for f in FIGURES), flush=True)
-    return failed
+            for kernel, figures in result.items():
+                if kernels and kernel not in kernels:
+                    continue
+                results.add(device, kernel, figures, variant, inlined)
+                if options.table:
+                    print(row(kernel, device.name, f"{elements:8} {team:4} ", inlined, figures),
+                          flush=True)
+    results.print_worst()
+    print()
+    for device in devices:
+        if device.missing():
+            print(f"SKIP: {device.name} is not checked: missing: {', '.join(device.missing())}")
+    if any(device.family == "nvidia" for device in devices) and not tools.find("nvdisasm"):
+        print("SKIP: the tile loop's instructions are counted in PTX alone: missing: nvdisasm")
+    return results.print_wrong()
 
 
 if __name__ == "__main__":
