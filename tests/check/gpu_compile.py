@@ -13,10 +13,12 @@ counted in registers."""
 
 import argparse
 import collections
+import fnmatch
 import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -162,13 +164,14 @@ def loads_and_loops(language, texts, name, elements):
 
 
 class Device:
-    """A compiler for a device: what it needs, and what it makes of a program's text."""
+    """A compiler for a device: what it needs, and what it makes of a program's text. The main one of
+    a family is for all teams; what the others say of a smaller team is no news."""
     family = ""
-    inlined_too = False
+    can_inline = False
 
-    def __init__(self, name, inlined_too=False):
+    def __init__(self, name, is_main=False):
         self.name = name
-        self.inlined_too = inlined_too
+        self.is_main = is_main
 
     def needs(self):
         """{tool or file: the package that has it}"""
@@ -210,6 +213,7 @@ class Ptx(Device):
 class Nvidia(Ptx):
     """ptxas on the same PTX. Loops are counted where there is a disassembler."""
     family = "nvidia"
+    can_inline = True
 
     def needs(self):
         return {**super().needs(), "ptxas": "ptxas (of the CUDA toolkit)"}
@@ -247,6 +251,7 @@ class Nvidia(Ptx):
 class Amd(Device):
     """clang with ROCm's device libraries and options, as ROCm builds OpenCL programs."""
     family = "amd"
+    can_inline = True
 
     def needs(self):
         return {"clang-19": "clang-19", str(self.folder() / "opencl.bc"): "rocm-device-libs"}
@@ -369,21 +374,26 @@ class SpirV(Device):
         return {}
 
 
-DEVICES = [Ptx("ptx"), Nvidia("sm_80"), Nvidia("sm_90", inlined_too=True), Nvidia("sm_100"),
-           Amd("gfx90a"), Amd("gfx942", inlined_too=True), Amd("gfx1100"), Amd("gfx1201"),
-           Intel("dg2"), Intel("tgllp"), Intel("pvc"), SpirV("spirv")]
+DEVICES = [Ptx("ptx", is_main=True), Nvidia("sm_90", is_main=True), Nvidia("sm_80"),
+           Nvidia("sm_100"), Amd("gfx942", is_main=True), Amd("gfx90a"), Amd("gfx1100"),
+           Amd("gfx1201"), Intel("dg2", is_main=True), Intel("tgllp"), Intel("pvc"),
+           SpirV("spirv", is_main=True)]
 
 
-def read_limits(path):
-    """{(kernel, family): {figure: limit}}; a kernel "*" is any."""
-    limits = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        words = line.split("#", 1)[0].split()
-        if not words or words[0] == "kernel":
-            continue
-        limits[words[0], words[1]] = {figure: int(word) for figure, word in zip(FIGURES, words[2:])
-                                      if word != "-"}
-    return limits
+class Limits:
+    """The table of gpu_limits.txt. The last line that is about a kernel and a family counts."""
+
+    def __init__(self, path):
+        lines = [line.split("#", 1)[0].split() for line in
+                 path.read_text(encoding="utf-8").splitlines()]
+        self.lines = [(words[0], words[1], dict(zip(FIGURES, words[2:])))
+                      for words in lines if words and words[0] != "kernel"]
+
+    def of(self, kernel, family):
+        found = [limits for pattern, of, limits in self.lines
+                 if of == family and fnmatch.fnmatch(kernel, pattern)]
+        return {figure: int(limit) for figure, limit in (found[-1] if found else {}).items()
+                if limit != "-"}
 
 
 class Results:
@@ -397,8 +407,7 @@ class Results:
 
     def add(self, device, kernel, figures, variant, inlined):
         worst = self.worst.setdefault((kernel, device.name, inlined), dict(figures))
-        limits = self.limits.get((kernel, device.family),
-                                 self.limits.get(("*", device.family), {}))
+        limits = self.limits.of(kernel, device.family)
         for figure, value in figures.items():
             choose = min if figure == "load" else max
             worst[figure] = choose(worst.get(figure, value), value)
@@ -442,22 +451,22 @@ def arguments():
     return parser.parse_args()
 
 
+def has(kernels, program, kernel):
+    return re.search(rf"\bvoid {kernel}\(", join(kernels, program, "float32", 64)) is not None
+
+
 def wanted_work(options, devices):
     """The variants to compile, and the kernels of which figures are wanted: all if there are none."""
-    folder = options.kernels / "programs"
-    programs = sorted(path.stem for path in folder.glob("*.cl"))
-    only = set(options.only or ())
+    programs = sorted(path.stem for path in (options.kernels / "programs").glob("*.cl"))
+    only = set(options.only or programs)
     kernels = only - set(programs)
-    if only:
-        programs = [name for name in programs if name in only or any(
-            re.search(rf"\b{kernel}\(", join(options.kernels, name, "float32", 64))
-            for kernel in kernels)]
-    if kernels:  # one program that has them does
-        programs = programs[:1] if len(kernels) == 1 else programs
+    for kernel in sorted(kernels):  # one program that has it will do
+        only.update([name for name in programs if has(options.kernels, name, kernel)][:1])
     work = [(device, program, elements, team, inlined)
-            for program in programs for elements in options.type or TYPES
-            for team in options.team or TEAMS for device in devices
-            for inlined in ((False, True) if device.inlined_too else (False,))]
+            for program in programs if program in only
+            for elements in options.type or TYPES for device in devices
+            for team in options.team or (TEAMS if device.is_main else TEAMS[-1:])
+            for inlined in ((False, True) if device.is_main and device.can_inline else (False,))]
     return work, kernels
 
 
@@ -467,7 +476,7 @@ def main():
     tools = Tools(Path(os.environ.get("LMS_CHECK_DIR", ROOT / "build-check")) / "gpu-compile")
     devices = [d for d in DEVICES if not options.device or d.name in options.device]
     work, kernels = wanted_work(options, [d for d in devices if not d.missing()])
-    results = Results(read_limits(Path(__file__).with_name("gpu_limits.txt")))
+    results = Results(Limits(Path(__file__).with_name("gpu_limits.txt")))
 
     def compile_one(item):
         device, program, elements, team, inlined = item
@@ -495,7 +504,9 @@ def main():
                     print(row(kernel, device.name, f"{elements:8} {team:4} ", inlined, figures),
                           flush=True)
     results.print_worst()
-    print()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\n{len(work)} builds; {used.ru_utime + used.ru_stime:.0f} s of processor time for those "
+          "that were not in the cache")
     for device in devices:
         if device.missing():
             print(f"SKIP: {device.name} is not checked: missing: {', '.join(device.missing())}")

@@ -94,7 +94,7 @@ def blocks_of(language, text):
 
 
 def loops_of(blocks):
-    """(header, blocks) of every loop that is in no other one."""
+    """{header: blocks of the loop}"""
     before = [[] for _ in blocks]
     for place, block in enumerate(blocks):
         for after in block.next:
@@ -112,8 +112,7 @@ def loops_of(blocks):
                     body.add(one)
                     new.extend(before[one])
             loops[header] = loops.get(header, set()) | body
-    return [(header, body) for header, body in loops.items()
-            if not any(header in other for at, other in loops.items() if at != header)]
+    return loops
 
 
 def shortest(blocks, body, start, goals):
@@ -147,25 +146,27 @@ def around(blocks, body, header, stops):
 
 def count(language, text, element_bytes):
     """{"load": bytes of the widest load, "tiles": instructions for 8 tokens of a work-item, "sums": with
-    sums of weights}; what is not found is left out."""
+    sums of weights}; what is not found is left out. The loops are those with the block that reads
+    most: others read again what is unusual."""
     blocks = blocks_of(language, text)
-    figures = {}
-    for header, body in loops_of(blocks):
-        width = max((load for place in body for load in blocks[place].loads), default=0)
-        if width < element_bytes:
-            continue
-        reads = {place: sum(load for load in blocks[place].loads if load == width) for place in body}
-        most = max(reads.values())
-        reading = {place for place in body if reads[place] == most}
-        way = around(blocks, body, header, [reading])
+    loops = loops_of(blocks)
+    inside = {place for body in loops.values() for place in body}
+    width = max((load for place in inside for load in blocks[place].loads), default=0)
+    reads = {place: sum(load for load in blocks[place].loads if load == width) for place in inside}
+    most = max(reads.values(), default=0)
+    if most < element_bytes * VECTOR:
+        return {"load": width} if width else {}
+    figures = {"load": width}
+    reading = {place for place in inside if reads[place] == most}
+    for header, body in loops.items():
+        way = around(blocks, body, header, [reading & body])
         if way is None:
             continue
-        vectors = max(sum(reads[place] for place in set(way[1])) / element_bytes / VECTOR, 1)
+        vectors = max(sum(reads[place] for place in set(way[1])) // (element_bytes * VECTOR), 1)
         weighing = {place for place in body if blocks[place].fmas >= VECTOR * vectors}
-        weighed = around(blocks, body, header, [reading, weighing])
-        for name, found in (("tiles", way), ("sums", weighed)):
+        for name, found in (("tiles", way),
+                            ("sums", around(blocks, body, header, [reading & body, weighing]))):
             if found:
                 length = round(found[0] / vectors)
                 figures[name] = min(figures.get(name, length), length)
-        figures["load"] = max(figures.get("load", 0), width)
     return figures
