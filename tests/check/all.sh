@@ -19,6 +19,7 @@ layers: who includes whom, first lines of sources, nothing six lines long twice
 kernels: clang's OpenCL front end over every variant of the kernels
 sanitize: the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 fuzz: what reads files, fuzzed with both sanitizers for three minutes
+gpu-compile: what compilers for NVIDIA's, AMD's and Intel's GPUs make of every kernel, against limits
 oclgrind: every kernel on a simulated device that finds races and stray accesses
 teams: every kernel by teams of 32 to 256 on pocl, Intel's runtime for CPUs and Oclgrind
 counts: meetings, barriers, atomics and reads of a row by a team of 256, against limits

@@ -7,7 +7,8 @@ held against the limits of gpu_limits.txt, and fails by name: kernel, variant, d
 Figures: registers of a work-item; its stack (scratch) and what is spilled, bytes; local memory of a
 work-group; code with all functions it calls, bytes; load: the widest read of global memory, in tile
 kernels that of the tile loop, bytes; tiles, sums: instructions of that loop for 8 tokens of a
-work-item, which are 256 of a warp, without and with sums (gpu_loops.py says how they are counted).
+work-item, which are 256 of a warp, without and with sums (gpu_loops.py says how they are counted),
+inf if there is no such loop.
 Intel's registers are 32 bytes (pvc: 64) and shared by the work-items of a thread; what it spills is
 counted in registers."""
 
@@ -36,7 +37,9 @@ TEAMS = (64, 128, 256)
 FIGURES = ("registers", "stack", "spills", "local", "code", "load", "tiles", "sums")
 CL = ("-cl-std=CL1.2", "-D__OPENCL_VERSION__=120", "-w", "-Xclang", "-finclude-default-header")
 INLINE = ("-mllvm", "-inline-threshold=1000000")  # in the place of a driver that inlines it all
-FOLDERS = (*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/cuda/bin")
+BUILD = Path(os.environ.get("LMS_CHECK_DIR", ROOT / "build-check"))
+FOLDERS = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/cuda/bin",
+           *(str(path) for path in BUILD.glob("cuda/nvidia/*/bin"))]
 
 
 class Failed(Exception):
@@ -158,8 +161,10 @@ def loads_and_loops(language, texts, name, elements):
     figures = {"load": max((load for text in texts for block in gpu_loops.blocks_of(language, text)
                             for load in block.loads), default=0)}
     if "tile" in name:
+        figures.update(tiles=float("inf"), sums=float("inf"))  # where there is no such loop
         for text in texts:
-            figures.update(gpu_loops.count(language, text, 4 if elements == "float32" else 2))
+            found = gpu_loops.count(language, text, 4 if elements == "float32" else 2)
+            figures.update(found if "tiles" in found else {})
     return figures
 
 
@@ -473,7 +478,7 @@ def wanted_work(options, devices):
 def main():
     options = arguments()
     options.kernels = options.kernels.resolve()
-    tools = Tools(Path(os.environ.get("LMS_CHECK_DIR", ROOT / "build-check")) / "gpu-compile")
+    tools = Tools(BUILD / "gpu-compile")
     devices = [d for d in DEVICES if not options.device or d.name in options.device]
     work, kernels = wanted_work(options, [d for d in devices if not d.missing()])
     results = Results(Limits(Path(__file__).with_name("gpu_limits.txt")))

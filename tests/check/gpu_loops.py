@@ -21,15 +21,16 @@ class Block:
     next: list[int] = field(default_factory=list)
 
 
-# By language: a label, an instruction, a jump with its condition and its label, what ends the kernel,
-# a fused multiply-add, a load from global memory.
+# By language: a label, an instruction, a jump with its condition and its label, what ends the
+# kernel, a fused multiply-add, a load from global memory.
 SYNTAX = {
-    "sass": (r"(\.L\w+):", r"\s*/\*[0-9a-f]{4,}\*/\s+(.*);", r"(@\S+ )?BRA\S*(?: (!?U?P\d),)?.*`\((\S+)\)",
-             r"EXIT|RET\b|BRA ", r"(?:@\S+ )?FFMA", r"(?:@\S+ )?LDG(\S*)"),
-    "ptx": (r"(\$L\w+):", r"\t((?:@\S+ )?\s*[a-z].*);", r"(@\S+ )?\s*bra(?:\.uni)?()\s+(\S+)$", r"ret|exit",
-            r"fma\.rn\.f32", r"(?:@\S+ )?ld\.global(\S*)"),
-    "amd": (r"(\.LBB\w+):", r"\t([a-z]\w+.*)", r"(s_cbranch_\S+)?(?:s_branch)?()\s+(\.LBB\w+)", r"s_endpgm|s_setpc",
-            r"v_(?:pk_|dual_)?fma", r"global_load_(\S*)"),
+    "sass": (r"(\.L\w+):", r"\s*/\*[0-9a-f]{4,}\*/\s+(.*);",
+             r"(@\S+ )?BRA\S*(?: (!?U?P\d),)?.*`\((\S+)\)", r"EXIT|RET\b|BRA ", r"(?:@\S+ )?FFMA",
+             r"(?:@\S+ )?LDG(\S*)"),
+    "ptx": (r"(\$L\w+):", r"\t((?:@\S+ )?\s*[a-z].*);", r"(@\S+ )?\s*bra(?:\.uni)?()\s+(\S+)$",
+            r"ret|exit", r"fma\.rn\.f32", r"(?:@\S+ )?ld\.global(\S*)"),
+    "amd": (r"(\.LBB\w+):", r"\t([a-z]\w+.*)", r"(s_cbranch_\S+)?(?:s_branch)?()\s+(\.LBB\w+)",
+            r"s_endpgm|s_setpc", r"v_(?:pk_|dual_)?fma", r"global_load_(\S*)"),
 }
 
 
