@@ -200,6 +200,10 @@ class Ptx(Device):
         return {"clang-19": "clang-19", self.library: "libclc-19"}
 
     def ptx(self, tools, text, inlined):
+        if inlined:
+            plain = self.ptx(tools, text, False)
+            if not self.has_calls(plain):
+                return plain
         return tools.run([["clang-19", "-x", "cl", *CL, "-O3", "-target", "nvptx64-nvidia-nvcl",
                            "-Xclang", "-target-cpu", "-Xclang", "sm_80", "-Xclang",
                            "-target-feature", "-Xclang", "+ptx80", "-Xclang",
@@ -207,12 +211,19 @@ class Ptx(Device):
                            *(INLINE if inlined else ()), "-S", "-o", "ptx", "text"]], text,
                          lambda folder, said: (folder / "ptx").read_text(encoding="utf-8"))
 
-    def figures(self, tools, text, elements, inlined):
-        ptx = self.ptx(tools, text, inlined)
+    @staticmethod
+    def kernels(ptx):
+        """{kernel: the texts of its functions}"""
         functions = dict(re.findall(r"^(?:\.visible )?\.(?:entry|func)\b[^\n]*?(\w+)\((.*?^\})", ptx,
                                     flags=re.M | re.S))
-        return {name: loads_and_loops("ptx", reach(functions, name).values(), name, elements)
-                for name in re.findall(r"\.entry (\w+)\(", ptx)}
+        return {name: reach(functions, name) for name in re.findall(r"\.entry (\w+)\(", ptx)}
+
+    def has_calls(self, ptx):
+        return any(len(texts) > 1 for texts in self.kernels(ptx).values())
+
+    def figures(self, tools, text, elements, inlined):
+        return {name: loads_and_loops("ptx", texts.values(), name, elements)
+                for name, texts in self.kernels(self.ptx(tools, text, inlined)).items()}
 
 
 class Nvidia(Ptx):
@@ -263,11 +274,9 @@ class Amd(Device):
 
     @staticmethod
     def folder():
-        found = [path.parent for place in ("x86_64-linux-gnu", "aarch64-linux-gnu", "llvm-17",
-                                           "llvm-19", "")
-                 for path in Path("/usr/lib", place).glob("**/amdgcn/bitcode/opencl.bc")
-                 if place]
-        return found[0] if found else Path("/usr/lib/amdgcn/bitcode")
+        places = [Path(place, "amdgcn/bitcode")
+                  for place in ("/usr/lib/x86_64-linux-gnu", "/opt/rocm")]
+        return next((place for place in places if place.is_dir()), places[0])
 
     def libraries(self):
         folder = self.folder()
@@ -293,10 +302,12 @@ class Amd(Device):
             sizes = {name: int(size) for name, _, size in parts}
             metadata = assembly.split("amdhsa.kernels:", 1)[1].split("amdhsa.target:", 1)[0]
             kernels = {}
+            has_calls = False
             for part in re.split(r"^  - ", metadata, flags=re.M)[1:]:
                 fields = dict(re.findall(r"^ *\.(\w+): +(\S+)$", part, flags=re.M))
                 name = fields["name"]
                 texts = reach(functions, name)
+                has_calls = has_calls or len(texts) > 1
                 kernels[name] = {
                     "registers": int(fields["vgpr_count"]),
                     "stack": int(fields["private_segment_fixed_size"]),
@@ -304,13 +315,17 @@ class Amd(Device):
                     "local": int(fields["group_segment_fixed_size"]),
                     "code": sum(sizes[one] for one in texts),
                     **loads_and_loops("amd", texts.values(), name, elements)}
-            return kernels
+            return kernels, has_calls
 
-        return tools.run([["clang-19", "-x", "cl", *CL, "-O3", "-target", "amdgcn-amd-amdhsa",
-                           f"-mcpu={self.name}", "-nogpulib", "-mcode-object-version=5",
-                           *self.libraries(), "-mllvm", "-amdgpu-internalize-symbols",
-                           *(INLINE if inlined else ()), "-S", "-o", "assembly", "text"]], text +
-                         f"// {elements}\n", gather)
+        def build(*inline):
+            return tools.run([[
+                "clang-19", "-x", "cl", *CL, "-O3", "-target", "amdgcn-amd-amdhsa",
+                f"-mcpu={self.name}", "-nogpulib", "-mcode-object-version=5", *self.libraries(),
+                "-mllvm", "-amdgpu-internalize-symbols", *inline, "-S", "-o", "assembly", "text"]],
+                             text + f"// {elements}\n", gather)
+
+        kernels, has_calls = build()
+        return build(*INLINE)[0] if inlined and has_calls else kernels
 
 
 class Intel(Device):
