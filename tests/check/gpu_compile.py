@@ -445,11 +445,14 @@ class Results:
     def print_wrong(self):
         for text in self.failures:
             print(f"FAIL {text}")
+        lines = collections.defaultdict(list)
         for (kernel, device, figure), found in sorted(self.over.items()):
             _, value, limit, variant = max(found)
-            others = f", and {len(found) - 1} other variants" if len(found) > 1 else ""
             least = "at least" if figure == "load" else "at most"
-            print(f"FAIL {kernel} on {device}, {variant}: {figure} {value}, {least} {limit}{others}")
+            others = f"; {len(found)} variants" if len(found) > 1 else ""
+            lines[kernel, device].append(f"{figure} {value}, {least} {limit} ({variant}{others})")
+        for (kernel, device), texts in lines.items():
+            print(f"FAIL {kernel} on {device}: {'; '.join(texts)}")
         return bool(self.failures or self.over)
 
 
@@ -524,9 +527,9 @@ def main():
                     print(row(kernel, device.name, f"{elements:8} {team:4} ", inlined, figures),
                           flush=True)
     results.print_worst()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"\n{len(work)} builds; {used.ru_utime + used.ru_stime:.0f} s of processor time for those "
-          "that were not in the cache")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+    print(f"\n{len(work)} builds, {sum(u.ru_utime + u.ru_stime for u in used):.0f} s of processor time "
+          "for those that were not in the cache")
     for device in devices:
         if device.missing():
             print(f"SKIP: {device.name} is not checked: missing: {', '.join(device.missing())}")

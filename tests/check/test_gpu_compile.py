@@ -86,7 +86,16 @@ def test_what_is_over_a_limit_is_named(tmp_path, capsys, kernel, figure, value, 
     found = results(tmp_path, [(kernel, {figure: value})])
     assert found.print_wrong()
     assert capsys.readouterr().out == (
-        f"FAIL {kernel} on sm_90, float32, team 64: {figure} {value}, {says}\n")
+        f"FAIL {kernel} on sm_90: {figure} {value}, {says} (float32, team 64)\n")
+
+
+def test_all_variants_are_counted(tmp_path, capsys):
+    found = results(tmp_path, [("lms_sample", {"registers": 97, "stack": 128}),
+                               ("lms_sample", {"registers": 250, "stack": 130})])
+    assert found.print_wrong()
+    assert capsys.readouterr().out == (
+        "FAIL lms_sample on sm_90: registers 250, at most 96 (float32, team 64; 2 variants); "
+        "stack 130, at most 128 (float32, team 64)\n")
 
 
 def test_the_table_itself():
