@@ -15,4 +15,4 @@ install() {
 }
 install ptxas nvidia-cuda-nvcc
 install nvdisasm nvidia-cuda-nvdisasm
-exec python3 -B tests/check/gpu_compile.py
+exec python3 -B tests/check/gpu_compile.py "$@"

@@ -351,6 +351,8 @@ class Intel(Device):
             kernels = {}
             for part in re.split(r"^  - name: +", info, flags=re.M)[1:]:
                 name = part.split("\n", 1)[0].strip()
+                if not name.startswith("lms_"):  # a table of functions that are called
+                    continue
                 fields = dict(re.findall(r"^ +(\w+): +(\d+)$", part, flags=re.M))
                 scratch = part.split("per_thread_memory_buffers", 1)[1:]
                 bytes_ = sum(int(n) for text in scratch for n in re.findall(r"size: +(\d+)", text))
@@ -369,9 +371,11 @@ class Intel(Device):
     @staticmethod
     def widest(assembly):
         """Reads of a work-item, not those that a thread does for all of its work-items."""
-        lanes = [int(n) for n in re.findall(r"load\.ugm\.d32x(\d)\.", assembly)]
-        lanes += [len(n) for n in re.findall(r"untyped surface read with ([xyzw]+)", assembly)]
-        return 4 * max(lanes, default=1)
+        sizes = [int(bits) // 8 * int(lanes) for bits, lanes in re.findall(
+            r"load\.ugm\.d(\d+)x(\d)\.", assembly)]
+        sizes += [4 * len(lanes) for lanes in re.findall(
+            r"untyped surface read with ([xyzw]+)", assembly)]
+        return max(sizes, default=4)
 
 
 class SpirV(Device):

@@ -61,6 +61,16 @@ def test_widths_of_loads(suffix, size):
     assert gpu_loops.load_bytes(suffix) == size
 
 
+@pytest.mark.parametrize("line, size", [
+    ("send.ugm (32|M0) r23 r7 null:0 0x0 0x0880 // wr:4+0, rd:8; load.ugm.d32x4.a64", 16),
+    ("send.ugm (32|M0) r23 r7 null:0 0x0 0x0880 // wr:4+0, rd:8; load.ugm.d64x2.a64", 16),
+    ("send.ugm (1|M0) r1 r127 null:0 0xFF 0x6228 // wr:1+0, rd:2; load.ugm.d32x32t.a32.ca.ca.bti[255]", 4),
+    ("send.dc1 (8|M0) r95 r5 null:0 0x0 0x0240 // wr:1+0, rd:4; untyped surface read with xyzw", 16),
+    ("send.dc1 (8|M0) r5 r3 null:0 0x0 0x0210 // wr:1+0, rd:1; untyped surface read with x", 4)])
+def test_widths_of_loads_on_intel(line, size):
+    assert gpu_compile.Intel.widest(line) == size
+
+
 def results(tmp_path, figures):
     table = tmp_path / "limits.txt"
     table.write_text("kernel family registers stack spills local code load  # columns\n"
