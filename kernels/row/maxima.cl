@@ -56,6 +56,9 @@ void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float 
 uint lms_seen(const lms_workspace *w, ulong r)
 {
     uint seen = 0;
+#if LMS_TEAM > 1
+#pragma unroll 16 /* many chunks where rows are few: not one wait for each */
+#endif
     for (uint i = 0; i < w->chunks; ++i) seen |= w->seen[r * w->chunks + i];
     return seen;
 }
