@@ -18,6 +18,8 @@
 #include "../support/edge_batch.h"
 #include "../support/oracle_rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,7 @@
 static lms_context *ctx;
 static uint32_t turn; /* of the sets of filters and flags: 128 of them */
 static bool is_tiny;
+static uint32_t team; /* of LMS_SHAPE, or 0 */
 
 /* --- rows --- */
 
@@ -39,7 +42,8 @@ static lms_token_type tokens_of(lms_dtype dtype)
 static void check_batch(batch *b, bool on_device)
 {
     static uint32_t calls;
-    const batch_way way = {.tokens = tokens_of(b->dtype),
+    const batch_way way = {.work_items = team,
+                           .tokens = tokens_of(b->dtype),
                            .offset = calls % 5,
                            .stride_pad = calls % 3 ? calls % 7 : 0,
                            .per_call = calls % 4 == 1 ? 1 + b->rows / 2 : 0,
@@ -162,6 +166,7 @@ static void check_beams(uint32_t number, uint32_t vocab)
 {
     const lms_dtype dtype = dtypes[number % LENGTH(dtypes)];
     const beam_case c = {.seed = 900 + number,
+                         .work_items = team,
                          .vocab = vocab,
                          .slots = is_tiny ? 2 : 4,
                          .width = is_tiny ? 3 : 2 + number % 9,
@@ -193,6 +198,7 @@ static void choices(void **unused)
     for (uint32_t i = 0; i < (is_tiny ? 3 : 18); ++i) {
         const lms_dtype dtype = dtypes[i % LENGTH(dtypes)];
         const contrastive_case c = {.seed = 1000 + i,
+                                    .work_items = team,
                                     .vocab = is_tiny ? 40 : vocabs[i / 3 % LENGTH(vocabs)],
                                     .width =
                                         is_tiny ? 20 : widths[(i + i / 3) % LENGTH(widths)],
@@ -218,7 +224,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(rows_flat),     cmocka_unit_test(rows_long),
         cmocka_unit_test(beams),         cmocka_unit_test(choices),
     };
-    const char *const only = getenv("TEAMS_ONLY");
+    const char *const only = getenv("TEAMS_ONLY"), *const shape = getenv("LMS_SHAPE");
+    /* Asked for by name: of LMS_SHAPE alone, a library makes a smaller team where this one does
+     * not build. */
+    if (shape && sscanf(shape, "team=%" SCNu32, &team) != 1)
+        return fprintf(stderr, "LMS_SHAPE: begins with team=\n"), 2;
     is_tiny = argc > 1 && strcmp(argv[1], "tiny") == 0;
     if (only) cmocka_set_test_filter(only);
     ctx = device_open();
