@@ -3,6 +3,7 @@
 # bit, on every runtime that is here: pocl, Intel's for CPUs (from PyPI), and Oclgrind, which looks
 # for data races, stray accesses and divergent barriers meanwhile. teams.c has the cases.
 #
+# OCLGRIND_UNINITIALIZED stays off: oclgrind.sh says why.
 # Building programs takes nearly all of the time, so that the cases are many and small. Oclgrind
 # builds in no time but simulates: it gets the tiny ones.
 # LMS_TEAMS has other teams ("64"), LMS_RUNTIMES other runtimes ("pocl").
