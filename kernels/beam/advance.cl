@@ -92,8 +92,8 @@ lms_advance_phase lms_next_phase(LMS_KNOWN lms_request *req, const lms_meeting *
     case LMS_ADVANCE_CHOOSE: return LMS_ADVANCE_PLACE;
     case LMS_ADVANCE_PLACE: return lms_after_place(req, m);
     case LMS_ADVANCE_POOL: return lms_after_pool(req, m);
-    case LMS_ADVANCE_SETTLE: return lms_after_group(req, lms_group_now(req));
     case LMS_ADVANCE_EMPTY: return LMS_ADVANCE_STAY;
+    case LMS_ADVANCE_SETTLE: /* work-item 0 has written it */
     case LMS_ADVANCE_STAY: return lms_after_group(req, req->groups[req->group]);
     }
     return LMS_ADVANCE_DONE;
