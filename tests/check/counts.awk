@@ -38,7 +38,7 @@ $3 == "load" && $4 == "global" { sub(/\(/, "", $5); bytes += $5 }
 $3 == "call" && $4 ~ /barrier/ { barriers += $1 }
 $3 == "call" && $4 ~ /^_Z[0-9]+atom/ { atomics += $1 }
 $3 ~ /^(atomicrmw|cmpxchg)/ { atomics += $1 }
-$3 == "call" && $4 == "lms_meet()" { meetings += $1 }
+$3 == "call" && $4 ~ /^lms_meet(_more)?\(\)$/ { meetings += $1 }
 $3 == "call" { bytes += $1 * vector_bytes($4) }
 
 function shown(key, what, value,    text) {
