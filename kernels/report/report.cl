@@ -31,9 +31,10 @@ lms_floats lms_mass_floats(lms_unit unit, lms_ints w)
     return rounded * (float)(1u << lms_rounded_shift(unit));
 }
 
-/* Processed probabilities of the own tiles; zeros where `mass` is 0. */
+/* Processed probabilities of the own tiles; where `mass` is 0, one for the token `certain`, and
+ * zeros. */
 void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, ulong mass,
-                     __global float *probs)
+                     uint certain, __global float *probs)
 {
     const float all = (float)mass, factor = mass ? lms_reciprocal(all) : 0.0f;
     for (uint tile = row->first; tile < row->last; ++tile) {
@@ -42,7 +43,8 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
         if (mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
         const uint end = min((tile + 1) * LMS_TILE, row->logits.vocab);
         for (uint at = tile * LMS_TILE; at < end; at += LMS_LANES) {
-            lms_floats p = (lms_floats)(0.0f);
+            const lms_ints is_certain = (lms_uints)(at) + LMS_LANE_IDS == (lms_uints)(certain);
+            lms_floats p = LMS_V(as_float)(is_certain & as_int(1.0f));
             if (unit.shift < LMS_NO_SHARE) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
@@ -60,9 +62,26 @@ void lms_store_probs(const lms_row *row, const lms_scaled *scaled, lms_cut cut, 
     }
 }
 
-ulong lms_sum_of_all(__local lms_shared *shared, ulong own)
+/* Sums of all work-items, from those of each. */
+typedef struct lms_report_sums {
+    ulong raw_mass;
+    ulong mass;
+    ulong count;
+} lms_report_sums;
+
+lms_report_sums lms_report_all(__local lms_shared *shared, lms_report_sums own)
 {
-    return lms_meet(shared, lms_part_make(own, 0), 0).total;
+#if LMS_TEAM == 1
+    return own;
+#else
+    lms_report_sums all;
+    shared->more[0][lms_item()] = own.mass;
+    shared->more[1][lms_item()] = own.count;
+    all.raw_mass = lms_meet_more(shared, lms_part_make(own.raw_mass, 0), 0, 2).total;
+    all.mass = lms_total_of_more(shared, 0);
+    all.count = lms_total_of_more(shared, 1);
+    return all;
+#endif
 }
 
 /* Where the outputs go. */
@@ -97,43 +116,41 @@ void lms_report_row(const lms_report_to *to, ulong r, lms_outcome outcome, lms_r
     const bool filtered = outcome.filtered & LMS_FILTERED;
     const lms_cut cut = lms_cut_at(outcome.cut_key, outcome.cut_id);
     lms_scaled raw, scaled;
-    lms_kept_part own;
-    ulong raw_own = 0;
+    lms_report_sums own;
+    own.raw_mass = 0;
     own.mass = 0;
     own.count = 0;
     row.max_key = outcome.max_key;
     if (has_token) raw = lms_at_scale(lms_scale(1.0f), row.max_key);
     if (drawn) scaled = lms_at_scale(lms_scale(temperature), row.max_key);
-    if (has_token && wanted & LMS_OUT_LOGPROB_RAW) raw_own = lms_total_own(&row, &raw);
+    if (has_token && wanted & LMS_OUT_LOGPROB_RAW) own.raw_mass = lms_total_own(&row, &raw);
     const bool needs_mass = drawn && wanted & (LMS_OUT_LOGPROB | LMS_OUT_PROBS);
     if ((drawn && wanted & LMS_OUT_KEPT) || (needs_mass && filtered)) {
-        own = lms_kept_own(&row, &scaled, cut);
+        const lms_kept_part kept = lms_kept_own(&row, &scaled, cut);
+        own.mass = kept.mass;
+        own.count = kept.count;
     }
     if (needs_mass && !filtered) {
         own.mass = lms_total_own(&row, &scaled);
     }
-    lms_begin_meetings(row.shared);
-    const ulong raw_mass = lms_sum_of_all(row.shared, raw_own);
-    const ulong mass = lms_sum_of_all(row.shared, own.mass);
-    const ulong count = lms_sum_of_all(row.shared, own.count);
+    const lms_report_sums all = lms_report_all(row.shared, own);
 
     __global float *const probs = to->probs + r * to->probs_stride;
     if (wanted & LMS_OUT_PROBS && !skipped) {
-        lms_store_probs(&row, &scaled, cut, drawn ? mass : 0, probs);
+        const uint certain = has_token && !drawn ? (uint)outcome.token : UINT_MAX;
+        lms_store_probs(&row, &scaled, cut, drawn ? all.mass : 0, certain, probs);
     }
-    lms_sync(); /* the greedy row's zeros before its one */
     if (lms_item() != 0 || skipped) return;
     const float gap = has_token ? lms_logit_gap(&row, (uint)outcome.token) : LMS_NAN;
-    if (has_token && !drawn && wanted & LMS_OUT_PROBS) probs[outcome.token] = 1.0f;
     if (wanted & LMS_OUT_LOGPROB_RAW) {
-        to->logprob_raw[r] = has_token ? gap - lms_log_mass(&raw, raw_mass) : LMS_NAN;
+        to->logprob_raw[r] = has_token ? gap - lms_log_mass(&raw, all.raw_mass) : LMS_NAN;
     }
     if (wanted & LMS_OUT_LOGPROB) {
         to->logprob[r] =
-            drawn ? fma(gap * scaled.s, 0x1.62e430p-1f, -lms_log_mass(&scaled, mass))
+            drawn ? fma(gap * scaled.s, 0x1.62e430p-1f, -lms_log_mass(&scaled, all.mass))
                   : (has_token ? 0.0f : LMS_NAN);
     }
-    if (wanted & LMS_OUT_KEPT) to->kept[r] = drawn ? (int)count : (has_token ? 1 : 0);
+    if (wanted & LMS_OUT_KEPT) to->kept[r] = drawn ? (int)all.count : (has_token ? 1 : 0);
 }
 
 #if LMS_TEAM > 1
