@@ -72,6 +72,7 @@ typedef struct lms_report_sums {
 lms_report_sums lms_report_all(__local lms_shared *shared, lms_report_sums own)
 {
 #if LMS_TEAM == 1
+    (void)shared;
     return own;
 #else
     lms_report_sums all;
