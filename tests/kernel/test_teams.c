@@ -1,5 +1,6 @@
 /* Large teams, as GPUs have them: how a row lies in memory, how many of its tiles a work-group
- * does, and how many rows there are shows in no result. */
+ * does, and how many rows there are shows in no result. Nine programs are built, two seconds
+ * each; `./run check teams` has every team with every type. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,11 +55,9 @@ static void test_places(void **unused)
     for (size_t i = 0; i < LENGTH(teams); ++i) {
         const uint32_t vocab = teams[i] * 32 + 3 * 256 + 8; /* as VOCAB for the largest team */
         if (teams[i] > device_work_items(ctx)) continue;
-        for (size_t j = 0; j < LENGTH(dtypes); ++j) {
-            check_places(teams[i], dtypes[j], vocab);
-            check_places(teams[i], dtypes[j], vocab - 3);
-            check_places(teams[i], dtypes[j], 5);
-        }
+        check_places(teams[i], dtypes[i % LENGTH(dtypes)], vocab);
+        check_places(teams[i], dtypes[i % LENGTH(dtypes)], vocab - 3);
+        check_places(teams[i], dtypes[i % LENGTH(dtypes)], 5);
     }
 }
 
@@ -78,7 +77,7 @@ static void test_chunks(void **unused)
         for (size_t i = 0; i < LENGTH(shapes); ++i) {
             const batch_way way = {.offset = (uint32_t)i % 2, .not_wanted = LMS_OUT_PROBS};
             setenv("LMS_SHAPE", shapes[i], 1);
-            if (i % LENGTH(dtypes) == j || j == 0) batch_check(ctx, b, &way, expected);
+            if (i % LENGTH(dtypes) == j) batch_check(ctx, b, &way, expected);
         }
         unsetenv("LMS_SHAPE");
         batch_out_free(expected);
