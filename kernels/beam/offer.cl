@@ -95,11 +95,17 @@ void lms_suppress_own(lms_row *row, const lms_offer *o)
     }
 }
 
-ulong lms_sum_weights(const uint *w)
+/* The sum of a tile's weights, of tokens that a cut keeps. */
+ulong lms_kept_sum(const lms_row *row, lms_cut cut, lms_unit unit, uint tile)
 {
-    ulong sum = 0;
-    for (uint i = 0; i < LMS_TILE; ++i) sum += w[i];
-    return sum;
+    const uint begin = tile * LMS_TILE;
+    lms_pairs sum = (lms_pairs)(0);
+    for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
+        const lms_floats x = lms_read(&row->logits, at);
+        const lms_ints w = lms_weights(unit, x) & lms_kept(cut, lms_keys(x), at);
+        sum += lms_widen(LMS_V(as_uint)(w));
+    }
+    return lms_sum_pairs(sum);
 }
 
 /* The own tiles' masses of eligible tokens, into row->sums. */
@@ -107,15 +113,13 @@ ulong lms_eligible_own(const lms_row *row, const lms_offer *o)
 {
     const bool is_summed = !o->is_filtered && lms_sums_fit(o);
     ulong mass = 0;
-    uint w[LMS_TILE];
     for (uint tile = row->first; tile < row->last; ++tile) {
         const lms_unit unit = lms_unit_of(&o->scaled, row->tile_keys[tile]);
         ulong sum = row->sums[tile];
         if (row->tile_keys[tile] < o->kept.key) {
             sum = 0;
         } else if (!is_summed) {
-            lms_kept_weights(row, o->kept, unit, tile, w);
-            sum = lms_sum_weights(w);
+            sum = lms_kept_sum(row, o->kept, unit, tile);
         }
         row->sums[tile] = lms_mass_of_sum(unit.shift, sum);
         mass += row->sums[tile];

@@ -153,13 +153,11 @@ ulong lms_mass_own(const lms_row *row, const lms_offer *o)
     return o->end_count == 0 ? lms_offer_total(row, o) : 0;
 }
 
-/* A work-item's part of a step. No barriers here. `own` is what it has brought to the last
- * meeting. */
-lms_part lms_offer_part(const lms_row *row, LMS_OURS lms_cutting *c, LMS_OURS lms_offer *ours,
-                        lms_own own)
+/* A work-item's part of a step but CUT. No barriers here. `own` is what it has brought to the
+ * last meeting. */
+lms_part lms_offer_part(const lms_row *row, LMS_OURS lms_offer *ours, lms_own own)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
-    if (ours->step == LMS_OFFER_CUT) return lms_cut_part(row, c);
     LMS_OURS_AS(lms_offer, o, ours);
     switch (o->step) {
     case LMS_OFFER_WHOLE: part.best = lms_largest_own(row); break;

@@ -99,7 +99,12 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
             offering.cutting = cutting;
             offering.offer = offer;
         }
+#if LMS_TEAM == 1
         lms_offer_row(&row, &offering);
+#else
+        if (lms_item() == 0) offering.row = row;
+        lms_offer_row(&shared, &offering);
+#endif
         if (lms_item() != 0) continue;
         offers[r].count = offering.offer.count;
         offers[r].seen = offering.cutting.seen & (LMS_ROW_NAN_SEEN | LMS_ROW_INF_SEEN);

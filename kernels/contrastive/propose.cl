@@ -81,12 +81,10 @@ ulong lms_proposal_mass_own(const lms_row *row, const lms_proposal *o)
                           : lms_summed_own(row, &o->scaled);
 }
 
-/* A work-item's part of a step. No barriers here. */
-lms_part lms_proposal_part(const lms_row *row, LMS_OURS lms_cutting *c,
-                           LMS_OURS lms_proposal *ours)
+/* A work-item's part of a step but CUT. No barriers here. */
+lms_part lms_proposal_part(const lms_row *row, LMS_OURS lms_proposal *ours)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
-    if (ours->step == LMS_PROPOSE_CUT) return lms_cut_part(row, c);
     LMS_OURS_AS(lms_proposal, o, ours);
     switch (o->step) {
     case LMS_PROPOSE_MASS: part.sum = lms_proposal_mass_own(row, o); break;
@@ -172,47 +170,75 @@ void lms_rank_own(const lms_row *row, const lms_proposal *o)
 typedef struct lms_proposing {
     lms_cutting cutting;
     lms_proposal proposal;
-    int max_key; /* once it is known: larger teams */
+#if LMS_TEAM > 1
+    lms_row row;
+#endif
 } lms_proposing;
 
 #if LMS_TEAM == 1
 
 void lms_proposal_step(lms_row *row, lms_proposing *s)
 {
-    const lms_part part = lms_proposal_part(row, &s->cutting, &s->proposal);
-    const ulong target =
-        s->proposal.step == LMS_PROPOSE_CUT ? lms_cut_target(&s->cutting) : 0;
+    const bool is_cutting = s->proposal.step == LMS_PROPOSE_CUT;
+    const lms_part part =
+        is_cutting ? lms_cut_part(row, &s->cutting) : lms_proposal_part(row, &s->proposal);
+    const ulong target = is_cutting ? lms_cut_target(&s->cutting) : 0;
     const lms_meeting m = lms_meet(row->shared, part, target);
     lms_proposal_after(row, &s->proposal, &m);
     lms_next_proposal(&s->proposal, &s->cutting, row, &m);
 }
 
+/* A row that can be read. */
+void lms_propose_row(lms_row *row, lms_proposing *s)
+{
+    while (s->proposal.step != LMS_PROPOSE_DONE) lms_proposal_step(row, s);
+    lms_rank_own(row, &s->proposal);
+}
+
 #else
 
-void lms_proposal_step(lms_row *row, __local lms_proposing *s)
+lms_part lms_proposing_part(__local lms_shared *shared, __local lms_proposing *s)
 {
-    row->max_key = s->max_key;
-    const lms_part part = lms_proposal_part(row, &s->cutting, &s->proposal);
+    if (s->proposal.step == LMS_PROPOSE_CUT) {
+        return lms_cut_part(&s->row, shared, &s->cutting);
+    }
+    const lms_row row = lms_own_row(&s->row, shared);
+    return lms_proposal_part(&row, &s->proposal);
+}
+
+void lms_proposing_after(__local lms_shared *shared, __local lms_proposing *s,
+                         const lms_meeting *m)
+{
+    if (s->proposal.step != LMS_PROPOSE_LIST) return;
+    const lms_row row = lms_own_row(&s->row, shared);
+    lms_proposal_after(&row, &s->proposal, m);
+}
+
+void lms_proposal_step(__local lms_shared *shared, __local lms_proposing *s)
+{
+    const lms_part part = lms_proposing_part(shared, s);
     const ulong target =
         s->proposal.step == LMS_PROPOSE_CUT ? lms_cut_target(&s->cutting) : 0;
-    const lms_meeting m = lms_meet(row->shared, part, target);
-    lms_proposal_after(row, &s->proposal, &m);
+    const lms_meeting m = lms_meet(shared, part, target);
+    lms_proposing_after(shared, s, &m);
     lms_sync(); /* work-item 0 changes what all have read */
     if (lms_item() == 0) {
-        lms_next_proposal(&s->proposal, &s->cutting, row, &m);
-        s->max_key = row->max_key;
+        lms_row row = lms_own_row(&s->row, shared);
+        lms_next_proposal(&s->proposal, &s->cutting, &row, &m);
+        s->row.max_key = row.max_key;
     }
     lms_sync();
 }
 
-#endif
-
 /* A row that can be read. */
-void lms_propose_row(lms_row *row, LMS_OURS lms_proposing *s)
+void lms_propose_row(__local lms_shared *shared, __local lms_proposing *s)
 {
     lms_sync(); /* work-item 0 has begun it */
-    while (s->proposal.step != LMS_PROPOSE_DONE) lms_proposal_step(row, s);
+    while (s->proposal.step != LMS_PROPOSE_DONE) lms_proposal_step(shared, s);
+    const lms_row row = lms_own_row(&s->row, shared);
     LMS_OURS_AS(lms_proposal, o, &s->proposal);
-    lms_rank_own(row, o);
+    lms_rank_own(&row, o);
     lms_sync();
 }
+
+#endif

@@ -78,7 +78,12 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                 proposing.proposal = lms_proposal_of(e.k, e.filters.temperature,
                                                      picks + team * 2 * LMS_MAX_CONTRASTIVE_K);
             }
+#if LMS_TEAM == 1
             lms_propose_row(&row, &proposing);
+#else
+            if (lms_item() == 0) proposing.row = row;
+            lms_propose_row(&shared, &proposing);
+#endif
             seen = proposing.cutting.seen;
             found = proposing.proposal.count;
         }

@@ -87,38 +87,75 @@ void lms_head_own(const lms_row *row, __local const lms_cutting *c)
     }
 }
 
-/* The part of a step that is a pass over the row, or over its list. */
-lms_part lms_pass_part(const lms_row *row, __local const lms_cutting *c)
+/* The part of a step that is a pass over the row, or over its list. What a step works on is
+ * read from local memory where it is known which step it is: no registers for the others. */
+lms_part lms_pass_part(__local const lms_row *ours, __local lms_shared *shared,
+                       __local const lms_cutting *c)
 {
-    const lms_scaled scaled = c->scaled;
-    const lms_search search = c->search;
     lms_part part = lms_part_make(0, LONG_MIN);
+    lms_row row;
+    lms_scaled scaled;
+    lms_search search;
     switch (c->step) {
-    case LMS_CUT_BASE: part.sum = lms_kept_own(row, &scaled, c->base).mass; break;
     case LMS_CUT_LIST:
-        part.sum = lms_list_own(row, &scaled, &search, lms_lists_masses(c),
-                                &row->shared->listed);
+        row = lms_own_row(ours, shared);
+        scaled = c->scaled;
+        search = c->search;
+        part.sum = lms_list_own(&row, &scaled, &search, lms_lists_masses(c), &shared->listed);
         break;
-    case LMS_CUT_LIST_BINS: lms_bin_list(row, &search, c->listed); break;
-    case LMS_CUT_LIST_RANK: part.best = lms_rank_listed(row, &search, c->listed); break;
+    case LMS_CUT_LIST_BINS:
+        row = lms_own_row(ours, shared);
+        search = c->search;
+        lms_bin_list(&row, &search, c->listed);
+        break;
+    case LMS_CUT_LIST_RANK:
+        row = lms_own_row(ours, shared);
+        search = c->search;
+        part.best = lms_rank_listed(&row, &search, c->listed);
+        break;
     case LMS_CUT_ROW_BINS:
-    case LMS_CUT_ROW_IDS: lms_bin_row(row, &scaled, &search); break;
+    case LMS_CUT_ROW_IDS:
+        row = lms_own_row(ours, shared);
+        scaled = c->scaled;
+        search = c->search;
+        lms_bin_row(&row, &scaled, &search);
+        break;
     default: break;
     }
     return part;
 }
 
 /* This work-item's part of a step. */
-lms_part lms_cut_part(const lms_row *row, __local const lms_cutting *c)
+lms_part lms_cut_part(__local const lms_row *ours, __local lms_shared *shared,
+                      __local const lms_cutting *c)
 {
-    const lms_scaled scaled = c->scaled;
     lms_part part = lms_part_make(0, LONG_MIN);
+    lms_row row;
+    lms_scaled scaled;
     switch (c->step) {
-    case LMS_CUT_MAXIMUM: part.best = lms_largest_own(row); break;
-    case LMS_CUT_HEAD: lms_head_own(row, c); break;
-    case LMS_CUT_TOTAL: part.sum = lms_summed_own(row, &scaled); break;
-    case LMS_CUT_LIST_MASS: part.sum = lms_listed_mass(row, c->listed, c->base); break;
-    default: part = lms_pass_part(row, c); break;
+    case LMS_CUT_MAXIMUM:
+        row = lms_own_row(ours, shared);
+        part.best = lms_largest_own(&row);
+        break;
+    case LMS_CUT_HEAD:
+        row = lms_own_row(ours, shared);
+        lms_head_own(&row, c);
+        break;
+    case LMS_CUT_TOTAL:
+        row = lms_own_row(ours, shared);
+        scaled = c->scaled;
+        part.sum = lms_summed_own(&row, &scaled);
+        break;
+    case LMS_CUT_BASE:
+        row = lms_own_row(ours, shared);
+        scaled = c->scaled;
+        part.sum = lms_kept_own(&row, &scaled, c->base).mass;
+        break;
+    case LMS_CUT_LIST_MASS:
+        row = lms_own_row(ours, shared);
+        part.sum = lms_listed_mass(&row, c->listed, c->base);
+        break;
+    default: part = lms_pass_part(ours, shared, c); break;
     }
     return part;
 }

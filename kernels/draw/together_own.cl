@@ -96,18 +96,35 @@ void lms_reach_part(const lms_row *row, __local const lms_team_draw *t)
     lms_bin_maxima(row, &kth);
 }
 
-lms_part lms_draw_part(const lms_row *row, __local const lms_team_draw *t,
-                       __local lms_proposals *round)
+/* The row is read from local memory where it is known which step it is: each takes what it needs. */
+lms_part lms_draw_part(__local const lms_row *ours, __local lms_shared *shared,
+                       __local const lms_team_draw *t, __local lms_proposals *round)
 {
     lms_part part = lms_part_make(0, LONG_MIN);
+    lms_row row;
     switch (t->step) {
-    case LMS_DRAW_FIRST: part.best = lms_first_own(row); break;
+    case LMS_DRAW_FIRST:
+        row = lms_own_row(ours, shared);
+        part.best = lms_first_own(&row);
+        break;
     case LMS_DRAW_REACH_BINS:
-    case LMS_DRAW_REACH_IDS: lms_reach_part(row, t); break;
-    case LMS_DRAW_ENVELOPE: part = lms_envelope_part(row, t); break;
-    case LMS_DRAW_ATTEMPTS: lms_attempts_own(row, t, round); break;
+    case LMS_DRAW_REACH_IDS:
+        row = lms_own_row(ours, shared);
+        lms_reach_part(&row, t);
+        break;
+    case LMS_DRAW_ENVELOPE:
+        row = lms_own_row(ours, shared);
+        part = lms_envelope_part(&row, t);
+        break;
+    case LMS_DRAW_ATTEMPTS:
+        row = lms_own_row(ours, shared);
+        lms_attempts_own(&row, t, round);
+        break;
     case LMS_DRAW_COUNT:
-    case LMS_DRAW_ABOVE: part = lms_judge_part(row, t, round); break;
+    case LMS_DRAW_ABOVE:
+        row = lms_own_row(ours, shared);
+        part = lms_judge_part(&row, t, round);
+        break;
     case LMS_DRAW_DONE: break;
     }
     return part;

@@ -50,6 +50,8 @@ float lms_clock(const lms_clocks *c, uint draw)
  * wanted. The last one may be on its way there, and is known to all. */
 __global uint *lms_drawn_ids(const lms_row *row) { return (__global uint *)row->list_mass; }
 
+#if LMS_TEAM == 1
+
 void lms_take_out_drawn(const lms_row *row, const lms_clocks *c, uint tile, uint *w)
 {
     __global const uint *const ids = lms_drawn_ids(row);
@@ -68,6 +70,95 @@ void lms_take_out_drawn(const lms_row *row, const lms_clocks *c, uint tile, uint
         if (ids[i] - begin < LMS_TILE) w[ids[i] - begin] = 0;
     }
 }
+
+#else
+
+/* Bits of a tile's tokens that have been drawn, 32 to a lane. */
+uint8 lms_drawn_bits(const lms_row *row, const lms_clocks *c, uint tile)
+{
+    __global const uint *const ids = lms_drawn_ids(row);
+    const uint8 lanes = (uint8)(0, 1, 2, 3, 4, 5, 6, 7);
+    uint8 bits = (uint8)(0);
+    for (uint i = 0; i < c->drawn; ++i) {
+        const uint id = i + 1 < c->drawn ? ids[i] : (uint)c->last_token;
+        const uint at = id - tile * LMS_TILE;
+        const uint bit = at < LMS_TILE ? 1u << at % 32 : 0;
+        bits |= as_uint8(lanes == (uint8)(at / 32)) & bit;
+    }
+    return bits;
+}
+
+/* Weights of the tokens from `at` on that a cut keeps and that have not been drawn. */
+lms_uints lms_weights_left(const lms_row *row, const lms_clocks *c, lms_unit unit, uint at,
+                           uint drawn)
+{
+    const lms_floats x = lms_read(&row->logits, at);
+    const lms_ints kept = lms_kept(c->cut, lms_keys(x), at);
+    const lms_uints bits = (lms_uints)(drawn) >> (LMS_LANE_IDS + at % 32);
+    const lms_ints left = (bits & 1u) == (lms_uints)(0);
+    return LMS_V(as_uint)(lms_weights(unit, x) & kept & left);
+}
+
+/* Where the weights of a tile that are left exceed a place. */
+typedef struct lms_ring {
+    uint token; /* of the tile's tokens */
+    uint weight;
+} lms_ring;
+
+/* The lane at which the weights exceed r, or the last one. */
+lms_ring lms_ring_in(lms_uints weights, ulong r)
+{
+    uint w[LMS_LANES];
+    lms_ring ring;
+    bool is_found = false;
+    LMS_V(vstore)(weights, 0, w);
+    ring.token = LMS_LANES - 1;
+    ring.weight = w[LMS_LANES - 1];
+#pragma unroll
+    for (uint i = 0; i < LMS_LANES; ++i) {
+        const bool is_here = !is_found && r < w[i];
+        ring.token = is_here ? i : ring.token;
+        ring.weight = is_here ? w[i] : ring.weight;
+        is_found = is_found || is_here;
+        r -= is_found ? 0 : w[i];
+    }
+    return ring;
+}
+
+/* Goes through a tile twice, as a work-item of a GPU has no room for its weights: for their sum,
+ * and for the place at that fraction of it. Returns the sum. */
+ulong lms_ring_tile(const lms_row *row, const lms_clocks *c, lms_unit unit, uint tile,
+                    ulong fraction, lms_ring *ring)
+{
+    const uint8 drawn = lms_drawn_bits(row, c, tile);
+    const uint begin = tile * LMS_TILE, end = begin + LMS_TILE;
+    uint8 bits = drawn;
+    ulong all = 0, r = 0;
+    uint found = end;
+#pragma unroll 1
+    for (uint i = 0; i < 2 * LMS_TILE && found == end; i += LMS_LANES) {
+        const uint at = begin + i % LMS_TILE;
+        if (i == LMS_TILE) {
+            bits = drawn;
+            r = mul_hi(fraction, all);
+        }
+        const ulong sum =
+            lms_sum_pairs(lms_widen(lms_weights_left(row, c, unit, at, bits.s0)));
+        if (i < LMS_TILE) {
+            all += sum;
+        } else if (r < sum || at + LMS_LANES == end) {
+            found = at;
+        } else {
+            r -= sum;
+        }
+        if ((at + LMS_LANES) % 32 == 0 && found == end) bits = bits.s12345670;
+    }
+    *ring = lms_ring_in(lms_weights_left(row, c, unit, found, bits.s0), r);
+    ring->token += found - begin;
+    return all;
+}
+
+#endif
 
 /* Tiles of a block, in a team of one, which has all tiles to itself; others have few each. */
 uint lms_block_tiles(const lms_row *row)
@@ -111,6 +202,7 @@ uint lms_own_tile_at(const lms_row *row, const lms_clocks *c, ulong *place)
     return tile;
 }
 
+#if LMS_TEAM == 1
 /* Sums of a tile's weights, vector by vector. */
 ulong lms_sum_vectors(const uint *w, ulong *sums)
 {
@@ -131,6 +223,8 @@ uint lms_token_at(const uint *w, const ulong *sums, ulong r)
     return i;
 }
 
+#endif
+
 /* The draw, if its place is in the own tiles, which have this mass: the token, or -1. */
 lms_part lms_ring_own(const lms_row *row, lms_clocks *c, lms_own own)
 {
@@ -139,15 +233,22 @@ lms_part lms_ring_own(const lms_row *row, lms_clocks *c, lms_own own)
     ulong place = mul_hi(words.x, c->left) - own.before;
     if (place >= own.sum) return part;
     const uint tile = lms_own_tile_at(row, c, &place);
+    const lms_unit unit = lms_unit_of(&c->scaled, row->tile_keys[tile]);
+#if LMS_TEAM == 1
     uint w[LMS_TILE];
     ulong sums[LMS_TILE / LMS_LANES];
-    const lms_unit unit = lms_unit_of(&c->scaled, row->tile_keys[tile]);
     lms_kept_weights(row, c->cut, unit, tile, w);
     lms_take_out_drawn(row, c, tile, w);
     const ulong sum = lms_sum_vectors(w, sums);
     if (sum == 0) return part; /* somebody writes to the logits meanwhile */
-    const uint i = lms_token_at(w, sums, mul_hi(words.y, sum));
-    const ulong before = row->sums[tile], after = lms_mass_of_sum(unit.shift, sum - w[i]);
+    const uint i = lms_token_at(w, sums, mul_hi(words.y, sum)), weight = w[i];
+#else
+    lms_ring ring;
+    const ulong sum = lms_ring_tile(row, c, unit, tile, words.y, &ring);
+    if (sum == 0) return part; /* somebody writes to the logits meanwhile */
+    const uint i = ring.token, weight = ring.weight;
+#endif
+    const ulong before = row->sums[tile], after = lms_mass_of_sum(unit.shift, sum - weight);
     part.best = (long)(tile * LMS_TILE + i);
     part.sum += after - before;
     row->sums[tile] = after;

@@ -137,10 +137,16 @@ LMS_INLINE lms_ints lms_weights_plain(float s, float h, lms_floats x)
 
 lms_ints lms_weights(lms_unit t, lms_floats x)
 {
+#if LMS_TEAM > 1
+    /* No branch, here and in lms_rounded(): compilers for GPUs keep vectors for both ways. */
+    const lms_ints w = lms_weights_at(t.s, (lms_floats)(t.h), (lms_floats)(t.c), x);
+    return t.huge ? (lms_keys(x) == t.key) & (1 << LMS_WEIGHT_BITS) : w;
+#else
     if (t.huge) {
         return lms_keys(x) == t.key ? (lms_ints)(1 << LMS_WEIGHT_BITS) : (lms_ints)(0);
     }
     return lms_weights_at(t.s, (lms_floats)(t.h), (lms_floats)(t.c), x);
+#endif
 }
 
 int lms_weight(lms_unit t, float x) { return lms_weights(t, (lms_floats)(x)).s0; }
@@ -149,10 +155,16 @@ int lms_weight(lms_unit t, float x) { return lms_weights(t, (lms_floats)(x)).s0;
  * is larger. What is kept of a tile is the sum of these, shifted by lms_mass_of_rounded(). */
 lms_uints lms_rounded(lms_unit t, lms_ints w)
 {
+#if LMS_TEAM > 1
+    /* By 31, nothing is left: weights are below half a unit. */
+    const uint down = (uint)clamp((int)t.shift - (int)LMS_GUARD_BITS, 0, 31);
+    return (LMS_V(as_uint)(w) + (1u << down >> 1)) >> down;
+#else
     if (t.shift <= LMS_GUARD_BITS) return LMS_V(as_uint)(w);
     const uint down = t.shift - LMS_GUARD_BITS;
     if (down > 30) return (lms_uints)(0); /* below half a unit */
     return (LMS_V(as_uint)(w) + (1u << (down - 1))) >> down;
+#endif
 }
 
 /* max(), not a condition: what compilers make of that is unknown to Oclgrind. */

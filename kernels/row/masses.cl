@@ -15,7 +15,11 @@ typedef struct lms_kept_part {
 LMS_INLINE ulong lms_plain_sum(const lms_logits *x, uint begin, float s, float h)
 {
     lms_pairs sum = (lms_pairs)(0);
+#if LMS_TEAM == 1
 #pragma unroll
+#else
+#pragma unroll 1 /* a GPU's work-item has no registers for a tile */
+#endif
     for (uint i = 0; i < LMS_TILE; i += 4 * LMS_LANES) {
         lms_uints four = (lms_uints)(0);
 #pragma unroll

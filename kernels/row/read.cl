@@ -70,7 +70,13 @@ lms_floats lms_read_last(const lms_logits *x, uint begin)
 #pragma unroll
 #endif
     for (uint i = 0; i < LMS_LANES; ++i) {
+#if LMS_TEAM > 1
+        /* Not a branch for each lane, around which compilers for GPUs keep the others. */
+        const float there = lms_element_at(x->stored, min(begin + i, x->vocab - 1));
+        v[i] = begin + i < x->vocab ? there : -INFINITY;
+#else
         v[i] = begin + i < x->vocab ? lms_element_at(x->stored, begin + i) : -INFINITY;
+#endif
     }
     return LMS_V(vload)(0, v);
 }

@@ -95,6 +95,23 @@ lms_row lms_row_at(lms_logits logits, const lms_workspace *w, ulong place,
     return row;
 }
 
+#if LMS_TEAM > 1
+/* A team's row as this work-item sees it. It is in local memory, and read from there in every
+ * superstep, so that it takes no registers at a meeting. */
+lms_row lms_own_row(__local const lms_row *ours, __local lms_shared *shared)
+{
+    lms_row row = *ours;
+    row.first = lms_first_of(&row, lms_item());
+    row.last = lms_first_of(&row, lms_item() + 1);
+    row.next = 0;
+    row.shared = shared;
+#ifndef LMS_EDITS_ROWS
+    row.logits.suppressed_count = 0; /* which is as good as saying that it is not there */
+#endif
+    return row;
+}
+#endif
+
 /* Keys of a tile's groups; LMS_NEVER in the lanes above. */
 lms_ints lms_tile_groups(const lms_row *row, uint tile)
 {
@@ -150,6 +167,19 @@ uint lms_look(const lms_row *row, uint from, int least)
     return there;
 }
 #endif
+#if LMS_TEAM >= 32
+/* One group and one vector of each tile, and a compiler is to see that: what is the same for
+ * all turns of a loop, compilers for AMD's GPUs keep in registers, one for each lane. */
+#define LMS_EACH_GROUP(begin, row, tile, least)                                                \
+    for (uint begin = (tile) * LMS_TILE +                                                      \
+                      lms_item() % LMS_TILE_TEAM / LMS_GROUP_TEAM * LMS_GROUP,                 \
+              group = 0;                                                                       \
+         group < 1; ++group)                                                                   \
+        if ((row)->groups[begin / LMS_GROUP] >= (least))
+#define LMS_EACH_VECTOR(at, begin)                                                             \
+    for (uint at = (begin) + lms_item() % LMS_GROUP_TEAM * LMS_LANES, turn = 0; turn < 1;      \
+         ++turn)
+#else
 #define LMS_EACH_GROUP(begin, row, tile, least)                                                \
     for (uint group = lms_item() % LMS_TILE_TEAM / LMS_GROUP_TEAM, begin;                      \
          group < LMS_TILE_GROUPS && (begin = (tile) * LMS_TILE + group * LMS_GROUP, true);     \
@@ -158,6 +188,7 @@ uint lms_look(const lms_row *row, uint from, int least)
 #define LMS_EACH_VECTOR(at, begin)                                                             \
     for (uint at = (begin) + lms_item() % LMS_GROUP_TEAM * LMS_LANES;                          \
          at < (begin) + LMS_GROUP; at += LMS_GROUP_TEAM * LMS_LANES)
+#endif
 
 /* --- The rows of a team. ------------------------------------------------------------------ */
 

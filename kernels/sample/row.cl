@@ -54,23 +54,22 @@ typedef struct lms_sampling {
     bool is_cutting; /* else drawing */
     bool is_over;
     long logits_row;
-    ulong place; /* in the workspace */
-    int max_key;
+    lms_row row;
     lms_cutting cutting;
     lms_team_draw draw;
     lms_proposals round;
 } lms_sampling;
 
 /* Work-item 0 begins a row that can be sampled. */
-void lms_begin_row(const lms_call *c, ulong r, ulong place, __local lms_sampling *s)
+void lms_begin_row(const lms_call *c, ulong r, ulong place, __local lms_shared *shared,
+                   __local lms_sampling *s)
 {
     const lms_row_params p = c->params[r];
     const lms_rules rules = lms_sampler_rules(&p.filters, c->vocab);
     s->logits_row = lms_logits_row_of(c, r);
+    s->row = lms_row_to_sample(c, s->logits_row, place, shared);
     s->is_over = false;
     s->is_cutting = true;
-    s->place = place;
-    s->max_key = LMS_NEVER;
     s->cutting = lms_cutting_of(lms_needs_cut(&rules, c->wants_cut) ? rules : lms_rules_none());
     s->cutting.seen = lms_seen(&c->workspace, r);
     s->draw.rules = rules;
@@ -80,18 +79,16 @@ void lms_begin_row(const lms_call *c, ulong r, ulong place, __local lms_sampling
 }
 
 /* The next step, by work-item 0. */
-void lms_next_of_row(const lms_call *c, __local lms_shared *shared, __local lms_sampling *s,
-                     const lms_meeting *m)
+void lms_next_of_row(__local lms_shared *shared, __local lms_sampling *s, const lms_meeting *m)
 {
-    lms_row row = lms_row_to_sample(c, s->logits_row, s->place, shared);
-    row.max_key = s->max_key;
+    lms_row row = lms_own_row(&s->row, shared);
     if (!s->is_cutting) {
         lms_next_draw(&s->draw, &row, &s->round, m);
         s->is_over = s->draw.step == LMS_DRAW_DONE;
         return;
     }
     lms_next_cut(&s->cutting, &row, m);
-    s->max_key = row.max_key;
+    s->row.max_key = row.max_key;
     s->is_cutting = !lms_is_cut(&s->cutting);
     s->is_over = s->cutting.step == LMS_CUT_EMPTY;
     if (s->cutting.step != LMS_CUT_FOUND) return;
@@ -100,21 +97,17 @@ void lms_next_of_row(const lms_call *c, __local lms_shared *shared, __local lms_
 }
 
 /* One superstep. */
-void lms_step_of_row(const lms_call *c, __local lms_shared *shared, __local lms_sampling *s)
+void lms_step_of_row(__local lms_shared *shared, __local lms_sampling *s)
 {
-    const bool is_cutting = s->is_cutting;
-    /* Where the row is comes from local memory each time, so that it takes no registers at a
-     * meeting. */
-    lms_row row = lms_row_to_sample(c, s->logits_row, s->place, shared);
-    row.max_key = s->max_key;
-    const lms_part part = is_cutting ? lms_cut_part(&row, &s->cutting)
-                                     : lms_draw_part(&row, &s->draw, &s->round);
-    const ulong target = is_cutting ? lms_cut_target(&s->cutting) : lms_draw_target(&s->draw);
+    const lms_part part = s->is_cutting
+                              ? lms_cut_part(&s->row, shared, &s->cutting)
+                              : lms_draw_part(&s->row, shared, &s->draw, &s->round);
+    const ulong target = s->is_cutting ? lms_cut_target(&s->cutting) : lms_draw_target(&s->draw);
     const lms_meeting m =
-        lms_meet_more(shared, part, target, is_cutting ? 0 : lms_draw_more(&s->draw));
+        lms_meet_more(shared, part, target, s->is_cutting ? 0 : lms_draw_more(&s->draw));
     /* Attempts look there for what is before a work-item's tiles. */
     shared->parts[lms_item()].sum = m.before;
-    if (lms_item() == 0) lms_next_of_row(c, shared, s, &m);
+    if (lms_item() == 0) lms_next_of_row(shared, s, &m);
     lms_sync();
 }
 
@@ -125,14 +118,14 @@ lms_outcome lms_do_row(const lms_call *c, ulong r, ulong place, __local lms_shar
     const lms_row_params p = c->params[r];
     lms_outcome outcome = lms_outcome_of(c, r, &p);
     if (outcome.status != LMS_ROW_OK) return outcome;
-    if (lms_item() == 0) lms_begin_row(c, r, place, s);
+    if (lms_item() == 0) lms_begin_row(c, r, place, shared, s);
     lms_sync();
-    while (!s->is_over) lms_step_of_row(c, shared, s);
+    while (!s->is_over) lms_step_of_row(shared, s);
     outcome.logits_row = s->logits_row;
     const lms_rules rules = s->draw.rules;
     const lms_drawing drawing = s->draw.d;
     const lms_cutting cutting = s->cutting;
-    lms_put_outcome(&outcome, s->draw.is_greedy, &rules, s->max_key, &cutting, &drawing);
+    lms_put_outcome(&outcome, s->draw.is_greedy, &rules, s->row.max_key, &cutting, &drawing);
     return outcome;
 }
 
