@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# gpu.sh - build, correctness and benchmark on a machine with an NVIDIA GPU, in one go.
+# gpu.sh - build, correctness and benchmark on a machine with a GPU, in one go of under 8 minutes. A part
+# that fails or takes too long is said in the summary, and the next one follows.
 #
 # Needs Debian or Ubuntu, a C and a C++ compiler, CMake, make and Python 3 with numpy; installs
 # nothing and writes to no place but its folder and a temporary one. The driver's OpenCL file
@@ -9,10 +10,11 @@ set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 driver_name=libnvidia-opencl.so.1
-limit=570
+limit=470
 rows=256
 vocab=128256
 device=NVIDIA
+quick=0
 driver=''
 carried=''
 python_version=3.12
@@ -32,10 +34,12 @@ usage: bench/gpu.sh OUT [options]      build, test and measure; all that is foun
        bench/gpu.sh --pack DIR         fetch what such a machine may lack, on one with a network
   --from DIR       take loader, headers, libraries and wheels from what --pack fetched
   --driver FILE    the driver's OpenCL library (default: libnvidia-opencl.so.1, looked for)
-  --device NAME    a part of the device's name (NVIDIA)
+  --device NAME    a part of the device's name (NVIDIA); another one needs no --driver if the
+                   system has its .icd
+  --quick          a few small cases of each part, to try the script: say --device pocl
   --rows N         rows of the large batch (256)
   --vocab N        tokens of a row (128256)
-  --seconds N      ends by then (570)
+  --seconds N      ends by then (470)
   --python X.Y     for --pack: that machine's Python (3.12)
 TEXT
 }
@@ -54,6 +58,7 @@ parse() {
             usage
             exit 0
             ;;
+        --quick) quick=1 ;;
         --from | --driver | --device | --rows | --vocab | --seconds | --python | --pack)
             if (($# < 2)) || [[ -z $2 ]]; then fail "$1: needs a value"; fi
             value=$2
@@ -81,6 +86,7 @@ parse() {
         [[ $value =~ ^[1-9][0-9]{0,6}$ ]] || fail "\"$value\" is not a number from 1 to 9999999"
     done
     [[ $python_version =~ ^3\.[0-9]+$ ]] || fail "--python: \"$python_version\" is not like 3.12"
+    ((!quick)) || { rows=4 vocab=4096; }
     [[ -n $out || -n $pack ]] || fail "needs a folder for the results (--help)"
     [[ -z $out || -z $pack ]] || fail "either measures or packs: leave out \"$out\" or --pack"
 }
@@ -135,6 +141,8 @@ within() {
         say "no time left for: $*"
         return 124
     }
+    printf '%q ' "$@" >>"$out/commands.txt"
+    printf '\n' >>"$out/commands.txt"
     timeout -k 5 "$((most < rest ? most : rest))" "$@"
 }
 
@@ -155,7 +163,7 @@ find_driver() {
             -name "$driver_name" -print -quit 2>/dev/null || true)
         driver=$found
     fi
-    [[ -n $driver ]] || fail "$driver_name is not here: the NVIDIA driver's OpenCL library
+    [[ -n $driver || $device != NVIDIA ]] || fail "$driver_name is not here: the NVIDIA driver's OpenCL library
 (a container needs the \"compute\" capability: NVIDIA_DRIVER_CAPABILITIES=compute,utility)"
 }
 
@@ -175,9 +183,10 @@ register() {
         [[ -e $file ]] || continue
         grep -q nvidia-opencl -- "$file" || cp -- "$file" "$work/vendors/"
     done
-    printf '%s\n' "$driver" >"$work/vendors/driver.icd"
+    [[ -z $driver ]] || printf '%s\n' "$driver" >"$work/vendors/driver.icd"
     # ocl-icd and Khronos' loader take a folder by different names.
     export OCL_ICD_VENDORS=$work/vendors
+    [[ -n $driver ]] || return 0
     OCL_ICD_FILENAMES=$driver
     export OCL_ICD_FILENAMES
     LD_LIBRARY_PATH=$(dirname -- "$driver")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
@@ -269,7 +278,7 @@ show_devices() {
     local lmsample=$work/build/prefix/bin/lmsample
     {
         command -v nvidia-smi >/dev/null && nvidia-smi
-        command -v clinfo >/dev/null && clinfo
+        command -v clinfo >/dev/null && clinfo >"$out/clinfo.txt"
     } >>"$out/setup.log" 2>&1 || true
     "$lmsample" devices 2>&1 | tee -a "$out/summary.txt" || fail "OpenCL finds no device"
     python3 -B - "$device" <<'CODE' 2>&1 | tee -a "$out/setup.log" ||
@@ -296,10 +305,23 @@ except f.Absent as reason:
     warming=$!
 }
 
+# Every kernel against the oracle, bit for bit, in the shape that GPUs have.
+run_teams() {
+    local status=0
+    local -a size=()
+    ((!quick)) || size=(tiny)
+    within "$1" env LMS_TEST_DEVICE="$device" LMS_SHAPE=team=256 "$work/build/tests/teams" \
+        "${size[@]}" >"$out/teams.log" 2>&1 || status=$?
+    ((status == 0)) || bad=1
+    result "bits, teams of 256" "$(ended $status "equal to the oracle's: teams.log" teams.log)"
+}
+
 run_tests() {
     local status=0 start=$SECONDS
-    LMS_TEST_DEVICE=$device within "$1" ctest --test-dir "$work/build" --output-on-failure \
-        --parallel "$(nproc)" -L '^(unit|kernel|api|statistics)$' >"$out/tests.log" 2>&1 ||
+    local labels='^(unit|kernel|api|statistics)$'
+    ((!quick)) || labels='^unit$'
+    within "$1" env LMS_TEST_DEVICE="$device" ctest --test-dir "$work/build" \
+        --output-on-failure --parallel "$(nproc)" -L "$labels" >"$out/tests.log" 2>&1 ||
         status=$?
     if ((status == 124)); then
         result tests "not finished after $((SECONDS - start)) s"
@@ -345,7 +367,8 @@ verdict() {
 run_bench() {
     local status=0
     within "$3" "$work/build/bench/bench" --device "$device" --rows "$2" --vocab "$vocab" \
-        --shape "$4" --strategy all --case-seconds 1 --json "$out/bench_$1.json" \
+        --shape "$4" --strategy "$strategies" --dtype float32,bfloat16 --read-on-device \
+        --case-seconds "$case_seconds" --json "$out/bench_$1.json" \
         >>"$out/bench.log" 2>&1 || status=$?
     ((status == 0)) || bad=1
     result "bench, $2 rows" "$(ended $status "bench_$1.json")"
@@ -355,8 +378,8 @@ run_bench() {
 run_search() {
     local status=0 name=$1 seconds=$2
     shift 2
-    within "$seconds" "$work/build/bench/bench" --device "$device" "$@" --case-seconds 1 \
-        --json "$out/$name.json" >>"$out/bench.log" 2>&1 || status=$?
+    within "$seconds" "$work/build/bench/bench" --device "$device" "$@" --read-on-device \
+        --case-seconds "$case_seconds" --json "$out/$name.json" >>"$out/bench.log" 2>&1 || status=$?
     ((status == 0)) || bad=1
     result "bench, $name" "$(ended $status "$name.json")"
 }
@@ -376,22 +399,52 @@ ended() {
     case $1 in
     0) say "$2" ;;
     124) say "not finished" ;;
-    *) say "failed: $(tail -n 1 "$out/bench.log")" ;;
+    *) say "failed: $(tail -n 1 "$out/${3:-bench.log}")" ;;
     esac
 }
 
+# What was measured, as a table: device us, and how many device reads of the same bytes that is.
+shares() {
+    python3 -B - "$out" <<'CODE' || true
+import json, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
+    if path.name.startswith("peers"):
+        continue
+    run = json.loads(path.read_text())
+    for c in run["cases"] + run.get("beams", []) + run.get("contrastive", []):
+        name = c.get("strategy") or c.get("mode") or c.get("call")
+        size = "x".join(str(c[n]) for n in ("requests", "rows", "context", "width", "k") if n in c)
+        us, share = c.get("device_s"), c.get("device_ratio") or c["ratio"]
+        us = f"{1e6 * us:8.0f} us on the device" if us else f"{1e6 * c['median_s']:8.0f} us by the clock"
+        beam = f", / top-k step {c['over_top_k']:.2f}" if "over_top_k" in c else ""
+        print(f"  {name:14} {c.get('shape', ''):7} {size:14} {c['dtype']:9} {us}, "
+              f"{1 / share:.2f} reads{beam}")
+CODE
+}
+
 measure() {
-    local bad=0 warming=''
-    warm_flashinfer
-    run_tests 200
-    compare_bits 40
-    run_bench batch "$rows" 100 peaked,model,flat,zipf
-    run_bench row 1 40 all
-    run_search contrastive 40 --dtype float32,float16 \
-        --contrastive=8x2048x4096x5,8x2048x4096x64,8x16384x1024x5
-    wait "$warming" || true
-    run_peers batch "$rows" 80
-    run_peers row 1 50
+    local bad=0 warming='' case_seconds=0.6 shapes=peaked,flat
+    local strategies='greedy,temperature,top-k 50,top-p 0.9,k 50 + p 0.9,min-p 0.05'
+    local beams=64x4,16x4 contexts=8x2048x4096x5,8x2048x4096x64,8x16384x1024x5
+    ((!quick)) || {
+        case_seconds=0.1 shapes=peaked strategies=greedy,temperature
+        beams=2x2 contexts=2x64x256x5
+    }
+    ((quick)) || warm_flashinfer
+    run_teams 80
+    run_tests 90
+    compare_bits 30
+    run_bench batch "$rows" 90 "$shapes"
+    run_bench row 1 45 "$shapes"
+    run_search beams 30 --beam="$beams" --mode search --vocab "$vocab" --shape peaked \
+        --dtype float32,bfloat16
+    run_search contrastive 30 --dtype float32,float16 --contrastive="$contexts"
+    if ((!quick)); then
+        wait "$warming" || true
+        run_peers batch "$rows" 60
+        run_peers row 1 40
+    fi
+    shares | tee -a "$out/summary.txt"
     result "in all" "$SECONDS s"
     return $bad
 }
@@ -407,6 +460,7 @@ main() {
     : >"$out/summary.txt" || fail "cannot write to $out"
     : >"$out/setup.log"
     : >"$out/bench.log"
+    : >"$out/commands.txt"
     work=$(mktemp -d "${TMPDIR:-/tmp}/lmsample-gpu.XXXXXX")
     trap 'rm -rf -- "$work"' EXIT
     [[ -z $carried ]] || carried=$(readlink -m -- "$carried")
