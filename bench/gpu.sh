@@ -412,7 +412,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
         continue
     run = json.loads(path.read_text())
     for c in run["cases"] + run.get("beams", []) + run.get("contrastive", []):
-        name = c.get("strategy") or c.get("mode") or c.get("call")
+        name = c.get("call") or c.get("mode") or c["strategy"]
         size = "x".join(str(c[n]) for n in ("requests", "rows", "context", "width", "k") if n in c)
         us, share = c.get("device_s"), c.get("device_ratio") or c["ratio"]
         us = f"{1e6 * us:8.0f} us on the device" if us else f"{1e6 * c['median_s']:8.0f} us by the clock"
@@ -433,7 +433,7 @@ measure() {
     ((quick)) || warm_flashinfer
     run_teams 80
     run_tests 90
-    compare_bits 30
+    ((quick)) || compare_bits 30
     run_bench batch "$rows" 90 "$shapes"
     run_bench row 1 45 "$shapes"
     run_search beams 30 --beam="$beams" --mode search --vocab "$vocab" --shape peaked \
