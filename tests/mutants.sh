@@ -145,7 +145,9 @@ mutant 'odd maxima of a block are trusted' row/blocks.cl \
     's/return !lms_any8(odd);/return true;/' test_tiles
 mutant 'the short tile is not done' row/blocks.cl \
     's/for (; next < end; ++next)/for (; next < end - 1; ++next)/' test_tiles
-mutant 'the last tiles have no maximum' cut/own.cl '/for (; i < row->last; ++i) largest = /d'
+mutant 'the last tiles have no maximum' cut/own.cl '/for (; i < row->tiles; ++i) largest = /d'
+mutant 'the last tile of big teams has no maximum' cut/own.cl \
+    's/i = lms_item(); i < row->tiles;/i = lms_item(); i + 1 < row->tiles;/'
 
 # Sums of tiles
 mutant 'the tail of a tile has no mass' row/masses.cl \
@@ -155,7 +157,7 @@ mutant 'the tail of a whole tile has no mass' row/masses.cl \
 mutant 'all sums of a block in one unit' row/blocks.cl 's/scale, h\[i\])/scale, h[0])/' test_tiles
 mutant 'sums of a block without C' row/blocks.cl 's/(c == 0.0f)/(c == c)/' test_tiles
 mutant 'sums of big teams in one unit' row/teams.cl \
-    's/lms_largest_of(keys + begin, /lms_largest_of(keys, /' test_tiles
+    's/top = lms_logit_of(lms_max8(groups\[tile\]))/top = lms_logit_of(lms_max8(groups[0]))/' test_tiles
 mutant 'sums of big teams lack a vector' row/teams.cl \
     's/(uint i = 0; i < LMS_TILE_ITEMS; ++i) {/(uint i = 1; i < LMS_TILE_ITEMS; ++i) {/' test_tiles
 
@@ -173,9 +175,7 @@ mutant 'scales are rounded down' numeric/scale.cl 's/(q + (1ul << (h - 1))) >> h
 
 # Cuts
 mutant 'a tie too many from the list' select/listed.cl \
-    's/sum >= stop) break/sum > stop) break/' test_cuts
-mutant 'a tie too many from the row' select/listed.cl \
-    's/ties && sum < stop; ties/ties \&\& sum <= stop; ties/' test_cuts
+    's/i < n && sum < stop; ++i/i < n \&\& sum <= stop; ++i/' test_cuts
 mutant 'the last key of an interval' select/search.cl 's/(keys <= s->high)/(keys < s->high)/'
 mutant 'top-p is rounded up where it is exact' rules/top_p.cl \
     's/whole + (rest != 0)/whole + 1/' test_cuts
@@ -217,7 +217,7 @@ mutant 'ties of the list without those above' select/counting.cl \
     's/target - lms_listed_from(row, s, n, above)/target/' test_heads
 mutant 'all masses of the list' select/counting.cl \
     's/row->list_mass + i) & mask;/row->list_mass + i);/' test_heads
-mutant 'no masses for top-p of top-k' cut/own.cl \
+mutant 'no masses for top-p of top-k' cut/cutting.cl \
     's/c->search.by_mass || c->wants_masses/c->search.by_mass/' test_heads
 mutant 'the first token of an interval' select/list.cl \
     's/x > (lms_floats)(high)/x >= (lms_floats)(high)/' test_heads
@@ -255,9 +255,50 @@ mutant 'masses above pivots without C' select/pivots.cl 's/ && unit.c == 0.0f//'
 
 # Work-items that share a row
 mutant 'tiles beyond an even share' row/row.cl \
-    's/(row.tiles + LMS_TEAM - 1) \/ LMS_TEAM/max(row.tiles \/ LMS_TEAM, 1u)/'
+    's/(row->tiles + LMS_TEAM - 1) \/ LMS_TEAM/max(row->tiles \/ LMS_TEAM, 1u)/'
 mutant 'the carry between halves of a bin' team/bins.cl \
     's/(old + low < low ? 1u : 0u)/0u/' test_cuts
+mutant "a work-item's last bin" team/bins.cl \
+    '/^ulong lms_own_bins/,/^}/s/first + LMS_OWN_BINS/first + LMS_OWN_BINS - 1/' test_cuts
+mutant 'the crossing is in the first own bin' team/bins.cl '/^        before += here;/d' test_cuts
+mutant 'bins are never cleared' team/meeting.cl \
+    '/^lms_meeting lms_meet_more/,/^}/{/lms_clear_own_bins/d}' test_cuts
+mutant 'the crossing of the step before' team/meeting.cl \
+    '/if (item == 0) shared->bins.crossing.bin/d' test_cuts
+mutant 'runs lack their last work-item' team/meeting.cl \
+    's/(run + 1) \* LMS_RUN; ++i) {/(run + 1) * LMS_RUN - 1; ++i) {/' test_cuts
+mutant 'a run has the best of its first work-item' team/meeting.cl '/sum.best = max(/d' test_cuts
+mutant 'the best of the last run' team/meeting.cl \
+    's/m.best = max(m.best, run.best)/m.best = run.best/' test_cuts
+mutant 'the own run comes before' team/meeting.cl 's/i < own_run ? run/i <= own_run ? run/' test_cuts
+mutant 'no work-item of the own run comes before' team/meeting.cl \
+    's/i < item; ++i) m.before/i < own_run * LMS_RUN; ++i) m.before/' test_cuts
+mutant 'other sums lack a work-item of each run' team/meeting.cl \
+    's/(run + 1) \* LMS_RUN; ++i) sum/(run + 1) * LMS_RUN - 1; ++i) sum/' test_cuts
+mutant 'other sums lack the last run' team/meeting.cl \
+    's/i < LMS_RUNS; ++i) sum/i < LMS_RUNS - 1; ++i) sum/' test_cuts
+mutant 'other sums are all the first' team/meeting.cl 's/shared, i \/ LMS_RUNS - 1, /shared, 0, /' test_cuts
+
+# Searches of teams above one, in the list, by keys and by ids. That a cut goes on among ids and
+# not in another round shows in no result, nor does what is measured again with nobody's target.
+mutant 'masses in the list of big teams' select/list.cl 's/if (with_masses) {/if (false) {/' test_heads
+mutant 'a list goes on behind the one before' cut/next.cl '/row->shared->listed = 0/d' test_cuts
+mutant 'higher ids rank first' select/listed.cl 's/row->list_id\[j\] < id/row->list_id[j] > id/' test_cuts
+mutant 'ties have one rank' select/listed.cl 's/other > key || .*;/other > key;/' test_cuts
+mutant 'what is above the bin is forgotten' select/listed.cl 's/ulong before = s->above/ulong before = 0/' test_cuts
+mutant 'what is above the bin counts twice' select/listed.cl 's/is_before && other <= s->high/is_before/' test_cuts
+mutant 'a token too many is ranked' select/listed.cl \
+    's/lms_listed_measure(row, s, i) >= s->target/lms_listed_measure(row, s, i) > s->target/' test_cuts
+mutant 'the last id is not searched' select/search.cl 's/s->low = -1 - (int)ids/s->low = -(int)ids/' test_cuts
+mutant 'the first id is not searched' select/search.cl 's/    s->high = -1;/    s->high = -2;/' test_cuts
+mutant 'tokens of other keys among the ids' select/search.cl \
+    's/return keys == s->key ? ~LMS_V(as_int)(ids) : (lms_ints)(INT_MIN)/return ~LMS_V(as_int)(ids)/' test_cuts
+mutant 'groups of other keys among the ids' select/search.cl \
+    's/: key == s->key ? (int)~id : INT_MIN/: (int)~id/' test_cuts
+mutant 'tiles of other keys by ids' select/search.cl 's/s->by_id ? s->key : s->low + 1/s->low + 1/' test_cuts
+mutant 'a cut inside a vector' row/cut.cl 's/id + LMS_LANES - 1 <= cut.id/id <= cut.id/' test_cuts
+mutant 'a cut at the first token of a vector' row/cut.cl 's/if (id > cut.id/if (id >= cut.id/' test_cuts
+mutant 'ties of whole vectors' row/cut.cl 's/cut.key - (id <= cut.id ? 1 : 0)/cut.key/' test_cuts
 
 # Rows that share a work-item
 mutant 'the rows that no run is full of' row/row.cl 's|(rows + teams - 1) / teams|rows / teams|'
@@ -275,7 +316,7 @@ mutant 'the last group is a whole one' row/row.cl 's/min(LMS_GROUP, vocab - begi
 mutant 'a second tile in the unit of the first' draw/envelope.cl \
     's/lms_mass_of_sum((uint)shift\[j + 1\]/lms_mass_of_sum((uint)shift[j]/' test_flat
 mutant 'a second tile begins with the first' draw/envelope.cl '/lms_sum4(slots.lo)/{n;d}' test_flat
-mutant 'a draw depends on its place' sample/sample.cl \
+mutant 'a draw depends on its place' sample/call.cl \
     's/words.step = p->step;/words.step = p->step + r;/'
 mutant 'every attempt is accepted' draw/rejection.cl \
     's/slot.height < (uint)lms_weight(unit, x)/true/'
@@ -293,9 +334,12 @@ mutant 'supplies have no end' draw/drawing.cl \
 # Either of the two edits alone shows in no result.
 mutant 'attempts behind a supply' draw/tries.cl \
     's/min(from + i, words->attempts - 1)/from + i/; s/low & made/low/' test_uniforms
-mutant 'two work-items forget each other' draw/together.cl \
-    's/t->step = LMS_DRAW_PREFIX;/if (LMS_TEAM > 2) t->step = LMS_DRAW_PREFIX; else lms_to_attempts(t);/' \
-    test_shapes
+mutant 'two work-items forget each other' sample/row.cl \
+    's/^    shared->parts\[lms_item()\].sum = /    if (LMS_TEAM > 2) &/' test_shapes
+mutant 'the envelope before a work-item' sample/row.cl \
+    's/\.sum = m.before;/.sum = 0;/' test_cuts
+mutant 'an envelope where a work-item begins' draw/rejection.cl \
+    's/parts\[item + step\].sum <= place/parts[item + step].sum < place/' test_uniforms
 
 # Groups in reach, and rounds. That the groups that tie with the last one are no base of top-p shows
 # where they are many.
@@ -303,7 +347,13 @@ mutant 'a group too many in reach' draw/alone.cl \
     's/lms_first_groups(row, rules->k,/lms_first_groups(row, rules->k + 1,/' test_cuts
 mutant 'a group too few in reach' draw/alone.cl \
     's/lms_first_groups(row, rules->k,/lms_first_groups(row, max(rules->k, 2u) - 1,/' test_cuts
-mutant 'a group too many in reach of big teams' draw/together.cl \
+mutant 'groups that tie with the k-th of big teams' draw/together_next.cl \
+    's/t->rules.keeps_ties || s->above/s->above/' test_cuts
+mutant 'all groups that tie with the k-th' draw/together_next.cl \
+    's/crossing.measure == s->target/crossing.measure >= s->target/' test_cuts
+mutant 'places of tiles among groups' draw/together_next.cl \
+    's/lms_search_ids(s, row->tiles \* LMS_TILE_GROUPS)/lms_search_ids(s, row->tiles)/' test_cuts
+mutant 'a group too many in reach of big teams' draw/together_next.cl \
     's/lms_search_of(t->rules.k, /lms_search_of(t->rules.k + 1, /' test_cuts
 mutant 'groups that tie with the k-th are out of reach' draw/reach.cl \
     '/if (keeps_ties) return lms_cut_at/d' test_cuts
@@ -317,14 +367,27 @@ mutant 'a group without a token before is in reach' draw/reach.cl \
     's/row->groups\[group\] == x.key && lms_is_second(row, x)/row->groups[group] == x.key/' test_cuts
 mutant 'a group with a tie before is out of reach' draw/reach.cl \
     's/row->groups\[group\] == x.key && lms_is_second(row, x)/false/' test_cuts
-mutant 'a narrowed reach is a cut' draw/together.cl \
+mutant 'a narrowed reach is a cut' draw/together_next.cl \
     's/if (d->attempts == 0) lms_learn_reach/lms_learn_reach/' test_cuts
 mutant 'rounds of 16' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 16u/' test_cuts
 mutant 'rounds of 64' draw/rejection.cl 's/LMS_ROUND 32u/LMS_ROUND 64u/' test_cuts
 mutant 'the last that a round proposes' draw/alone.cl \
     's/d->first = lms_tighter(d->first, x)/d->first = x/' test_cuts
-mutant 'the last that a round of big teams proposes' draw/together.cl \
-    's/d->first = lms_tighter(d->first, t->x)/d->first = t->x/' test_cuts
+mutant 'the last that a round of big teams proposes' draw/together_next.cl \
+    's/d->first = lms_tighter(d->first, x)/d->first = x/' test_cuts
+mutant 'a sure token before one to be judged' draw/together_next.cl \
+    '/if (t->judged_count > 0) break;/d' test_cuts
+mutant 'what was judged is passed over' draw/together_next.cl \
+    's/else if (t->judged_count == 0) {/else {/' test_cuts
+mutant 'more are judged than there are sums' draw/together_next.cl \
+    's/t->judged_count < LMS_JUDGED; ++i/t->judged_count <= LMS_JUDGED; ++i/' test_cuts
+mutant 'all judged tokens have the sum of the first' draw/together_next.cl \
+    's/return i == 0 ? m->total/return true ? m->total/' test_cuts
+mutant 'the first counted token is judged again' draw/together_next.cl \
+    's/round->judged\[left++\] = x/left++/' test_cuts
+mutant 'tiles before the first judged token' draw/together_own.cl '/least = min(least, cuts/d' test_cuts
+mutant 'the mass of the base in the next sum' draw/together_own.cl \
+    's/row->shared->more\[0\]\[lms_item()\] = mass/row->shared->more[1][lms_item()] = mass/' test_cuts
 mutant 'one of many ties is certain' draw/drawing.cl 's/ && !rules->keeps_ties//' test_cuts
 
 # Judging a token. A closed bound that is taken as open, and the first token's mass that has to be
@@ -356,7 +419,7 @@ mutant 'k tokens before are not too many' draw/judge.cl \
 mutant 'k tokens of full groups are not too many' draw/judge.cl \
     's/groups \* LMS_GROUP < j->rules.k/groups * LMS_GROUP <= j->rules.k/' test_brackets
 mutant 'ties count against k' draw/judge.cl \
-    's/return j->rules.keeps_ties ? lms_cut_at(x.key + 1, UINT_MAX) : /return /' test_brackets
+    's/return keeps_ties ? lms_cut_at(x.key + 1, UINT_MAX) : /return /' test_brackets
 mutant 'the group of the last token before is not near' draw/before.cl \
     's/(group \* LMS_GROUP > cut.id)/(group * LMS_GROUP >= cut.id)/' test_brackets
 mutant 'a pivot a key too high' draw/before.cl \
@@ -378,13 +441,20 @@ mutant 'a rough pass forgets the last tile' draw/rough.cl \
 mutant 'the total lacks the last tile' row/masses.cl \
     '/^ulong lms_total_own/,/^}/s/tile < row->last/tile + 1 < row->last/' test_brackets
 mutant 'what is kept lacks the last tile' row/masses.cl \
-    '/^lms_kept_part lms_kept_own/,/^}/s/tile < row->last/tile + 1 < row->last/' test_brackets
+    '/^lms_kept_part lms_kept_own/,/^}/s/LMS_EACH_TILE(.*) /&if (tile + 1 < row->tiles) /' \
+    test_brackets
 
 # What is written
 mutant 'probabilities behind the row' report/report.cl \
     's/if (at + LMS_LANES <= row->logits.vocab)/if (true)/'
 mutant 'outputs of skipped rows' report/report.cl 's/lms_item() != 0 || skipped/lms_item() != 0/'
-mutant 'an index one too large' sample/sample.cl \
+mutant 'other tokens are certain' report/report.cl \
+    's/(lms_uints)(at) + LMS_LANE_IDS == (lms_uints)(certain)/(lms_uints)(at) == (lms_uints)(certain)/'
+mutant 'only greedy rows are certain' report/report.cl \
+    's/const uint certain = has_token && !drawn/const uint certain = outcome.filtered \&\& !drawn/'
+mutant 'big teams report no count' report/report.cl \
+    's/all.count = lms_total_of_more(shared, 1)/all.count = lms_total_of_more(shared, 0)/'
+mutant 'an index one too large' sample/call.cl \
     's/(ulong)logits_row >= c->logits_rows/(ulong)logits_row > c->logits_rows/'
 mutant 'hostile flags' row/filters.h 's/if (f.flags & ~LMS_FILTER_FLAGS)/if (f.flags \& ~31u)/' \
     test_doors
@@ -478,7 +548,7 @@ mutant 'equal ratings do not end it' beam/pool.cl \
     's/return !lms_is_better(hope, \(.*\));/return lms_is_better(\1, hope);/'
 mutant 'no stop by a candidate' beam/pool.cl 's/lms_has_flag(req, LMS_BEAM_STOP_BY_CANDIDATE)/false/'
 mutant 'the step before the last is the last' beam/candidates.cl 's/req->step + 1 == req->p.max_length/req->step + 2 >= req->p.max_length/'
-mutant 'end tokens count in the length' beam/choose.cl 's/(shorter ? 1 : 0)/0/'
+mutant 'end tokens count in the length' beam/choose.cl 's/(shorter ? 0 : 1)/1/'
 mutant 'an interval without its ties' beam/choose.cl 's/t.within++ >= req->quota/t.within++ > req->quota/'
 
 # Results
@@ -509,14 +579,13 @@ mutant 'candidates that the filters cut' contrastive/propose.cl \
 mutant 'probabilities among the whole row' contrastive/propose.cl \
     's/o->is_filtered ? lms_kept_own/false ? lms_kept_own/'
 mutant 'probabilities that rise' contrastive/rows.cl \
-    's/prob = fmin(prob, o.ranked\[i\].prob)/prob = o.ranked[i].prob/'
+    's/prob = fmin(prob, ranked\[i\].prob)/prob = ranked[i].prob/'
 mutant 'no candidate is token 0' contrastive/rows.cl \
-    's/o.ranked\[i\].token : LMS_NO_TOKEN/o.ranked[i].token : 0/'
+    's/ranked\[i\].token : LMS_NO_TOKEN/ranked[i].token : 0/'
 
 # States as they are kept
 mutant 'a power of two less is kept' contrastive/lanes.cl 's/LMS_FIELD_RANGE 40/LMS_FIELD_RANGE 39/'
 mutant 'subnormals are kept' contrastive/lanes.cl 's/(field > 0) & (field >=/(field >=/'
-mutant 'subnormals are kept by big teams' contrastive/lanes.cl 's/field == 0 || field < largest/field < largest/'
 mutant 'a state beyond its width' contrastive/lanes.cl 's/e + i < width ? lms_element_at(x, e + i) : 0.0f/lms_element_at(x, e + i)/'
 mutant 'neighbouring lanes are summed first' contrastive/states.cl 's/v.lo + v.hi/v.even + v.odd/'
 mutant 'a norm in two rounds' contrastive/states.cl 's/uint i = 0; i < 3; ++i) y = y/uint i = 0; i < 2; ++i) y = y/'
@@ -524,14 +593,14 @@ mutant 'the first state of a run, again and again' contrastive/append.cl 's/(her
 mutant 'no choice is a state of zeros' contrastive/append.cl 's/!has_chosen || chosen\[other.row_or_turn\] >= 0/true/'
 mutant 'a run wipes what was there before' contrastive/append.cl 's/= before | (here/= (here/'
 mutant 'a fork fills what was empty' contrastive/append.cl 's/= written & lms_first_bits/= lms_first_bits/'
-mutant 'a fork lacks the last elements' contrastive/append.cl 's/i < padded; i += LMS_TEAM) {/i < padded - 1; i += LMS_TEAM) {/'
+mutant 'a fork lacks the last elements' contrastive/append.cl 's/i < count; i += LMS_TEAM) {/i + 1 < count; i += LMS_TEAM) {/'
 
 # Penalties
-mutant 'products lack the last block' contrastive/whole_dots.cl 's/e < d->padded; e += LMS_INTERLEAVED/e + LMS_INTERLEAVED < d->padded; e += LMS_INTERLEAVED/'
-mutant 'elements of a lane in another order' contrastive/whole_dots.cl \
+mutant 'products lack the last block' contrastive/whole_dots.cl 's/e < d->padded; e += LMS_DOT_LANES/e + LMS_DOT_LANES < d->padded; e += LMS_DOT_LANES/'
+mutant 'elements of a lane in another order' contrastive/lanes.cl \
     's/fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))/fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))))/'
 mutant 'empty positions take part' contrastive/best.cl 's/if (!written)/if (false)/'
-mutant 'norms of other positions' contrastive/best.cl 's/shared->inverses\[q % positions\]/shared->inverses[q % positions \/ 2]/'
+mutant 'norms of other positions' contrastive/best.cl 's/shared->inverses\[q % LMS_CREWS\]/shared->inverses[q % LMS_CREWS \/ 2]/'
 mutant 'big teams forget earlier positions' contrastive/best.cl 's/float best = shared->best\[first + c\]/float best = -INFINITY/'
 mutant 'no cosine is below 0' contrastive/scan.cl 's/shared.best\[c\] = -INFINITY/shared.best[c] = 0.0f/'
 mutant 'a piece begins with its page' contrastive/scan.cl 's/LMS_CONTEXT_PAGE + piece.first/LMS_CONTEXT_PAGE/'

@@ -1,6 +1,7 @@
 /* teams.c - every kernel by a team of work-items, as on GPUs, against the oracle, bit for bit:
  * rows of every kind and type by all filters and both doors, short and odd vocabularies, rows
- * that are not aligned, flat rows; beam search in all modes; contrastive search.
+ * that are not aligned, flat rows, small bases of top-p; beam search in all modes; contrastive
+ * search.
  *
  * The shape is that of LMS_SHAPE, such as team=64, so that each program is built once for a
  * type: building takes most of the time. `teams tiny` is for simulators. TEAMS_ONLY is a
@@ -148,6 +149,16 @@ static void rows_flat(void **unused)
     check_batch(b, false);
 }
 
+/* Top-p of the few tokens that top-k keeps, of which several tie with the k-th. */
+static void rows_small_bases(void **unused)
+{
+    uint64_t state = 8;
+    (void)unused;
+    check_batch(
+        small_bases_batch(is_tiny ? 300 : 700, is_tiny ? 16 : 320, is_tiny ? 4 : 10, &state),
+        false);
+}
+
 /* More tiles than a team of 256 has work-items. */
 static void rows_long(void **unused)
 {
@@ -221,8 +232,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_float32),  cmocka_unit_test(rows_float16),
         cmocka_unit_test(rows_bfloat16), cmocka_unit_test(rows_hostile),
-        cmocka_unit_test(rows_flat),     cmocka_unit_test(rows_long),
-        cmocka_unit_test(beams),         cmocka_unit_test(choices),
+        cmocka_unit_test(rows_flat),     cmocka_unit_test(rows_small_bases),
+        cmocka_unit_test(rows_long),     cmocka_unit_test(beams),
+        cmocka_unit_test(choices),
     };
     const char *const only = getenv("TEAMS_ONLY"), *const shape = getenv("LMS_SHAPE");
     /* Asked for by name: of LMS_SHAPE alone, a library makes a smaller team where this one does

@@ -226,23 +226,7 @@ static void test_small_bases(void **unused)
 {
     uint64_t state = 8;
     (void)unused;
-    batch *const b = batch_new(2100, 24 * 80, 24, LMS_FLOAT32);
-    for (uint32_t l = 0; l < b->logits_rows; ++l) {
-        float *const x = b->logits + (size_t)l * b->vocab;
-        const uint32_t heads = 1 + gen_below(6, &state), lower = 1 + gen_below(60, &state);
-        b->names[l] = "head and tied groups";
-        for (uint32_t t = 0; t < b->vocab; ++t) x[t] = -9.0f;
-        for (uint32_t g = 0; g < lower; ++g) x[(2 + g) * 32 + gen_below(32, &state)] = -0.5f;
-        for (uint32_t h = 0; h < heads; ++h) x[gen_below(64, &state)] = h % 2 ? 0.0f : 0.1f;
-    }
-    for (uint32_t r = 0; r < b->rows; ++r) {
-        lms_filters *const f = &b->params[r].filters;
-        gen_params(&b->params[r], 3 | r % 16 << 3, b->vocab, &state);
-        f->temperature = (float)rows_between(&state, 0.5, 2.0);
-        f->top_k = 1 + (int32_t)gen_below(12, &state);
-        f->top_p = (float)rows_between(&state, 0.01, 0.99);
-        if (gen_below(4, &state) == 0) f->min_p = (float)rows_between(&state, 0.1, 0.9);
-    }
+    batch *const b = small_bases_batch(2100, 24 * 80, 24, &state);
     check(b);
     batch_free(b);
 }

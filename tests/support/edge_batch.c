@@ -100,3 +100,30 @@ batch *edge_batch(uint32_t vocab, uint32_t rows, lms_dtype dtype, uint32_t attem
     free(x);
     return b;
 }
+
+static void small_bases_row(float *x, uint32_t vocab, uint64_t *state)
+{
+    const uint32_t heads = 1 + gen_below(6, state),
+                   lower = 1 + gen_below(vocab / 32 - 5, state);
+    for (uint32_t t = 0; t < vocab; ++t) x[t] = -9.0f;
+    for (uint32_t g = 0; g < lower; ++g) x[(2 + g) * 32 + gen_below(32, state)] = -0.5f;
+    for (uint32_t h = 0; h < heads; ++h) x[gen_below(64, state)] = h % 2 ? 0.0f : 0.1f;
+}
+
+batch *small_bases_batch(uint32_t vocab, uint32_t rows, uint32_t logits_rows, uint64_t *state)
+{
+    batch *const b = batch_new(vocab, rows, logits_rows, LMS_FLOAT32);
+    for (uint32_t l = 0; l < b->logits_rows; ++l) {
+        b->names[l] = "head and tied groups";
+        small_bases_row(b->logits + (size_t)l * vocab, vocab, state);
+    }
+    for (uint32_t r = 0; r < b->rows; ++r) {
+        lms_filters *const f = &b->params[r].filters;
+        gen_params(&b->params[r], 3 | r % 16 << 3, vocab, state);
+        f->temperature = (float)rows_between(state, 0.5, 2.0);
+        f->top_k = 1 + (int32_t)gen_below(12, state);
+        f->top_p = (float)rows_between(state, 0.01, 0.99);
+        if (gen_below(4, state) == 0) f->min_p = (float)rows_between(state, 0.1, 0.9);
+    }
+    return b;
+}

@@ -10,4 +10,9 @@
 batch *edge_batch(uint32_t vocab, uint32_t rows, lms_dtype dtype, uint32_t attempts,
                   uint32_t *turn, uint64_t *state);
 
+/* Top-p of what top-k keeps, which are a few tokens, with all sets of flags: heads, and below
+ * them equal tokens, one a group, of which the k-th is one. All logits but those of some heads
+ * are negative. vocab >= 256. */
+batch *small_bases_batch(uint32_t vocab, uint32_t rows, uint32_t logits_rows, uint64_t *state);
+
 #endif
