@@ -154,9 +154,7 @@ static void rows_small_bases(void **unused)
 {
     uint64_t state = 8;
     (void)unused;
-    check_batch(
-        small_bases_batch(is_tiny ? 300 : 700, is_tiny ? 16 : 320, is_tiny ? 4 : 10, &state),
-        false);
+    check_batch(small_bases_batch(700, is_tiny ? 24 : 320, is_tiny ? 6 : 10, &state), false);
 }
 
 /* More tiles than a team of 256 has work-items. */
