@@ -55,7 +55,8 @@ void lms_offering_after(__local lms_shared *shared, __local lms_offering *s,
 }
 
 /* Work-item 0 goes on. */
-void lms_next_offering(__local lms_shared *shared, __local lms_offering *s, const lms_meeting *m)
+void lms_next_offering(__local lms_shared *shared, __local lms_offering *s,
+                       const lms_meeting *m)
 {
     lms_row row = lms_own_row(&s->row, shared);
     lms_offer o = s->offer;

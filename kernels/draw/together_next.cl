@@ -76,8 +76,10 @@ void lms_next_proposed(__local lms_team_draw *t, const lms_row *row,
                        __local lms_proposals *round)
 {
     __local lms_drawing *const d = &t->d;
+    /* Of a probable one, most times the first is kept; each sum makes the pass longer. */
+    const uint most = t->rules.top_p >= 0.75f ? LMS_JUDGED / 2 : LMS_JUDGED;
     t->judged_count = 0;
-    for (uint i = t->at; i < LMS_ROUND && t->judged_count < LMS_JUDGED; ++i) {
+    for (uint i = t->at; i < LMS_ROUND && t->judged_count < most; ++i) {
         const lms_cut x = round->proposed[i];
         if (x.id == LMS_NOTHING) continue;
         if (lms_is_open(&d->judge, x)) {

@@ -29,7 +29,7 @@ typedef struct lms_sums {
 } lms_sums;
 
 lms_sums lms_before_own(const lms_row *row, const lms_scaled *scaled, const lms_cut *cuts,
-                        bool by_mass)
+                        uint count, bool by_mass)
 {
     lms_sums sums;
     int least = cuts[0].key;
@@ -50,6 +50,7 @@ lms_sums lms_before_own(const lms_row *row, const lms_scaled *scaled, const lms_
                 if (by_mass) measures = lms_rounded(unit, lms_weights(unit, x));
 #pragma unroll
                 for (uint i = 0; i < LMS_JUDGED; ++i) {
+                    if (i >= count) break;
                     const lms_uints kept = LMS_V(as_uint)(lms_kept(cuts[i], keys, at));
                     sums.of[i] += lms_sum_below30(measures & kept) << up;
                 }
@@ -72,7 +73,7 @@ lms_part lms_judge_part(const lms_row *row, __local const lms_team_draw *t,
                                        : lms_counted_before(t->rules.keeps_ties, x);
         cuts[i] = i < t->judged_count ? before : lms_cut_all();
     }
-    const lms_sums sums = lms_before_own(row, &scaled, cuts, by_mass);
+    const lms_sums sums = lms_before_own(row, &scaled, cuts, t->judged_count, by_mass);
 #pragma unroll
     for (uint i = 1; i < LMS_JUDGED; ++i) row->shared->more[i - 1][lms_item()] = sums.of[i];
     return lms_part_make(sums.of[0], LONG_MIN);
@@ -96,7 +97,8 @@ void lms_reach_part(const lms_row *row, __local const lms_team_draw *t)
     lms_bin_maxima(row, &kth);
 }
 
-/* The row is read from local memory where it is known which step it is: each takes what it needs. */
+/* The row is read from local memory where it is known which step it is: each takes what it
+ * needs. */
 lms_part lms_draw_part(__local const lms_row *ours, __local lms_shared *shared,
                        __local const lms_team_draw *t, __local lms_proposals *round)
 {

@@ -102,7 +102,8 @@ void lms_step_of_row(__local lms_shared *shared, __local lms_sampling *s)
     const lms_part part = s->is_cutting
                               ? lms_cut_part(&s->row, shared, &s->cutting)
                               : lms_draw_part(&s->row, shared, &s->draw, &s->round);
-    const ulong target = s->is_cutting ? lms_cut_target(&s->cutting) : lms_draw_target(&s->draw);
+    const ulong target =
+        s->is_cutting ? lms_cut_target(&s->cutting) : lms_draw_target(&s->draw);
     const lms_meeting m =
         lms_meet_more(shared, part, target, s->is_cutting ? 0 : lms_draw_more(&s->draw));
     /* Attempts look there for what is before a work-item's tiles. */
