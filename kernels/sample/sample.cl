@@ -19,7 +19,15 @@
 #define LMS_AND_REPORT
 #endif
 
-__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
+/* AMD's compilers take registers for constants of the whole kernel as long as there are any.
+ * With 128 of them, next to nothing goes to memory, and local memory allows no more waves. */
+#ifdef __AMDGCN__
+#define LMS_SAMPLE_WAVES __attribute__((amdgpu_waves_per_eu(4)))
+#else
+#define LMS_SAMPLE_WAVES
+#endif
+
+__kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1))) LMS_SAMPLE_WAVES
 void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global const int *index,
                 ulong index_offset, uint has_index, __global const lms_row_params *params,
                 ulong params_offset, __global const uint *words, ulong words_offset,

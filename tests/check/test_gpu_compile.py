@@ -112,7 +112,7 @@ def test_the_table_itself():
     limits = gpu_compile.Limits(FOLDER / "gpu_limits.txt")
     for family in {device.family for device in gpu_compile.DEVICES} - {"spirv"}:
         assert limits.of("lms_tile_maxima", family)["load"] == 16
-    assert limits.of("lms_sample", "nvidia")["registers"] == 96
+    assert limits.of("lms_beam_advance", "nvidia")["registers"] == 96
 
 
 def test_compilers_that_are_missing_are_named(tmp_path):
