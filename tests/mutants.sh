@@ -375,8 +375,8 @@ mutant 'the last that a round proposes' draw/alone.cl \
     's/d->first = lms_tighter(d->first, x)/d->first = x/' test_cuts
 mutant 'the last that a round of big teams proposes' draw/together_next.cl \
     's/d->first = lms_tighter(d->first, x)/d->first = x/' test_cuts
-mutant 'a sure token before one to be judged' draw/together_next.cl \
-    '/if (t->judged_count > 0) break;/d' test_cuts
+# No token is sure while others are open, as the draw ends with the first that is kept. And what
+# ranks behind a judged token that is not kept has as much before it, in whichever tiles.
 mutant 'what was judged is passed over' draw/together_next.cl \
     's/else if (t->judged_count == 0) {/else {/' test_cuts
 mutant 'more are judged than there are sums' draw/together_next.cl \
@@ -385,7 +385,6 @@ mutant 'all judged tokens have the sum of the first' draw/together_next.cl \
     's/return i == 0 ? m->total/return true ? m->total/' test_cuts
 mutant 'the first counted token is judged again' draw/together_next.cl \
     's/round->judged\[left++\] = x/left++/' test_cuts
-mutant 'tiles before the first judged token' draw/together_own.cl '/least = min(least, cuts/d' test_cuts
 mutant 'the mass of the base in the next sum' draw/together_own.cl \
     's/row->shared->more\[0\]\[lms_item()\] = mass/row->shared->more[1][lms_item()] = mass/' test_cuts
 mutant 'one of many ties is certain' draw/drawing.cl 's/ && !rules->keeps_ties//' test_cuts
