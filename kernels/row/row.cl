@@ -59,7 +59,7 @@ typedef struct lms_row {
     int max_key;
     __global int *groups; /* keys of the group maxima, LMS_NEVER where no token is live */
     __global int *tile_keys;
-    __global ulong *list_mass; /* listed tokens, LMS_LIST at most, in id order */
+    __global ulong *list_mass; /* listed tokens, LMS_LIST at most; select/list.cl */
     __global int *list_key;
     __global uint *list_id;
     __global ulong *sums; /* a tile's sum of weights, later the envelope before it */
