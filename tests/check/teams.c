@@ -157,6 +157,18 @@ static void rows_small_bases(void **unused)
     check_batch(small_bases_batch(700, is_tiny ? 24 : 320, is_tiny ? 6 : 10, &state), false);
 }
 
+/* More equal tokens than a list holds, of which the last one of the row is the k-th. */
+static void rows_last_tie(void **unused)
+{
+    (void)unused;
+    batch *const b = batch_new(2300, 2, 1, LMS_FLOAT32);
+    b->names[0] = "equal but for the first";
+    for (uint32_t t = 0; t < b->vocab; ++t) b->logits[t] = t < 100 ? -2.0f : -1.0f;
+    b->params[0].filters.top_k = 2200;
+    b->params[1].filters.top_k = 2199;
+    check_batch(b, false);
+}
+
 /* More tiles than a team of 256 has work-items. */
 static void rows_long(void **unused)
 {
@@ -231,8 +243,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(rows_float32),  cmocka_unit_test(rows_float16),
         cmocka_unit_test(rows_bfloat16), cmocka_unit_test(rows_hostile),
         cmocka_unit_test(rows_flat),     cmocka_unit_test(rows_small_bases),
-        cmocka_unit_test(rows_long),     cmocka_unit_test(beams),
-        cmocka_unit_test(choices),
+        cmocka_unit_test(rows_last_tie), cmocka_unit_test(rows_long),
+        cmocka_unit_test(beams),         cmocka_unit_test(choices),
     };
     const char *const only = getenv("TEAMS_ONLY"), *const shape = getenv("LMS_SHAPE");
     /* Asked for by name: of LMS_SHAPE alone, a library makes a smaller team where this one does
