@@ -161,7 +161,9 @@ void lms_rank_own(const lms_row *row, const lms_proposal *o)
             const lms_pick p = o->picks[j];
             rank += p.key > own.key || (p.key == own.key && p.token < own.token);
         }
-        const ulong mass = lms_mass_of(row, &o->scaled, (uint)own.token, own.key);
+        /* If somebody writes to the logits meanwhile, fewer may be listed than were counted. */
+        const uint id = min((uint)own.token, row->logits.vocab - 1);
+        const ulong mass = lms_mass_of(row, &o->scaled, id, own.key);
         o->ranked[rank].token = own.token;
         o->ranked[rank].prob = lms_share((float)mass, all, factor);
     }
