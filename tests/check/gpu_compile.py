@@ -405,7 +405,8 @@ DEVICES = [Ptx("ptx", is_main=True), Nvidia("sm_90", is_main=True), Nvidia("sm_8
 
 
 class Limits:
-    """The table of gpu_limits.txt. The last line that is about a kernel and a family counts."""
+    """The table of gpu_limits.txt. The last line that is about a kernel and a device, or its family,
+    counts."""
 
     def __init__(self, path):
         lines = [line.split("#", 1)[0].split() for line in
@@ -413,9 +414,10 @@ class Limits:
         self.lines = [(words[0], words[1], dict(zip(FIGURES, words[2:])))
                       for words in lines if words and words[0] != "kernel"]
 
-    def of(self, kernel, family):
+    def of(self, kernel, family, device=""):
         found = [limits for pattern, of, limits in self.lines
-                 if of == family and fnmatch.fnmatch(kernel, pattern)]
+                 if (of == family or fnmatch.fnmatch(device, of)) and
+                 fnmatch.fnmatch(kernel, pattern)]
         return {figure: int(limit) for figure, limit in (found[-1] if found else {}).items()
                 if limit != "-"}
 
@@ -431,7 +433,7 @@ class Results:
 
     def add(self, device, kernel, figures, variant, inlined):
         worst = self.worst.setdefault((kernel, device.name, inlined), dict(figures))
-        limits = self.limits.of(kernel, device.family)
+        limits = self.limits.of(kernel, device.family, device.name)
         for figure, value in figures.items():
             choose = min if figure == "load" else max
             worst[figure] = choose(worst.get(figure, value), value)
