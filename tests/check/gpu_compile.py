@@ -194,10 +194,10 @@ class Device:
 class Ptx(Device):
     """clang's PTX for sm_80, which serves all later devices: what it reads, and the tile loop."""
     family = "ptx"
-    library = "/usr/lib/clc/nvptx64--nvidiacl.bc"
+    builtins = "/usr/lib/clc/nvptx64--nvidiacl.bc"
 
     def needs(self):
-        return {"clang-19": "clang-19", self.library: "libclc-19"}
+        return {"clang-19": "clang-19", self.builtins: "libclc-19"}
 
     def ptx(self, tools, text, inlined):
         if inlined:
@@ -207,7 +207,7 @@ class Ptx(Device):
         return tools.run([["clang-19", "-x", "cl", *CL, "-O3", "-target", "nvptx64-nvidia-nvcl",
                            "-Xclang", "-target-cpu", "-Xclang", "sm_80", "-Xclang",
                            "-target-feature", "-Xclang", "+ptx80", "-Xclang",
-                           "-mlink-builtin-bitcode", "-Xclang", self.library,
+                           "-mlink-builtin-bitcode", "-Xclang", self.builtins,
                            *(INLINE if inlined else ()), "-S", "-o", "ptx", "text"]], text,
                          lambda folder, said: (folder / "ptx").read_text(encoding="utf-8"))
 
