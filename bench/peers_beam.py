@@ -94,6 +94,10 @@ class BeamDesc(ctypes.Structure):
         ("tokens", ctypes.c_int),
         ("max_in_flight", _UINT),
         ("work_items", _UINT),
+        ("requests", _UINT),
+        ("max_lists", _UINT),
+        ("table_bytes", _SIZE),
+        ("slots", _POINTER),
         ("reserved", _UINT * 2),
     ]
 
@@ -117,8 +121,7 @@ class BeamParams(ctypes.Structure):
         ("max_length", _UINT),
         ("results", _UINT),
         ("end_tokens", _UINT),
-        ("edits", _UINT),
-        ("reserved", _UINT * 2),
+        ("reserved", _UINT * 3),
     ]
 
 
@@ -138,6 +141,9 @@ class BeamBatch(ctypes.Structure):
         ("scores_fixed", View),
         ("done", View),
         ("status", View),
+        ("tables", _POINTER),
+        ("row_requests", _POINTER),
+        ("row_requests_device", View),
     ]
 
 

@@ -158,6 +158,10 @@ class ContrastiveDesc(ctypes.Structure):
         ("tokens", ctypes.c_int),
         ("max_in_flight", _UINT),
         ("work_items", _UINT),
+        ("requests", _UINT),
+        ("table_bytes", _SIZE),
+        ("slots", _POINTER),
+        ("max_lists", _UINT),
         ("reserved", _UINT),
     ]
 
@@ -171,8 +175,7 @@ class ContrastiveParams(ctypes.Structure):
         ("context_begin", _UINT),
         ("context_window", _UINT),
         ("filters", Filters),
-        ("edits", _UINT),
-        ("reserved", _UINT * 3),
+        ("reserved", _UINT * 4),
     ]
 
 
@@ -206,6 +209,9 @@ class ContrastiveProposal(ctypes.Structure):
         ("tokens", View),
         ("probs", View),
         ("status", View),
+        ("tables", _POINTER),
+        ("row_requests", _POINTER),
+        ("row_requests_device", View),
     ]
 
 

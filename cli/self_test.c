@@ -15,7 +15,7 @@ enum {
 
 #define P(seed, step, t, top_p, min_p, top_k, flags)                                           \
     {                                                                                          \
-        seed, step, {t, top_p, min_p, top_k, flags, 0}, 0, 0, 0, { 0, 0, 0 }                   \
+        seed, step, LMS_REQUEST_INIT, {t, top_p, min_p, top_k, flags, 0}, 0, 0, { 0, 0 }       \
     }
 
 /* What docs/reference/specification.md gives for the rows below: by its plain implementation,
@@ -126,8 +126,8 @@ static void compare(const test_rows *rows, self_test *result)
 static lms_status create(lms_context *context, lms_dtype type, lms_sampler **out,
                          double *seconds)
 {
-    const lms_sampler_desc desc = {VOCAB, SELF_TEST_ROWS, type, LMS_INT32, LMS_OUT_KEPT, 0, 0,
-                                   0};
+    const lms_sampler_desc desc = {
+        .vocab = VOCAB, .max_rows = SELF_TEST_ROWS, .logits = type, .outputs = LMS_OUT_KEPT};
     const double begin = clock_seconds();
     build_notice_begin();
     const lms_status status = lms_sampler_create(context, &desc, out);

@@ -7,7 +7,8 @@ install(TARGETS lmsample EXPORT lmsample
 install(TARGETS lmsample_static EXPORT lmsample
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(FILES include/lmsample.h include/lms_beam.h include/lms_contrastive.h include/lms_abi.h
-              include/lms_filters.h include/lms_recording.h include/lms_tuning.h
+              include/lms_edits.h include/lms_filters.h include/lms_opencl.h include/lms_recording.h
+              include/lms_slots.h include/lms_tables.h include/lms_tuning.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
 # find_package(lmsample)

@@ -6,22 +6,26 @@
 #ifndef LMS_ABI_H
 #define LMS_ABI_H
 
+#include "lms_edits.h"
 #include "lms_filters.h"
 
 /* The version of docs/reference/specification.md that results follow, bit for bit. */
-#define LMS_SPECIFICATION 3u
+#define LMS_SPECIFICATION 4u
 
-/* How one row is sampled. 64 bytes. Start from LMS_ROW_PARAMS_INIT; an all-zero record is
- * greedy. A row's token depends on its logits and on this record alone. */
+/* How one row is sampled. 80 bytes. Start from LMS_ROW_PARAMS_INIT; an all-zero record is
+ * greedy. A row's token depends on its logits, on this record and what it names, alone. */
 typedef struct lms_row_params {
     lms_u64 seed;        /* names the sequence: never its place in the batch               */
-    lms_u64 step;        /* names the position in the sequence; (seed, step) is one draw   */
+    lms_u64 step;        /* names the position in the sequence; (seed, step) is one draw;
+                            LMS_STEP_OF_SLOT: the tokens that its slot has generated       */
+    lms_request request; /* slot, edits, mask, guidance: lms_edits.h                       */
     lms_filters filters; /* temperature, top_k, ...: lms_filters.h                         */
-    lms_u32 slot;        /* 0: seed and step are the ones above                            */
-    lms_u32 edits;       /* 0: the logits are taken as they are                            */
-    lms_u32 wants;       /* 0: the row gets all outputs that the call asks for             */
-    lms_u32 reserved[3]; /* 0                                                              */
-} lms_row_params;        /* slot, edits, wants: not 0 is an error in this version          */
+    lms_u32 wants;       /* 1 + an entry of `wants` of lms_tables; 0 = none                */
+    lms_u32 target;      /* 1 + the token that outputs tell of: nothing is drawn; 0 = draw */
+    lms_u32 reserved[2]; /* 0                                                              */
+} lms_row_params;
+
+#define LMS_STEP_OF_SLOT 0xffffffffffffffffu
 
 /* Row status: a code in the low 8 bits, ... */
 #define LMS_ROW_OK 0u
@@ -37,7 +41,7 @@ typedef struct lms_row_params {
 #define LMS_ROW_INF_SEEN 0x20000u /* at least one logit is +inf; the draw is among those    */
 
 /* A field that is out of its range: the first one, temperature to rules of the filters, then
- * slot, edits, wants and reserved. */
+ * slot, edits, mask, unconditional, wants, target, step and reserved; then what they name. */
 #define LMS_FIELD_TEMPERATURE 1u
 #define LMS_FIELD_TOP_P 2u
 #define LMS_FIELD_MIN_P 3u
@@ -47,14 +51,32 @@ typedef struct lms_row_params {
 #define LMS_FIELD_SLOT 7u
 #define LMS_FIELD_EDITS 8u
 #define LMS_FIELD_WANTS 9u
+#define LMS_FIELD_MASK 10u
+#define LMS_FIELD_UNCONDITIONAL 11u
+#define LMS_FIELD_TARGET 12u
+#define LMS_FIELD_STEP 13u   /* LMS_STEP_OF_SLOT without a slot                             */
+#define LMS_FIELD_RECORD 14u /* something in the record of edits or wants that it names    */
+#define LMS_FIELD_LIST 15u   /* a list that it names, or an id or a value in that           */
 
 /* Outputs beyond token and status. Each costs at least one more read of the logits, and is
  * there only in a sampler that was made for it. A call that asks for another than LOGPROB_RAW
  * has the cut of each row's filters found, which tokens seldom need. */
-#define LMS_OUT_LOGPROB_RAW 1u /* log-probability before temperature and filters          */
-#define LMS_OUT_LOGPROB 2u     /* ... in the distribution that the token was drawn from   */
-#define LMS_OUT_KEPT 4u        /* how many tokens the filters kept                        */
-#define LMS_OUT_PROBS 8u       /* the processed probabilities of the whole row            */
+#define LMS_OUT_LOGPROB_RAW 1u     /* log-probability before temperature and filters          */
+#define LMS_OUT_LOGPROB 2u         /* ... in the distribution that the token was drawn from   */
+#define LMS_OUT_KEPT 4u            /* how many tokens the filters kept                        */
+#define LMS_OUT_PROBS 8u           /* the processed probabilities of the whole row            */
+#define LMS_OUT_LOGPROB_EDITED 16u /* log-probability after edits, before temperature     */
+#define LMS_OUT_RANK_RAW 32u       /* its rank before edits, ...                          */
+#define LMS_OUT_RANK_EDITED 64u    /* ... and after them                                  */
+#define LMS_OUT_ENTROPY_RAW 128u   /* entropy of the row before edits, in nats, ...       */
+#define LMS_OUT_ENTROPY 256u       /* ... and of what the token was drawn from            */
+#define LMS_OUT_TOP 512u           /* the best tokens and their log-probabilities         */
+#define LMS_OUT_NAMED 1024u        /* log-probabilities of tokens that the row names      */
+#define LMS_OUT_ALL 2047u
+/* Those that every sampler can have. */
+#define LMS_OUT_OLD 15u
+/* Those that tell what filters keep. */
+#define LMS_OUT_OF_KEPT (LMS_OUT_LOGPROB | LMS_OUT_KEPT | LMS_OUT_PROBS | LMS_OUT_ENTROPY)
 
 #define LMS_SKIP_ROW (-1)
 #define LMS_NO_TOKEN (-1)
@@ -82,8 +104,7 @@ typedef struct lms_beam_params {
     lms_u32 max_length;        /* 1 .. lms_beam_desc.max_length                               */
     lms_u32 results;           /* sequences that are wanted: 1 .. width                       */
     lms_u32 end_tokens;        /* how many: 0 .. lms_beam_desc.max_end_tokens                 */
-    lms_u32 edits;             /* 0: the logits are taken as they are; not 0 is an error      */
-    lms_u32 reserved[2];       /* 0                                                           */
+    lms_u32 reserved[3];       /* 0                                                           */
 } lms_beam_params;
 
 /* How a step picks candidates. */
@@ -118,11 +139,14 @@ typedef struct lms_beam_params {
 #define LMS_BEAM_PRESET_VLLM                                                                   \
     (LMS_BEAM_KEEP_LIVE | LMS_BEAM_END_ANY_RANK | LMS_BEAM_LENGTH_WITHOUT_END)
 
-/* Request status: bits. Those of this step's rows are added: LMS_ROW_NAN_SEEN, _INF_SEEN. */
+/* Request status: bits. Those of this step's rows are added: LMS_ROW_NAN_SEEN, _INF_SEEN,
+ * LMS_BEAM_BAD_REQUEST. */
 #define LMS_BEAM_DONE 1u  /* the search is over: its results are final                       */
 #define LMS_BEAM_EARLY 2u /* ... by early_stopping                                           */
 #define LMS_BEAM_EMPTY 4u /* ... because no beam of some group had a candidate               */
 #define LMS_BEAM_NOT_OPENED 8u /* ... before it began: its open was terminated               */
+/* What a live beam's row names on the device is bad: it offers nothing in this step. */
+#define LMS_BEAM_BAD_REQUEST 16u
 
 #define LMS_MAX_BEAM_WIDTH 1024u
 #define LMS_MAX_BEAM_CANDIDATES 4096u /* of one step: max(2, 1 + end tokens) * width          */
@@ -136,8 +160,7 @@ typedef struct lms_contrastive_params {
                                the prompt out                                                 */
     lms_u32 context_window; /* only the last so many positions take part; 0 = all             */
     lms_filters filters;    /* what they cut is no candidate; temperature and top_p > 0       */
-    lms_u32 edits;          /* 0: the logits are taken as they are; not 0 is an error         */
-    lms_u32 reserved[3];    /* 0                                                              */
+    lms_u32 reserved[4];    /* 0                                                              */
 } lms_contrastive_params;
 
 /* Choice status: bits. NONE: there is no candidate, so no token, and the new position stays

@@ -42,15 +42,24 @@ typedef struct lms_beam_desc {
     lms_dtype logits;        /* type of the logits                                          */
     lms_token_type tokens;   /* type of the tokens; 0 = LMS_INT32                           */
     uint32_t max_in_flight;  /* calls that may be unfinished at once, 1 .. 64; 0 = 8        */
-    uint32_t work_items;     /* as in lms_sampler_desc                                      */
+    uint32_t work_items;     /* as in lms_sampler_desc, like all below                      */
+    uint32_t requests;       /* LMS_REQUESTS_... or-ed: what beams' rows may bring; 0 = none */
+    uint32_t max_lists;      /* 0 = 4 * max_rows                                            */
+    size_t table_bytes;      /* 0 = 256 for each of max_rows                                */
+    lms_slots *slots;
     uint32_t reserved[2];    /* 0                                                           */
 } lms_beam_desc;
 
 /* One step of some requests. A request of width N has N rows, for its beams 0 .. N-1, and beam
- * n of request r is row first_rows[r] + n: of the logits and of parents, tokens and scores.
- * Only rows of live beams are read: at a request's first step, which follows the prompt, the
- * one of beam 0 alone. Where a request has fewer live beams than N, the others are the last (of
- * each diversity group) and have token LMS_NO_TOKEN. */
+ * n of request r is row first_rows[r] + n: of the logits, of row_requests, and of parents,
+ * tokens and scores. Only rows of live beams are read: at a request's first step, which follows
+ * the prompt, the one of beam 0 alone. Where a request has fewer live beams than N, the others
+ * are the last (of each diversity group) and have token LMS_NO_TOKEN.
+ *
+ * In a search with requests a beam's row is edited as its record of row_requests says, and the
+ * beam offers what is then there. Each beam has a slot of lms_slots, which follows it: after
+ * each step lms_slots_reorder by its parents, then lms_slots_append of its tokens. Edits with a
+ * top_p_decay are refused. */
 typedef struct lms_beam_step_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
@@ -70,6 +79,11 @@ typedef struct lms_beam_step_args {
                                    1 / LMS_BEAM_SCORE_ONE; INT64_MIN for no beam; optional  */
     lms_view done;              /* out: uint32[requests], 1: the search is over             */
     lms_view status;            /* out: uint32[requests], LMS_BEAM_DONE and so on; optional */
+    const lms_tables *tables;   /* in: what rows name, as in lms_sampler_run_args (`wants`
+                                   count for nothing); NULL: nothing                        */
+    const lms_request *row_requests; /* in: [rows], on the host, or ...                     */
+    lms_view row_requests_device;    /*     ... lms_request[rows] (offset in records);
+                                            neither: the logits as they are                 */
 } lms_beam_step_args;
 
 /* The best sequences of some requests, at any time. Of request r, result i:
@@ -102,7 +116,8 @@ typedef struct lms_beam_results_args {
 
 /* As lms_sampler_create. With C = max(2, 1 + max_end_tokens) * max_width, it holds about
  * max_requests * (max_width * (12 * max_length + 180) + 136 * C) bytes of the device, 24 * C
- * for each of max_rows, and a workspace for rows. */
+ * for each of max_rows, and a workspace for rows; with requests, for rows what a sampler with
+ * them has, too. */
 LMS_API lms_status lms_beam_create(lms_context *ctx, const lms_beam_desc *desc, lms_beam **out);
 
 /* Accepts NULL. Waits for the calls in flight. */
@@ -125,9 +140,9 @@ LMS_API lms_status lms_beam_open(lms_beam *beam, cl_command_queue queue, uint32_
  * still finish with it. */
 LMS_API lms_status lms_beam_close(lms_beam *beam, uint32_t slot);
 
-/* Enqueues one step, at most 3 kernels; queue, wait list and event as for lms_sampler_run. A
- * request whose search is done may be among the
- * requests: nothing of it changes. */
+/* Enqueues one step, at most 3 kernels (with requests, 5); queue, wait list and event as for
+ * lms_sampler_run. A request whose search is done may be among the requests: nothing of it
+ * changes. LMS_E_ROW_PARAMS: a record of row_requests is bad. */
 LMS_API lms_status lms_beam_step(lms_beam *beam, cl_command_queue queue,
                                  const lms_beam_step_args *batch, cl_uint num_wait,
                                  const cl_event *wait_list, cl_event *event);
@@ -144,7 +159,7 @@ LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
     {                                                                                          \
         0, LMS_FILTERS_INIT, LMS_BEAM_SEARCH, LMS_CAST(uint32_t, beams), 1, 0.0f, 1.0f,        \
             LMS_BEAM_LENGTH_GENERATED, LMS_BEAM_EARLY_HEURISTIC, LMS_BEAM_PRESET_HUGGING_FACE, \
-            0, 0, 0, 1, 0, 0, { 0, 0 }                                                         \
+            0, 0, 0, 1, 0, { 0, 0, 0 }                                                         \
     }
 /* clang-format on */
 

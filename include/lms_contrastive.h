@@ -59,7 +59,12 @@ typedef struct lms_contrastive_desc {
     lms_dtype hidden;          /* type of the hidden states                                 */
     lms_token_type tokens;     /* type of the tokens; 0 = LMS_INT32                         */
     uint32_t max_in_flight;    /* calls that may be unfinished at once, 1 .. 64; 0 = 8      */
-    uint32_t work_items;       /* as in lms_sampler_desc                                    */
+    uint32_t work_items;       /* as in lms_sampler_desc, like all below                    */
+    uint32_t requests;         /* LMS_REQUESTS_... or-ed: what rows of logits may bring; 0 =
+                                  none                                                      */
+    size_t table_bytes;        /* 0 = 256 for each of max_requests                          */
+    lms_slots *slots;
+    uint32_t max_lists;        /* 0 = 4 * max_requests                                      */
     uint32_t reserved;         /* 0                                                         */
 } lms_contrastive_desc;
 
@@ -80,7 +85,11 @@ typedef struct lms_contrastive_append_args {
 /* First half of a step. A request with k in its parameters has k candidate rows: its candidate
  * i, by falling logit, then by token, is row first_rows[r] + i of the outputs, and of what the
  * caller's model makes of them. Where the filters leave fewer than k tokens, or the request
- * gets none, its last rows have token LMS_NO_TOKEN and probability 0. */
+ * gets none, its last rows have token LMS_NO_TOKEN and probability 0.
+ *
+ * In a search with requests a row of logits is edited as its record of row_requests says, and
+ * candidates are those of the row that comes of it. An lms_slots' slot follows by
+ * lms_slots_append of what select gives as `next`. Edits with a top_p_decay are refused. */
 typedef struct lms_contrastive_propose_args {
     uint32_t requests;          /* 0 .. max_requests; 0 enqueues a marker only              */
     const uint32_t *slots;      /* in: [requests], on the host: open, none twice            */
@@ -101,6 +110,11 @@ typedef struct lms_contrastive_propose_args {
                                    that the filters keep, the whole vocabulary if there are
                                    none; never rising within a request                      */
     lms_view status;            /* out: uint32[requests], LMS_ROW_...; optional             */
+    const lms_tables *tables;   /* in: what rows name, as in lms_sampler_run_args (`wants`
+                                   count for nothing); NULL: nothing                        */
+    const lms_request *row_requests; /* in: [requests], on the host, or ...                 */
+    lms_view row_requests_device;    /*     ... lms_request[requests] (offset in records);
+                                            neither: the logits as they are                 */
 } lms_contrastive_propose_args;
 
 /* Second half, by the parameters that the slots had when they were proposed to. Every context
@@ -133,8 +147,9 @@ typedef struct lms_contrastive_select_args {
 
 /* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
  * up to 64 elements) and 5 more, about 4 * width + max_length / 8 bytes for each of max_rows,
- * max_length for each of max_requests, and a workspace for rows of logits; on the host, about
- * max_length bytes for each of max_requests and of max_in_flight. */
+ * max_length for each of max_requests, and a workspace for rows of logits; with requests, for
+ * rows what a sampler with them has, too; on the host, about max_length bytes for each of
+ * max_requests and of max_in_flight. */
 LMS_API lms_status lms_contrastive_create(lms_context *ctx, const lms_contrastive_desc *desc,
                                           lms_contrastive **out);
 
@@ -181,8 +196,9 @@ LMS_API lms_status lms_contrastive_append(lms_contrastive *contrastive, cl_comma
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
 
-/* Enqueues the choice of candidates, at most 2 kernels. Changes nothing of the requests but
- * that these are their candidates now, in the place of any before. */
+/* Enqueues the choice of candidates, at most 2 kernels (with requests, 4). Changes nothing of
+ * the requests but that these are their candidates now, in the place of any before.
+ * LMS_E_ROW_PARAMS: a record of row_requests is bad. */
 LMS_API lms_status lms_contrastive_propose(lms_contrastive *contrastive, cl_command_queue queue,
                                            const lms_contrastive_propose_args *proposal,
                                            cl_uint num_wait, const cl_event *wait_list,
@@ -201,8 +217,8 @@ LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_comma
 /* Temperature 1, no filter, the whole context. The paper has alpha 0.6 and k 5 or 8. */
 #define LMS_CONTRASTIVE_PARAMS_INIT(alpha, k)                                                  \
     {                                                                                          \
-        LMS_CAST(float, alpha), LMS_CAST(uint32_t, k), 0, 0, LMS_FILTERS_INIT, 0,              \
-        { 0, 0, 0 }                                                                            \
+        LMS_CAST(float, alpha), LMS_CAST(uint32_t, k), 0, 0, LMS_FILTERS_INIT,                 \
+        { 0, 0, 0, 0 }                                                                         \
     }
 /* clang-format on */
 

@@ -14,8 +14,9 @@ typedef struct lms_recording lms_recording;
 /* Records a batch for the queue: which rows, buffers, offsets and strides. What is in the
  * buffers is read when the recording runs, so parameters and indices are on the device
  * (params_device, index_device), where the caller's kernels, or writes behind the last run,
- * bring a row's seed, step or filters up to date; those on the host are LMS_E_ARGUMENT, and so
- * are 0 rows. May allocate and build; enqueues nothing. *out is NULL unless LMS_OK is returned.
+ * bring a row's seed, step or filters up to date, and so are all tables; those on the host are
+ * LMS_E_ARGUMENT, and so are 0 rows. May allocate and build; enqueues nothing. *out is NULL
+ * unless LMS_OK is returned.
  *
  * The recording retains the queue and the buffers of the batch. It is of its sampler: destroy
  * it before that, and use both from one thread at a time. A sampler may have any number of
@@ -30,7 +31,7 @@ LMS_API lms_status lms_recording_run(lms_recording *recording, cl_uint num_wait,
 
 /* How many commands a run enqueues: 1 where the batch is one kernel, or the device has
  * cl_khr_command_buffer for queues like the recorded one and takes it while it is under way;
- * else each of its kernels, at most 3. No argument of a kernel is set in either case. It may
+ * else each of its kernels, at most 5. No argument of a kernel is set in either case. It may
  * grow if the runtime refuses to enqueue them as one. 0 for NULL. */
 LMS_API uint32_t lms_recording_commands(const lms_recording *recording);
 

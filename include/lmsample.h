@@ -7,8 +7,10 @@
  *
  * Beam search and contrastive search, for many requests at once, and batches that are recorded
  * are in headers of their own, which this one includes: lms_beam.h, lms_contrastive.h,
- * lms_recording.h. How `lmsample tune` finds the fastest kernels for a device is in
- * lms_tuning.h, which nobody else needs.
+ * lms_recording.h; so are what requests bring (penalties, masks, ...: lms_edits.h and
+ * lms_tables.h) and what is known of sequences from step to step (lms_slots.h). How
+ * `lmsample tune` finds the fastest kernels for a device is in lms_tuning.h, which nobody else
+ * needs.
  *
  * Reproducible  A row's token depends on its logits and its lms_row_params alone, bit for bit:
  *               not on the other rows, its place in the batch, the work-group size, the number
@@ -24,10 +26,12 @@
  *               waits for them.
  * Kernels       A call enqueues, whatever it holds: lms_sampler_run at most 3 (at most 2 where
  *               a team is one work-item, as on CPUs), lms_beam_step at most 3,
- *               lms_beam_results 1, lms_contrastive_propose at most 2, lms_contrastive_select 2
- *               and up to one scan and one append for each buffer of pages,
- *               lms_contrastive_append up to one for each of these, lms_contrastive_fork at
- *               most 1; lms_recording_run one command, or at most 3 kernels. Before them it
+ *               lms_contrastive_propose at most 2, and these three up to 2 (1) more if a row
+ *               has a request, and 1 more if it appends to slots and pages of closed ones are
+ *               taken; lms_beam_results 1, lms_contrastive_select 2 and up to one scan and one
+ *               append for each buffer of pages, lms_contrastive_append up to one for each of
+ *               these, lms_contrastive_fork at most 1; calls on slots are in lms_slots.h;
+ *               lms_recording_run one command, or at most 5 kernels. Before them it
  *               enqueues the writes of what it is given on the host.
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Buffers       Every buffer is of the context's cl_context, holds all that the call may read
@@ -60,26 +64,9 @@
 #ifndef LMSAMPLE_H
 #define LMSAMPLE_H
 
-/* Who has chosen no version of OpenCL gets all of them, without a word and without marks on
- * what 1.2 has and later versions deprecate. Nothing of that stays defined: what is included
- * behind this header, such as CL/opencl.hpp, chooses for itself. */
-#ifdef CL_TARGET_OPENCL_VERSION
-#include <CL/cl.h>
-#else
-#define CL_TARGET_OPENCL_VERSION 300
-#ifdef CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#include <CL/cl.h>
-#else
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#include <CL/cl.h>
-#undef CL_USE_DEPRECATED_OPENCL_1_2_APIS
-#endif
-#undef CL_TARGET_OPENCL_VERSION
-#endif
-#include <stddef.h>
-#include <stdint.h>
-
 #include "lms_abi.h"
+#include "lms_opencl.h"
+#include "lms_tables.h"
 
 #ifndef LMS_API
 #define LMS_API
@@ -117,7 +104,7 @@ typedef int32_t lms_status;
     X(LMS_E_BEAM_PARAMS, 10, "a beam search's parameters are out of range")                    \
     X(LMS_E_SLOT, 11, "a slot is not there, not open, open already, or has no proposal")       \
     X(LMS_E_CONTRASTIVE_PARAMS, 12, "a contrastive search's parameters are out of range")      \
-    X(LMS_E_CONTEXT_FULL, 13, "there is no room for more hidden states")                       \
+    X(LMS_E_CONTEXT_FULL, 13, "there is no room for more tokens or hidden states")             \
     X(LMS_E_FORKED, 14, "OpenCL does not work in a child of fork()")
 enum {
 #define LMS_STATUS_ENUM(name, value, text) name = value,
@@ -197,6 +184,7 @@ LMS_API const char *lms_context_log(const lms_context *ctx);
  * Sampler: kernels and workspace for one shape
  */
 typedef struct lms_sampler lms_sampler;
+typedef struct lms_slots lms_slots; /* lms_slots.h */
 
 typedef enum lms_dtype {
     LMS_FLOAT32 = 1,
@@ -208,7 +196,8 @@ typedef enum lms_token_type {
     LMS_INT64 = 2
 } lms_token_type;
 
-/* clang-format off: the tables below are laid out by hand */
+/* The tables below are laid out by hand. */
+/* clang-format off */
 
 /* What a sampler is for. Zero what is not needed. */
 typedef struct lms_sampler_desc {
@@ -222,15 +211,26 @@ typedef struct lms_sampler_desc {
     uint32_t work_items;    /* work-items that share a row: a power of two, 1 .. 256, at
                                most the device's limit; 0 = as LMS_SHAPE, `lmsample tune`
                                or the device say. Never changes a result                    */
-    uint32_t reserved;      /* 0                                                            */
+    uint32_t requests;      /* LMS_REQUESTS_... or-ed: what rows may bring; 0 = none: their
+                               `request`, `wants` and `target` are 0                        */
+    uint32_t max_top;       /* most best tokens of a row, 1 .. LMS_MAX_TOP with LMS_OUT_TOP;
+                               0 = 20                                                       */
+    uint32_t max_lists;     /* most lists of one call's tables; 0 = 4 * max_rows            */
+    size_t table_bytes;     /* room for tables of one call that are on the host: records of
+                               edits and wants, lists, masks; 0 = 256 for each of max_rows  */
+    lms_slots *slots;       /* the slots that rows name, or NULL; destroyed behind it       */
+    uint32_t reserved[2];   /* 0                                                            */
 } lms_sampler_desc;
 
-/* A buffer and the element at which the data begins, counted in elements of that array: logits,
- * tokens, records. NULL as the buffer: not given. */
-typedef struct lms_view {
-    cl_mem buffer;
-    size_t offset;
-} lms_view;
+/* Rows may have edits, masks, slots, guidance, wants and targets. It takes another program, and
+ * memory of the device: table_bytes, 64 bytes and one bit for each logit for each of max_rows,
+ * and, for each row that is under way at once, 4.4 bytes for each logit and 4 for each of the
+ * slots' max_length. */
+#define LMS_REQUESTS_EDITS 1u
+/* ... DRY among the edits; alone it is as both. 8 bytes more for each of max_rows and each of
+ * the slots' max_length. */
+#define LMS_REQUESTS_DRY 2u
+#define LMS_REQUESTS_ALL 3u
 
 /* One call. Zero what is not used. `rows` outputs are written, at [offset + row].
  *
@@ -240,7 +240,8 @@ typedef struct lms_view {
  * Row indices have the same two doors; there it is LMS_ROW_BAD_INDEX.
  *
  * A row that gets no token, whatever its status, has token LMS_NO_TOKEN, log-probabilities NaN,
- * kept 0 and probabilities 0. Of a skipped row only token and status are written. */
+ * kept 0 and probabilities 0; but a row with a `target` whose edits leave nothing (EMPTY) still
+ * has its raw outputs. Of a skipped row only token and status are written. */
 typedef struct lms_sampler_run_args {
     uint32_t rows;                /* 0 .. max_rows; 0 enqueues a marker only                */
     lms_view logits;              /* in: [logits_rows][row_stride], V used of each row;
@@ -258,11 +259,28 @@ typedef struct lms_sampler_run_args {
     uint32_t uniforms_per_row;    /*     attempts they suffice for, 1 .. 2^31-1 if given    */
     lms_view tokens;              /* out: int32 or int64[rows]; LMS_NO_TOKEN where none     */
     lms_view status;              /* out: uint32[rows], LMS_ROW_...; optional               */
-    lms_view logprob_raw;         /* out: float[rows], natural log, at most 0; optional     */
+    lms_view logprob_raw;         /* out: float[rows], natural log, at most 0, or, by
+                                     LMS_WANT_LOGITS, a logit; optional                     */
     lms_view logprob;             /* out: float[rows]; optional                             */
     lms_view kept;                /* out: int32[rows]; optional                             */
     lms_view probs;               /* out: float[rows][probs_stride]; optional               */
     size_t probs_stride;          /*      from row to row, >= V; 0 = V                      */
+    const lms_tables *tables;     /* in: what rows name; NULL: nothing                      */
+    uint32_t append;              /* 1: a row's token is appended to its slot, which no other
+                                     row names; params are on the host                      */
+    lms_view logprob_edited;      /* out: float[rows]; optional, like all below             */
+    lms_view rank_raw;            /* out: int32[rows]; 0 where there is no token            */
+    lms_view rank_edited;         /* out: int32[rows]                                       */
+    lms_view entropy_raw;         /* out: float[rows], in nats                              */
+    lms_view entropy;             /* out: float[rows]                                       */
+    lms_view top_tokens;          /* out: int32[rows][top_stride], best first; LMS_NO_TOKEN
+                                     where a row wants, or has, no more                     */
+    lms_view top_values;          /* out: float[rows][top_stride], theirs; NaN where none;
+                                     given with top_tokens                                  */
+    size_t top_stride;            /*      from row to row, 1 .. max_top; 0 = max_top        */
+    lms_view named_values;        /* out: float[rows][named_stride], of the tokens of the
+                                     row's list `named`, in its order; then NaN             */
+    size_t named_stride;          /*      from row to row, 1 .. LMS_MAX_NAMED; 0 = that     */
 } lms_sampler_run_args;
 /* clang-format on */
 
@@ -275,10 +293,10 @@ LMS_API lms_status lms_sampler_create(lms_context *ctx, const lms_sampler_desc *
 /* Accepts NULL. Waits for the sampler's calls in flight. */
 LMS_API void lms_sampler_destroy(lms_sampler *sampler);
 
-/* Device memory that the sampler holds, in bytes: 108 for each of max_rows, and, for each row
- * that is under way at once, 32 KiB and 44 bytes for each 256 logits. All of max_rows may be
- * under way; but where work-items do whole rows (on a CPU), 8 for each compute unit, or the
- * fewer that are too few to be done so. */
+/* Device memory that the sampler holds, in bytes, but for what requests take: 124 for each of
+ * max_rows, and, for each row that is under way at once, 32 KiB and 44 bytes for each 256
+ * logits. All of max_rows may be under way; but where work-items do whole rows (on a CPU), 8
+ * for each compute unit, or the fewer that are too few to be done so. */
 LMS_API size_t lms_sampler_workspace(const lms_sampler *sampler);
 
 /* Enqueues one batch on a queue of the context's device, or of a sub-device of that, in order
@@ -310,14 +328,28 @@ typedef struct lms_sample_host_args {
     int32_t *kept;                /* out: [rows]                                            */
     float *probs;                 /* out: [rows][probs_stride], V written of each row       */
     size_t probs_stride;          /*      >= V; 0 = V                                       */
+    const lms_tables *tables;     /* in: all on the host, also above table_bytes;
+                                     NULL: nothing                                          */
+    uint32_t append;              /* 1: as in lms_sampler_run_args: no slot is there twice,
+                                     whatever the parts                                     */
+    float *logprob_edited;        /* out: [rows]                                            */
+    int32_t *rank_raw;            /* out: [rows]                                            */
+    int32_t *rank_edited;         /* out: [rows]                                            */
+    float *entropy_raw;           /* out: [rows]                                            */
+    float *entropy;               /* out: [rows]                                            */
+    int32_t *top_tokens;          /* out: [rows][top_stride]                                */
+    float *top_values;            /* out: [rows][top_stride]                                */
+    size_t top_stride;
+    float *named_values;          /* out: [rows][named_stride]                              */
+    size_t named_stride;
 } lms_sample_host_args;
 /* clang-format on */
 
 /* lms_sampler_run for callers that have arrays on the host: runs on the context's queue and
  * waits. Where host and device share memory the logits are read in place, else copied. May
  * allocate.
- * What is wrong with any row's parameters or index is said before anything is done. If OpenCL
- * fails, the outputs hold nothing of use: some rows may be written, and others not. */
+ * What is wrong with any row's parameters, index or slot is said before anything is done. If
+ * OpenCL fails, the outputs hold nothing of use: some rows may be written, and others not. */
 LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_args *batch);
 
 /* ---------------------------------------------------------------------------------------------
@@ -326,11 +358,11 @@ LMS_API lms_status lms_sample_host(lms_sampler *sampler, const lms_sample_host_a
 /* Temperature 1, no filter. */
 #define LMS_ROW_PARAMS_INIT                                                                    \
     {                                                                                          \
-        0, 0, LMS_FILTERS_INIT, 0, 0, 0, { 0, 0, 0 }                                           \
+        0, 0, LMS_REQUEST_INIT, LMS_FILTERS_INIT, 0, 0, { 0, 0 }                               \
     }
 
-/* The check that both doors make: 0 or the LMS_FIELD_... that is out of range. Uses no OpenCL;
- * NULL is LMS_FIELD_RESERVED. */
+/* The check that both doors make, but for what the record names of a call's tables and slots: 0
+ * or the LMS_FIELD_... that is out of range. Uses no OpenCL; NULL is LMS_FIELD_RESERVED. */
 LMS_API uint32_t lms_row_params_check(const lms_row_params *params);
 
 /* The seed of row `row`, from 0, of a batch that `seed` names: for callers that have one seed
@@ -359,5 +391,6 @@ LMS_API void lms_seed_rows(lms_row_params *params, size_t rows, uint64_t seed,
 #include "lms_beam.h"
 #include "lms_contrastive.h"
 #include "lms_recording.h"
+#include "lms_slots.h"
 
 #endif /* LMSAMPLE_H */

@@ -22,8 +22,13 @@ tests=(test_runs test_heads test_tiles test_flat test_shapes test_sample test_cu
     test_uniforms test_repeat test_dtypes test_certain test_fuzz)
 beam_tests=(test_beam_rules test_beam test_beam_stale test_beam_fuzz)
 contrastive_tests=(test_contrastive test_contrastive_fuzz)
+slots_tests=(test_slots_model test_slots_faults test_slots_order test_slots_refused)
 host_tests=(test_kernel_arguments)
 bracket_tests=(test_brackets)
+prepare_tests=(test_prepare)
+request_tests=(test_requests test_request_outputs test_request_calls test_request_refused
+    test_slots_sampler test_host_parts)
+search_tests=(test_search_requests test_beam_edits test_contrastive_edits)
 survivors=0
 tried=0
 
@@ -102,7 +107,8 @@ if [[ $mode != --edits ]]; then
     cmake -B "$work/build" -S "$work" -DLMS_BUILD_BENCH=OFF -DLMS_INSTALL=OFF \
         -DCMAKE_LINK_DEPENDS_NO_SHARED=ON >/dev/null
     build lmsample "${tests[@]}" "${beam_tests[@]}" "${contrastive_tests[@]}" \
-        "${host_tests[@]}" "${bracket_tests[@]}" test_distribution
+        "${slots_tests[@]}" "${host_tests[@]}" "${bracket_tests[@]}" "${prepare_tests[@]}" \
+        "${search_tests[@]}" "${request_tests[@]}" test_distribution
 fi
 
 # The order of tokens, and what takes part in it
@@ -309,7 +315,7 @@ mutant 'runs that share a workspace' sample/sample.cl \
 mutant 'tiles in the workspace of another row' row/maxima.cl \
     's/lms_tiles_at(w, place, /lms_tiles_at(w, r, /'
 mutant 'a report from the workspace of another row' sample/sample.cl \
-    's/(at), &c.workspace, team, /(at), \&c.workspace, 0, /'
+    's/lms_row_to_sample(&c, r, at, team, /lms_row_to_sample(\&c, r, at, 0, /'
 
 # The draw
 mutant 'the last group is a whole one' row/row.cl 's/min(LMS_GROUP, vocab - begin)/LMS_GROUP/'
@@ -380,7 +386,7 @@ mutant 'the last that a round of big teams proposes' draw/together_next.cl \
 mutant 'what was judged is passed over' draw/together_next.cl \
     's/else if (t->judged_count == 0) {/else {/' test_cuts
 mutant 'more are judged than there are sums' draw/together_next.cl \
-    's/t->judged_count < LMS_JUDGED; ++i/t->judged_count <= LMS_JUDGED; ++i/' test_cuts
+    's/t->judged_count < most; ++i/t->judged_count <= most; ++i/' test_cuts
 mutant 'all judged tokens have the sum of the first' draw/together_next.cl \
     's/return i == 0 ? m->total/return true ? m->total/' test_cuts
 mutant 'the first counted token is judged again' draw/together_next.cl \
@@ -444,24 +450,24 @@ mutant 'what is kept lacks the last tile' row/masses.cl \
     test_brackets
 
 # What is written
-mutant 'probabilities behind the row' report/report.cl \
+mutant 'probabilities behind the row' report/probs.cl \
     's/if (at + LMS_LANES <= row->logits.vocab)/if (true)/'
-mutant 'outputs of skipped rows' report/report.cl 's/lms_item() != 0 || skipped/lms_item() != 0/'
-mutant 'other tokens are certain' report/report.cl \
+mutant 'outputs of skipped rows' report/row.cl 's/lms_item() != 0 || skipped/lms_item() != 0/'
+mutant 'other tokens are certain' report/probs.cl \
     's/(lms_uints)(at) + LMS_LANE_IDS == (lms_uints)(certain)/(lms_uints)(at) == (lms_uints)(certain)/'
-mutant 'only greedy rows are certain' report/report.cl \
-    's/const uint certain = has_token && !drawn/const uint certain = outcome.filtered \&\& !drawn/'
-mutant 'big teams report no count' report/report.cl \
+mutant 'only greedy rows are certain' report/row.cl \
+    's/certain = has_token && !drawn/certain = outcome.filtered \&\& !drawn/'
+mutant 'big teams report no count' report/row.cl \
     's/all.count = lms_total_of_more(shared, 1)/all.count = lms_total_of_more(shared, 0)/'
 mutant 'an index one too large' sample/call.cl \
     's/(ulong)logits_row >= c->logits_rows/(ulong)logits_row > c->logits_rows/'
 mutant 'hostile flags' row/filters.h 's/if (f.flags & ~LMS_FILTER_FLAGS)/if (f.flags \& ~31u)/' \
     test_doors
-mutant 'slots are no error' row/params.h 's/^    if (p.slot) .*//' test_doors
+mutant 'slots are no error' row/params.h 's/^    if (r.slot && .*//' test_doors
 mutant 'a buffer under the name of another' host/op/rows.h \
     's/("seen", LMSI_BUFFER, LMSI_SEEN)/("seen", LMSI_BUFFER, LMSI_LIST)/' test_sample
-mutant 'edits are no error' row/params.h 's/^    if (p.edits) .*//' test_doors
-mutant 'wants are no error' row/params.h 's/^    if (p.wants) .*//' test_doors
+mutant 'edits are no error' row/params.h 's/^    if (r.edits > .*//' test_doors
+mutant 'wants are no error' row/params.h 's/^    if (p.wants > .*//' test_doors
 mutant 'rules are no error' row/filters.h 's/^    if (f.rules) .*//' test_doors
 
 # --- Beam search ---------------------------------------------------------------------------------
@@ -507,11 +513,11 @@ mutant 'renormalized by the whole row' beam/offer_steps.cl \
 # that are not suppressed, and the tile pass has none: that they would go by the edits, too, shows
 # in no result.
 mutant 'a suppressed token is read as it is stored' row/read.cl \
-    's/x->suppressed_count > 0 ? lms_edited(x, begin, v) : v/v/'
+    's/lms_has_edits(x) ? lms_edited(x, begin, v) : v/v/'
 mutant 'the first suppressed token only' row/read.cl \
     '/^LMS_INLINE lms_floats lms_edited/,/^}/s/x->suppressed_count/min(x->suppressed_count, 1u)/'
 mutant 'one suppressed token, and all are' row/read.cl \
-    's/lms_is_edited(x, id, id + 1)/lms_is_edited(x, 0, x->vocab)/'
+    's/if ((uint)x->suppressed.i. == id) return/return/'
 mutant 'the first token of a tile is not edited' row/read.cl 's/id >= begin/id > begin/'
 mutant 'an edited tile is summed as it is stored' row/masses.cl \
     's/is_plain && !lms_is_edited(x, begin, end)/is_plain/'
@@ -633,6 +639,125 @@ mutant 'all pages of a buffer in one place' contrastive/append.cl 's/(ulong)(run
 mutant 'windows of one more' host/contrastive/select.c 's/? length - window : 0/? length - window - 1 : 0/'
 mutant 'a window and no begin' host/contrastive/select.c 's/own->context_begin > latest ? own->context_begin : latest/window ? latest : own->context_begin/'
 mutant 'states of the first run' host/contrastive/append.c 's/{g.source + (at - g.from), /{g.source, /'
+
+# --- What is prepared for rows with requests ------------------------------------------------------
+tests=("${prepare_tests[@]}")
+
+mutant 'a history before what is looked at' edits/history.cl 's/found &= ~0u << (low - at)/found |= 0/'
+mutant 'a history behind what is looked at' edits/history.cl 's/^    if (high - at < LMS_LANES).*//'
+mutant 'no pair where a page begins' edits/history.cl 's/before |= LMS_LANE_IDS == 0u/before |= 0/'
+mutant 'the last of a page is left out' edits/history.cl 's/high = (int)begin - 1/high = (int)begin - 2/'
+mutant 'stretches on one page only' edits/history.cl 's/= min((p - n) % LMS_SLOT_PAGE, .*/= (p - n) % LMS_SLOT_PAGE + 1;/'
+mutant 'no n-gram of the whole sequence' edits/ngrams.cl 's/|| n > slot->length)/|| n >= slot->length)/'
+mutant 'the first n-gram is left out' edits/ngrams.cl 's/low = n - 2,/low = n - 1,/'
+mutant 'encoder n-grams need one more token' edits/ngrams.cl 's/n - 1 > slot->length/n > slot->length/'
+mutant 'encoder trigrams by one token' edits/ngrams.cl 's/if (n < 3 || lms_is_suffix/if (n < 4 || lms_is_suffix/'
+mutant 'repetitions end with what was compared' edits/repetitions.cl 's/if (n >= right - j) {/if (n > right - j) {/'
+mutant 'pairs where one token counts' edits/repetitions.cl 's/pair = least >= 2/pair = least >= 1/'
+mutant 'of breakers at one place the first' edits/repetitions.cl 's/(p >= 0 \&\& p == last \&\& k > \*length)/0/'
+mutant 'a limit by the first token of a breaker' edits/repetitions.cl 's/(uint)at - length/(uint)at - 1/'
+mutant 'parts of breakers are not penalized' edits/repetitions.cl '/lms_sequence_length(breakers, end) > 1/d'
+mutant 'lengths of the call before' edits/repetitions.cl '/lms_set_words(repeats/d'
+mutant 'tokens beyond the vocabulary are banned' edits/bans.cl 's/ | lms_beyond(b->vocab, g)//'
+mutant 'allowed whatever the mask says' edits/bans.cl 's/if (!has_mask || .*)) lms_allow/lms_allow/'
+mutant 'bits beyond a mask count' edits/masks.cl 's/return token . 32 < m->columns && /return /'
+mutant 'bytes beyond a mask count' edits/masks.cl 's/if (32 \* g + 32 <= m->columns)/if (32 * g < m->columns)/'
+mutant 'bad ids one by one' edits/lists.cl 's/if (id >= vocab && !ends) return true;//'
+mutant 'NaN among many values' edits/lists.cl 's/bad |= ((bits .*/bad |= 0;/'
+mutant 'sequences without an end' edits/lists.cl 's/list.ids\[list.count - 1\] != LMS_NO_TOKEN/false/'
+mutant 'too many named tokens' edits/asked.cl 's/return .*count > LMS_MAX_NAMED/return false/'
+mutant 'min_tokens of one more' edits/prepare.cl 's/< e.min_tokens/<= e.min_tokens/'
+mutant 'top_p at once' edits/decays.cl 's/if (n == 0) return top_p;//'
+
+# --- Edits of values, what a row tells, and the host's part of it ----------------------------------
+tests=("${request_tests[@]}")
+
+mutant 'a bias of one token once' edits/biases.cl 's/const float x = lms_value(&own, t);/const float x = lms_element_at(own.stored, t);/'
+mutant 'biases of anybody' edits/biases.cl '0,/!lms_is_own_token(t)/s/!lms_is_own_token(t)/false/'
+mutant 'a sequence whatever comes before' edits/biases.cl '/!lms_sequence_matches/d'
+mutant 'end tokens decay each time' edits/biases.cl 's/ || lms_is_again(&ends, i)//'
+mutant 'decay begins at once' edits/steps.cl 's/a->generated - a->e->decay_start);/a->generated);/'
+mutant 'repetition of the output alone' edits/penalties.cl 's/flags & LMS_REPETITION_NOT_PROMPT ? 0 : all/0/'
+mutant 'presence of the prompt always' edits/penalties.cl 's/flags & LMS_PRESENCE_PROMPT ? all : 0/all/'
+mutant 'the last entries are not penalized' edits/penalties.cl 's/const uint count = min((uint)LMS_LANES, sequence.distinct - first);/if (sequence.distinct - first < LMS_LANES) break; const uint count = LMS_LANES;/'
+mutant 'a window of one more' edits/penalties.cl 's/slot->length - min(slot->length, window)/slot->length - min(slot->length, window + 1)/'
+mutant 'what is ignored counts' edits/penalties.cl 's/is_counted = i >= slot->ignored/is_counted = true/'
+mutant 'guidance of untidy logits' edits/guidance.cl 's/lms_tidied(c), lms_tidied(u)/c, u/'
+mutant 'guidance without log-probabilities' edits/guidance.cl 's/if (!s.is_wanted) return x;/return x;/'
+mutant 'guided by the row itself' sample/row.cl 's/request.unconditional ? p->request.unconditional - 1 : 0/request.unconditional ? 0 : 0/'
+mutant 'nothing is appended' edits/append.cl 's/if (slot == 0) return;/return;/' test_slots_sampler
+mutant 'ranks of ties from above' report/telling.cl 's/o->flags & LMS_WANT_RANK_FROM_0 ? key + 1 : key/key + 1/' test_request_outputs
+mutant 'the edited view where nothing is edited' report/telling.cl 's/LMS_WANT_EDITED \&\& has_edits ?/LMS_WANT_EDITED ?/' test_request_outputs
+mutant 'values of the raw row for cut tokens' report/telling.cl 's/if (key == LMS_NEVER || is_cut) {/if (key == LMS_NEVER) {/' test_request_outputs
+mutant 'best tokens by their ids' report/best.cl 's/return rest + (uint)lms_sum(count);/return i;/' test_request_outputs
+mutant 'sorted by three digits' report/best.cl 's/for (uint d = 0; d < LMS_DIGITS; ++d) {/for (uint d = 0; d + 1 < LMS_DIGITS; ++d) {/' test_request_outputs
+mutant 'nothing behind the best tokens' report/tell_own.cl '/to->top_values\[r \* top + i\] = LMS_NAN/d' test_request_outputs
+mutant 'the entropy of one view for all' report/tell_own.cl 's/if (o->needs & LMS_OUT_ENTROPY_RAW) to->entropy_raw/if (o->needs \& LMS_OUT_ENTROPY) to->entropy_raw/' test_request_outputs
+mutant 'targets are not told of' report/tell_next.cl 's/p->target ? (int)(p->target - 1) : outcome->token/outcome->token/' test_request_outputs
+mutant 'named tokens of the list before' report/tell_next.cl 's/offsets\[wants.named - 1\]/offsets[wants.named > 1 ? wants.named - 2 : 0]/' test_request_outputs
+mutant 'ids of lists are not looked at' host/requests/check.c 's/(uint32_t)id >= q->vocab, LMS_E_ARGUMENT/0, LMS_E_ARGUMENT/' test_request_refused
+mutant 'tables of any size' host/requests/check.c 's/LMSI_FAIL_IF(bytes > room/LMSI_FAIL_IF(bytes > room + 100000/' test_request_refused
+mutant 'falling offsets' host/requests/check.c 's/t->list_offsets\[i + 1\] < t->list_offsets\[i\]/0/' test_request_refused
+mutant 'a list is looked at once for all uses' host/requests/check.c 's/(q->checked\[list - 1\] & use) == use/q->checked[list - 1] != 0/' test_request_refused
+mutant 'masks of one stride less' host/requests/check.c 's/lmsi_product(t->mask_count - 1, r->mask_stride)/0/' test_request_refused
+mutant 'best tokens beyond their stride' host/sampler/check.c 's/top > s->requester.max_top && /0 \&\& /' test_request_refused
+mutant 'values of the best without their tokens' host/sampler/check.c 's/(b->top_tokens.buffer != NULL) != (b->top_values.buffer != NULL)/0/' test_request_refused
+mutant 'parts append without a look' host/sampler/host_call.c '/lmsi_sampler_append_check/d' test_request_calls
+mutant 'parts of guided rows by themselves' host/sampler/host_call.c 's/\*is_needed = r < b->rows;/*is_needed = 0; return LMS_OK;/' test_request_calls
+mutant 'both kernels append' host/sampler/run.c 's/run.sample_appends = batch->append && !run.report_appends/run.sample_appends = batch->append/' test_slots_sampler
+mutant 'no kernel appends' host/sampler/run.c 's/run.report_appends = batch->append && reports(&s->op, &run)/run.report_appends = 0; run.sample_appends = 0/' test_slots_sampler
+mutant 'pages of a call that failed' host/sampler/run.c 's/if (has_reserved) {/if (0) {/' test_slots_sampler
+
+# --- Sequences in slots --------------------------------------------------------------------------
+tests=("${slots_tests[@]}")
+
+mutant 'a token stays when it is taken back' slots/store.cl '/^    --s->distinct;/d'
+mutant 'counts of generated tokens only rise' slots/store.cl 's/ - (1ul << LMS_DISTINCT_OUTPUT_AT);/;/'
+mutant 'words behind a hole stay' slots/store.cl \
+    's/lms_slot_distance(home, at, size) < lms_slot_distance(hole, at, size)/true/'
+mutant 'words move before their places' slots/store.cl \
+    's/lms_slot_distance(home, at, size) < lms_slot_distance(hole, at, size)/false/'
+mutant 'the index is never made anew' slots/store.cl \
+    's/return s->distinct + room > s->index_pages \* LMS_SLOT_PAGE;/return s->index_pages == 0;/'
+mutant 'pages of a lost slot' slots/store.cl 's/states\[index\].version + 1 == version/true/' test_slots_faults
+mutant 'a token beyond the last page' slots/store.cl '/if (s->length >= s->pages \* LMS_SLOT_PAGE) return;/d' test_slots_faults
+mutant 'one more token is ignored' slots/fill.cl 's/i >= s->ignored/i > s->ignored/'
+mutant 'one more token is ignored alone' slots/fill.cl 's/i >= in->ignored/i > in->ignored/'
+mutant 'the prompt of big teams' slots/fill.cl 's/position < s->prompt/position <= s->prompt/'
+mutant 'the last of equal tokens' slots/fill.cl 's/atomic_min/atomic_max/'
+mutant 'what is no token counts' slots/fill.cl 's/lms_mark(marks, round, token >= 0)/lms_mark(marks, round, true)/'
+mutant 'marks of the round before' slots/fill.cl 's/marks->words\[(round + 1) % 3\]\[item\] = 0/(void)0/'
+mutant 'a parent behind the last' slots/calls.cl 's/parent < (long)count/parent <= (long)count/'
+mutant 'parents from 0 on' slots/calls.cl 's/ - (long)(int)first;/;/'
+mutant 'a copy lacks its last words' slots/calls.cl 's/ + 3) \/ 4;/) \/ 4;/'
+mutant 'a sweep by names alone' slots/calls.cl 's/ || state.version != right.version//' test_slots_faults
+mutant 'pages that were parked' host/slots/room.c \
+    's/\*must = s->must_sweep || pages > s->pages.free_count/*must = s->must_sweep || pages > UINT32_MAX/'
+mutant 'a sweep that was terminated' host/slots/room.c 's/s->must_sweep = state < 0;/s->must_sweep = 0;/' test_slots_faults
+mutant 'names begin again' host/slots/sequence_calls.c 's/s->last_name += c->count;/s->last_name += 0;/' test_slots_order
+mutant 'pages of a failed call' host/slots/sequence_calls.c '/if (status != LMS_OK) lmsi_pages_trim/d' test_slots_faults
+mutant 'a slot twice in a call of slots' host/slots/sequence_check.c 's/s->sequences\[slot\].seen == s->checks/0/' test_slots_refused
+mutant "the slots' calls are others" host/op/call.c 's/^        call->events\[call->count++\] = latest_of(company);/        (void)company;/' test_slots_order
+# --- Requests of searches ------------------------------------------------------------------------
+tests=("${search_tests[@]}")
+
+mutant 'a bad request of a beam is not told' beam/rows.cl 's/offer->seen = LMS_BEAM_BAD_REQUEST/offer->seen = 0/'
+mutant 'bad requests are not gathered' beam/candidates.cl 's/part.sum += LMS_BAD_COUNTS/part.sum += 0/'
+mutant 'bad requests are read' edits/rows.cl 's/LMS_REQUEST_STATUS(r) lms_refused(&requests, r)/LMS_REQUEST_STATUS(r) LMS_ROW_OK/'
+mutant 'a decay of top-p' edits/asked.cl '/LMS_SEARCH_ROWS/,/endif/s/return true/return false/'
+mutant 'reserved fields of requests' edits/asked.cl 's/if (!a.bad && request.reserved)/if (false)/'
+mutant 'records by their places in the call' edits/prepare.cl 's/has_row_numbers ? /false ? /' test_beam_edits
+mutant 'rows of a beam that are brought' host/beam/step.c 's/batch->row_requests\[entries\[i\].row\]/batch->row_requests[i]/' test_beam_edits
+mutant 'numbers of rows that are brought' host/beam/step.c 's/staged)\[i\] = entries\[i\].row/staged)[i] = i/' test_beam_edits
+mutant 'no edits of values in the row pass' edits/search.cl 's/if (row->logits.edited) {/if (false) {/' test_beam_edits
+mutant 'guided by the first row' edits/search.cl 's/return name ? name - 1 : 0/return 0/' test_beam_edits
+mutant 'temperature 1 for penalties' edits/search.cl 's/p.filters = filters;//' test_beam_edits
+mutant 'beams without edits' beam/rows.cl 's/LMS_EDITED_ROW(e.row, r, team)/LMS_LOGITS_ROW(e.row)/' test_beam_edits
+mutant 'candidates without edits' contrastive/rows.cl 's/LMS_EDITED_ROW(logits_row, r, team)/LMS_LOGITS_ROW(logits_row)/' test_contrastive_edits
+mutant 'bans after the tile pass' edits/rows.cl 's/lms_edited_for_tiles(&requests, r, LMS_LOGITS_ROW(i))/LMS_LOGITS_ROW(i)/' test_beam_edits
+mutant 'candidates of teams without values' contrastive/edit.cl 's/^    lms_patch_search_row/    if (false) &/' test_contrastive_edits
+mutant 'requests are not prepared' host/requests/searches.c 's/requests->has_prepared = on_device ? 1 : 0/requests->has_prepared = 0/'
+mutant 'requests on the host are not prepared' host/requests/searches.c 's/if (lmsi_has_request(p)) requests->has_prepared = 1;//' test_beam_edits
 
 # --- Tables of kernel arguments ------------------------------------------------------------------
 tests=("${host_tests[@]}")

@@ -71,7 +71,11 @@ static char *read_log(const lms_context *ctx, cl_program program)
 /* Does the program have kernels? Another code than that it has none is passed on. */
 static cl_int find_kernels(cl_program program, lmsi_kind kind, int *found)
 {
-    const char *const name = kind == LMSI_CONTEXT ? "lms_context_probe" : "lms_probe";
+    const int prepares = kind == LMSI_PREPARE || kind == LMSI_PREPARE_SEARCH;
+    const char *const name = kind == LMSI_CONTEXT ? "lms_context_probe"
+                             : kind == LMSI_SLOTS ? "lms_slots_probe"
+                             : prepares           ? "lms_prepare_probe"
+                                                  : "lms_probe";
     cl_int code = CL_SUCCESS;
     cl_kernel kernel = clCreateKernel(program, name, &code);
     *found = code == CL_SUCCESS;

@@ -16,9 +16,15 @@ extern const size_t lmsi_file_count;
 static const char *const roots[] = {
     [LMSI_SAMPLE] = "programs/sample.cl",
     [LMSI_SAMPLE_AND_REPORT] = "programs/sample_and_report.cl",
+    [LMSI_SAMPLE_REQUESTS] = "programs/sample_requests.cl",
+    [LMSI_PREPARE] = "programs/prepare.cl",
+    [LMSI_PREPARE_SEARCH] = "programs/prepare_search.cl",
     [LMSI_BEAM] = "programs/beam.cl",
+    [LMSI_BEAM_REQUESTS] = "programs/beam_requests.cl",
     [LMSI_PROPOSE] = "programs/propose.cl",
+    [LMSI_PROPOSE_REQUESTS] = "programs/propose_requests.cl",
     [LMSI_CONTEXT] = "programs/context.cl",
+    [LMSI_SLOTS] = "programs/slots.cl",
 };
 
 /* A text in the making. Without memory it is just measured. */

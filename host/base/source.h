@@ -14,9 +14,15 @@ typedef struct lmsi_source {
 typedef enum lmsi_kind {
     LMSI_SAMPLE,
     LMSI_SAMPLE_AND_REPORT,
+    LMSI_SAMPLE_REQUESTS, /* rows have requests */
+    LMSI_PREPARE,         /* what is prepared for those, ... */
+    LMSI_PREPARE_SEARCH,  /* ... and for rows of searches */
     LMSI_BEAM,
+    LMSI_BEAM_REQUESTS,
     LMSI_PROPOSE, /* contrastive search: candidates from logits, ... */
-    LMSI_CONTEXT  /* ... and the choice from hidden states */
+    LMSI_PROPOSE_REQUESTS,
+    LMSI_CONTEXT, /* ... and the choice from hidden states */
+    LMSI_SLOTS    /* what is known of sequences */
 } lmsi_kind;
 
 /* A program's text, which the caller frees: `prelude`, then the program's file with the files

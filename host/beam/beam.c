@@ -23,21 +23,27 @@
         LMSI_ENTRY("ends", LMSI_BUFFER, LMSI_BEAM_ENDS), STEP(LMSI_UINT, max_width),           \
         STEP(LMSI_UINT, max_ends)
 
-static const lmsi_argument tile_arguments[] = {
-    LOGITS,
-    STATES,
-    STEP(LMSI_UINT, max_width),
-    LMSI_TILE_PASS_ARGUMENTS,
-};
+#define TILES LOGITS, STATES, STEP(LMSI_UINT, max_width)
+#define ROWS                                                                                   \
+    LOGITS, LMSI_ROWS_ARGUMENT, BEAMS, LMSI_ROW_PASS_ARGUMENTS,                                \
+        LMSI_ENTRY("candidates", LMSI_BUFFER, LMSI_BEAM_CANDIDATES),                           \
+        STEP(LMSI_UINT, max_candidates), LMSI_ENTRY("offers", LMSI_BUFFER, LMSI_BEAM_OFFERS)
+#define REQUESTS LMSI_REQUEST_ARGUMENTS(lmsi_beam_step, LMSI_BEAM_OF_REQUESTS)
 
-static const lmsi_argument row_arguments[] = {
-    LOGITS,
-    LMSI_ROWS_ARGUMENT,
-    BEAMS,
-    LMSI_ROW_PASS_ARGUMENTS,
-    {"candidates", LMSI_BUFFER, LMSI_BEAM_CANDIDATES},
-    STEP(LMSI_UINT, max_candidates),
-    {"offers", LMSI_BUFFER, LMSI_BEAM_OFFERS},
+static const lmsi_argument tile_arguments[] = {TILES, LMSI_TILE_PASS_ARGUMENTS};
+static const lmsi_argument row_arguments[] = {ROWS};
+
+/* With requests. */
+static const lmsi_argument tile_request_arguments[] = {TILES, LMSI_TILE_PASS_ARGUMENTS,
+                                                       REQUESTS};
+static const lmsi_argument row_request_arguments[] = {ROWS, REQUESTS};
+static const lmsi_argument patch_arguments[] = {TILES, REQUESTS};
+
+static const lmsi_argument prepare_arguments[] = {
+    LMSI_LOGITS_ROWS_ARGUMENT,
+    LMSI_VOCAB_ARGUMENT,
+    LMSI_SEARCH_ROWS_ARGUMENTS(lmsi_beam_step),
+    LMSI_PREPARE_ARGUMENTS(lmsi_beam_step, LMSI_BEAM_OF_REQUESTS),
 };
 
 static const lmsi_argument advance_arguments[] = {
@@ -84,13 +90,29 @@ static const lmsi_argument results_arguments[] = {
     LMSI_GIVEN(LMSI_VIEW, lmsi_beam_results, beams),
 };
 
-static const lmsi_kernel kernels[LMSI_BEAM_KERNELS] = {
+static const lmsi_kernel plain_kernels[] = {
     [LMSI_TILES] = {.name = "lms_beam_tiles", .arguments = LMSI_ARGUMENTS(tile_arguments)},
     [LMSI_ROWS] = {.name = "lms_beam_rows", .arguments = LMSI_ARGUMENTS(row_arguments)},
     [LMSI_BEAM_ADVANCE] = {.name = "lms_beam_advance",
                            .arguments = LMSI_ARGUMENTS(advance_arguments)},
     [LMSI_BEAM_RESULTS] = {.name = "lms_beam_results",
                            .arguments = LMSI_ARGUMENTS(results_arguments)},
+};
+
+static const lmsi_kernel request_kernels[] = {
+    [LMSI_TILES] = {.name = "lms_beam_tiles",
+                    .arguments = LMSI_ARGUMENTS(tile_request_arguments)},
+    [LMSI_ROWS] = {.name = "lms_beam_rows", .arguments = LMSI_ARGUMENTS(row_request_arguments)},
+    [LMSI_BEAM_ADVANCE] = {.name = "lms_beam_advance",
+                           .arguments = LMSI_ARGUMENTS(advance_arguments)},
+    [LMSI_BEAM_RESULTS] = {.name = "lms_beam_results",
+                           .arguments = LMSI_ARGUMENTS(results_arguments)},
+    [LMSI_BEAM_PREPARE] = {.name = "lms_prepare",
+                           .arguments = LMSI_ARGUMENTS(prepare_arguments),
+                           .program = 1},
+    [LMSI_BEAM_PATCH] = {.name = "lms_beam_patch",
+                         .arguments = LMSI_ARGUMENTS(patch_arguments),
+                         .in_teams = 1},
 };
 
 _Static_assert((int)LMSI_BEAM_BUFFERS <= LMSI_MOST_BUFFERS &&
@@ -107,12 +129,24 @@ static lms_status describe(lmsi_operator *op, const void *desc)
     lms_status status = LMS_OK;
     *d = *(const lms_beam_desc *)desc;
     const lmsi_desc common = {d->logits, d->tokens, d->vocab, d->max_in_flight, d->work_items};
-    LMSI_TRY(lmsi_rows_describe(op, &common, LMSI_BEAM, probes));
+    const lmsi_kind kind = d->requests != 0 ? LMSI_BEAM_REQUESTS : LMSI_BEAM;
+    LMSI_TRY(lmsi_rows_describe(op, &common, kind, probes));
     LMSI_TRY(lmsi_beam_desc_check(d));
     if (d->max_rows == 0) d->max_rows = d->max_requests * d->max_width;
     b->max_choices = lmsi_beam_choices(d);
-    op->kernel_table = kernels;
-    op->kernel_count = LMSI_BEAM_KERNELS;
+    b->requester = (lmsi_requester){
+        .bits = d->requests,
+        .vocab = d->vocab,
+        .max_rows = d->max_rows,
+        .max_top = LMS_MAX_TOP,
+        .max_lists = d->max_lists,
+        .table_bytes = d->table_bytes,
+        .slots = d->slots,
+        .first = LMSI_BEAM_OF_REQUESTS,
+    };
+    LMSI_TRY(lmsi_requester_describe(op, &b->requester, LMSI_PREPARE_SEARCH));
+    op->kernel_table = d->requests != 0 ? request_kernels : plain_kernels;
+    op->kernel_count = d->requests != 0 ? LMSI_BEAM_KERNELS : LMSI_BEAM_PREPARE;
 fail:
     return status;
 }
@@ -138,8 +172,12 @@ static void plan(lmsi_operator *op, lmsi_plan *plan)
         {"merged", "merged sequences", slots, width * sizeof(lms_hypothesis), 0},
         {"entrants", "entrants", slots, 2 * width * sizeof(lms_beam_entrant), 0},
     };
-    lmsi_rows_plan(op, d->max_rows);
+    const uint64_t places = lmsi_rows_plan(op, d->max_rows);
     lmsi_operator_list(op, LMSI_ROW_BUFFERS, own, sizeof own / sizeof own[0]);
+    if (b->requester.bits != 0) {
+        lmsi_search_plan(op, &b->requester, LMSI_BEAM_BROUGHT);
+        lmsi_requester_plan(op, &b->requester, places);
+    }
     snprintf(plan->asked, sizeof plan->asked,
              "max_requests: %u requests of %u beams (at most %u in a step) of at most %u "
              "tokens out of %u",
@@ -158,6 +196,7 @@ static lms_status make(lmsi_operator *op)
     /* A slot whose state never comes has the serial 0, which no request has. */
     LMSI_TRY(lmsi_memory_clear(op->ctx, op->mem[LMSI_BEAM_STATES],
                                b->desc.max_requests * sizeof(lms_beam_state)));
+    if (b->requester.bits != 0) LMSI_TRY(lmsi_requester_make(op, &b->requester));
 fail:
     return status;
 }
@@ -165,6 +204,7 @@ fail:
 static void unmake(lmsi_operator *op)
 {
     lms_beam *const b = (lms_beam *)op;
+    lmsi_requester_unmake(&b->requester);
     lmsi_slots_free(&b->open);
     free(b->slots);
 }
@@ -180,6 +220,9 @@ static lms_status dry_run(lmsi_operator *op)
         {"results", "results", b->desc.max_length + (uint64_t)2, sizeof(cl_long), 0},
     };
     lms_beam_params params = LMS_BEAM_PARAMS_INIT(1);
+    static const uint32_t mask = 0;
+    static const lms_tables tables = {.mask_count = 1, .mask_columns = 1, .masks = &mask};
+    static const lms_request request = {.mask = 1}; /* so that preparing is enqueued, too */
     const uint32_t slot = 0;
     lms_status status = LMS_OK;
     lms_beam_step_args batch = {.requests = 1, .slots = &slot};
@@ -188,6 +231,8 @@ static lms_status dry_run(lmsi_operator *op)
     params.max_length = 1;
     LMSI_TRY(lmsi_memory_make(op->ctx, list, 2, mem));
     batch.logits.buffer = mem[0];
+    batch.tables = b->requester.bits != 0 ? &tables : NULL;
+    batch.row_requests = b->requester.bits != 0 ? &request : NULL;
     batch.parents = output.counts = (lms_view){mem[1], 0};
     batch.done = output.lengths = (lms_view){mem[1], 1};
     batch.tokens = output.tokens = (lms_view){mem[1], 2};

@@ -4,6 +4,7 @@
 
 #include "op/operator.h"
 #include "op/rows.h"
+#include "requests/requests.h"
 #include "slots/slots.h"
 
 #include "kernels/beam/records.h"
@@ -25,12 +26,17 @@ enum {
     LMSI_BEAM_FINISHED,
     LMSI_BEAM_MERGED,
     LMSI_BEAM_ENTRANTS,
-    LMSI_BEAM_BUFFERS
+    /* With requests: those of a call on the host, or which they are; then tables. */
+    LMSI_BEAM_BROUGHT,
+    LMSI_BEAM_OF_REQUESTS, /* the first one of the requests' */
+    LMSI_BEAM_BUFFERS = LMSI_BEAM_OF_REQUESTS + LMSI_REQUEST_BUFFERS
 };
 
 enum {
     LMSI_BEAM_ADVANCE = LMSI_ROW_KERNELS,
     LMSI_BEAM_RESULTS,
+    LMSI_BEAM_PREPARE, /* from here on with requests */
+    LMSI_BEAM_PATCH,   /* in teams of more than one */
     LMSI_BEAM_KERNELS
 };
 
@@ -45,6 +51,7 @@ typedef struct lmsi_beam_slot {
 struct lms_beam {
     lmsi_operator op;
     lms_beam_desc desc;
+    lmsi_requester requester;
     uint32_t max_choices; /* candidates of a step, and entries of a beam's list */
     lmsi_slots open;
     lmsi_beam_slot *slots; /* [desc.max_requests] */
@@ -61,6 +68,7 @@ typedef struct lmsi_beam_step {
     cl_uint max_length;
     cl_uint max_candidates;
     cl_uint max_choices;
+    lmsi_requests requests;
 } lmsi_beam_step;
 
 /* What the kernel that gathers results is told. */

@@ -95,8 +95,6 @@ static lms_status length_check(const lms_beam *b, const lms_beam_params *p)
     LMSI_FAIL_IF(p->max_length < 1 || p->max_length > b->desc.max_length, LMS_E_BEAM_PARAMS,
                  "params.max_length: %u is not in 1..%u, which is lms_beam_desc.max_length",
                  (unsigned)p->max_length, (unsigned)b->desc.max_length);
-    LMSI_FAIL_IF(p->edits != 0, LMS_E_BEAM_PARAMS, "params.edits: %u is not 0",
-                 (unsigned)p->edits);
     for (size_t i = 0; i < sizeof p->reserved / sizeof p->reserved[0]; ++i) {
         LMSI_FAIL_IF(p->reserved[i] != 0, LMS_E_BEAM_PARAMS, "params.reserved: is not 0");
     }
@@ -197,6 +195,33 @@ fail:
     return status;
 }
 
+/* What the beams' rows name. */
+static lms_status requests_check(lms_beam *b, lmsi_beam_step *step)
+{
+    const lms_beam_step_args *const a = &step->args;
+    const lmsi_search_rows rows = {
+        .tables = a->tables,
+        .host = a->row_requests,
+        .device = a->row_requests_device,
+        .all_rows = step->rows.logits_rows,
+        .rows = step->rows.rows,
+        .is_listed = 1,
+        .logits_rows = step->rows.logits_rows,
+        .brought = b->op.mem[LMSI_BEAM_BROUGHT],
+    };
+    lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_search_check(&b->op, &b->requester, &rows, &step->requests));
+    for (uint32_t r = 0; a->row_requests != NULL && r < a->requests; ++r) {
+        const uint32_t first = lmsi_beam_first_row(b, a, r);
+        const uint32_t width = b->slots[a->slots[r]].width;
+        for (uint32_t row = first; row < first + width; ++row) {
+            LMSI_TRY(lmsi_search_row_check(&b->requester, &step->requests, &rows, row));
+        }
+    }
+fail:
+    return status;
+}
+
 lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
                                 const lms_beam_step_args *batch, lmsi_beam_step *step)
 {
@@ -218,6 +243,7 @@ lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
         .max_candidates = b->max_choices,
         .max_choices = b->max_choices,
     };
+    LMSI_TRY(requests_check(b, step));
     LMSI_TRY(step_arrays_check(b, step));
 fail:
     return status;

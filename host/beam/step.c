@@ -1,6 +1,7 @@
 /* step.c - the calls on a beam search that launch kernels. A step: LMSI_TILES (unless the next
- * one does its work) and LMSI_ROWS by lmsi_rows_launch(), then LMSI_BEAM_ADVANCE. The gathering
- * of results: LMSI_BEAM_RESULTS. beam.c has the kernels' names and arguments. */
+ * one does its work) and LMSI_ROWS by lmsi_rows_launch(), then LMSI_BEAM_ADVANCE; before them,
+ * where rows have requests, LMSI_BEAM_PREPARE and LMSI_BEAM_PATCH. The gathering of results:
+ * LMSI_BEAM_RESULTS. beam.c has the kernels' names and arguments. */
 #include "base/status.h"
 #include "beam/beam.h"
 
@@ -34,6 +35,37 @@ static void list_entries(const lms_beam *b, const lms_beam_step_args *batch, uin
     }
 }
 
+/* Brings what the host has of the requests of a call's beams: `entries`. */
+static lms_status bring_requests(lmsi_call *call, const lms_beam_step_args *batch,
+                                 const lmsi_beam_step *step, const lms_beam_entry *entries)
+{
+    const lmsi_requests *const q = &step->requests;
+    const uint32_t beams = step->rows.rows;
+    if (q->before + q->bytes == 0) return LMS_OK;
+    char *const staged = lmsi_call_staged(call, LMSI_BEAM_BROUGHT);
+    for (uint32_t i = 0; i < beams && batch->row_requests != NULL; ++i) {
+        ((lms_request *)staged)[i] = batch->row_requests[entries[i].row];
+    }
+    for (uint32_t i = 0; i < beams && batch->row_requests_device.buffer != NULL; ++i) {
+        ((cl_uint *)staged)[i] = entries[i].row;
+    }
+    lmsi_tables_stage(batch->tables, q, staged);
+    return lmsi_call_write(call, LMSI_BEAM_BROUGHT, 0, q->before + q->bytes);
+}
+
+/* Prepares the rows that have requests. */
+static lms_status enqueue_requests(lmsi_call *call, const lmsi_beam_step *step)
+{
+    lms_status status = LMS_OK;
+    if (!step->requests.has_prepared) return LMS_OK;
+    LMSI_TRY(lmsi_call_launch(call, LMSI_BEAM_PREPARE, step->rows.rows, 0));
+    if (call->op->kernels[LMSI_BEAM_PATCH] != NULL) {
+        LMSI_TRY(lmsi_call_launch(call, LMSI_BEAM_PATCH, step->rows.rows, 0));
+    }
+fail:
+    return status;
+}
+
 /* The state changes in the last kernel alone: a step that fails before has changed nothing. */
 static lms_status enqueue_step(const lms_beam *b, lmsi_call *call,
                                const lms_beam_step_args *batch, const lmsi_beam_step *step)
@@ -44,6 +76,8 @@ static lms_status enqueue_step(const lms_beam *b, lmsi_call *call,
     list_entries(b, batch, beams, entries);
     LMSI_TRY(lmsi_call_write(call, LMSI_BEAM_ENTRIES, 0,
                              (beams + (size_t)batch->requests) * sizeof *entries));
+    LMSI_TRY(bring_requests(call, batch, step, entries));
+    LMSI_TRY(enqueue_requests(call, step));
     LMSI_TRY(lmsi_rows_launch(call, &step->rows));
     LMSI_TRY(lmsi_call_launch(call, LMSI_BEAM_ADVANCE, batch->requests, 0));
 fail:
@@ -61,6 +95,9 @@ lms_status lms_beam_step(lms_beam *b, cl_command_queue queue, const lms_beam_ste
     LMSI_TRY(lmsi_beam_step_check(b, &where, batch, &step));
     if (batch->requests == 0) return lmsi_call_empty(&where);
     LMSI_TRY(lmsi_operator_set(&b->op, lmsi_rows_first(&step.rows), LMSI_BEAM_ADVANCE, &step));
+    if (step.requests.has_prepared) {
+        LMSI_TRY(lmsi_operator_set(&b->op, LMSI_BEAM_PREPARE, LMSI_BEAM_PATCH, &step));
+    }
     LMSI_TRY(lmsi_call_begin(&call, &b->op, &where, 1));
     LMSI_TRY(lmsi_call_end(&call, enqueue_step(b, &call, batch, &step)));
     for (uint32_t r = 0; r < batch->requests; ++r) {

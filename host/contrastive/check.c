@@ -39,8 +39,6 @@ lms_status lmsi_contrastive_params_check(const lms_contrastive *c,
                  "params.k: %u is not in 1..max_k (%u)", (unsigned)p->k,
                  (unsigned)c->desc.max_k);
     LMSI_TRY(lmsi_filters_check(&p->filters, LMS_E_CONTRASTIVE_PARAMS));
-    LMSI_FAIL_IF(p->edits != 0, LMS_E_CONTRASTIVE_PARAMS, "params.edits: %u is not 0",
-                 (unsigned)p->edits);
     for (size_t i = 0; i < sizeof p->reserved / sizeof p->reserved[0]; ++i) {
         LMSI_FAIL_IF(p->reserved[i] != 0, LMS_E_CONTRASTIVE_PARAMS,
                      "params.reserved: is not 0");
@@ -210,6 +208,28 @@ fail:
     return status;
 }
 
+/* What the rows of logits name. */
+static lms_status requests_check(lms_contrastive *c, lmsi_propose *p)
+{
+    const lms_contrastive_propose_args *const a = &p->args;
+    const lmsi_search_rows rows = {
+        .tables = a->tables,
+        .host = a->row_requests,
+        .device = a->row_requests_device,
+        .all_rows = a->requests,
+        .rows = a->requests,
+        .logits_rows = p->rows.logits_rows,
+        .brought = c->op.mem[LMSI_CONTRASTIVE_BROUGHT],
+    };
+    lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_search_check(&c->op, &c->requester, &rows, &p->requests));
+    for (uint32_t r = 0; a->row_requests != NULL && r < a->requests; ++r) {
+        LMSI_TRY(lmsi_search_row_check(&c->requester, &p->requests, &rows, r));
+    }
+fail:
+    return status;
+}
+
 lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
                               const lms_contrastive_propose_args *p, lmsi_propose *propose)
 {
@@ -220,11 +240,13 @@ lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
     uint64_t rows = p->candidate_rows;
     LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, &rows));
     *propose = (lmsi_propose){
-        lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows), *p};
+        .rows = lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows),
+        .args = *p};
     LMSI_FAIL_IF(propose->rows.logits_rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
                  "logits_rows: %llu is above 2^31",
                  (unsigned long long)propose->rows.logits_rows);
     LMSI_TRY(lmsi_index_check(&propose->rows, "requests", p->index, p->index_device));
+    LMSI_TRY(requests_check(c, propose));
     LMSI_TRY(propose_arrays_check(c, rows, propose));
 fail:
     return status;

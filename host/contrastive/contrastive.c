@@ -1,5 +1,5 @@
-/* contrastive.c - what a contrastive search is: its kernels, its buffers and pages, and one dry
- * run. */
+/* contrastive.c - what a contrastive search is: its programs, its buffers and pages, and one
+ * dry run. */
 #include "contrastive/contrastive.h"
 
 #include "base/status.h"
@@ -7,117 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* --- What its kernels are told ------------------------------------------------------------ */
-
-#define HIDDEN(kind, name) LMSI_MEMBER(kind, lmsi_hidden, name)
-#define APPEND(kind, name) LMSI_MEMBER(kind, lmsi_append, name)
-#define SELECT(kind, name) LMSI_MEMBER(kind, lmsi_select, name)
-#define COPY(kind, name) LMSI_MEMBER(kind, lmsi_copy, name)
-
-#define LOGITS                                                                                 \
-    LMSI_LOGITS_ARGUMENTS, LMSI_LOGITS_ROWS_ARGUMENT, LMSI_VOCAB_ARGUMENT,                     \
-        LMSI_ENTRY("entries", LMSI_BUFFER, LMSI_CONTRASTIVE_ENTRIES)
-#define INDEX LMSI_ENTRY("index", LMSI_OPTIONAL, offsetof(lmsi_propose, args.index_device))
-#define STATES                                                                                 \
-    HIDDEN(LMSI_VIEW, hidden), HIDDEN(LMSI_ULONG, stride), HIDDEN(LMSI_UINT, width),           \
-        HIDDEN(LMSI_UINT, padded)
-#define PAGES                                                                                  \
-    HIDDEN(LMSI_MEM, states), HIDDEN(LMSI_MEM, inverses_kept), HIDDEN(LMSI_UINT, first_page),  \
-        LMSI_ENTRY("pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES)
-
-static const lmsi_argument tile_arguments[] = {
-    LOGITS,
-    INDEX,
-    LMSI_TILE_PASS_ARGUMENTS,
-};
-
-static const lmsi_argument row_arguments[] = {
-    LOGITS,
-    LMSI_ROWS_ARGUMENT,
-    INDEX,
-    LMSI_ROW_PASS_ARGUMENTS,
-    {"picks", LMSI_BUFFER, LMSI_CONTRASTIVE_PICKS},
-    LMSI_GIVEN(LMSI_VIEW, lmsi_propose, tokens),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_propose, probs),
-    LMSI_GIVEN(LMSI_OPTIONAL, lmsi_propose, status),
-    {"proposals", LMSI_BUFFER, LMSI_CONTRASTIVE_PROPOSALS},
-};
-
-static const lmsi_argument append_arguments[] = {
-    STATES,
-    {"runs", LMSI_BUFFER, LMSI_CONTRASTIVE_RUNS},
-    APPEND(LMSI_UINT, first_run),
-    APPEND(LMSI_UINT, marked),
-    APPEND(LMSI_MEM, chosen),
-    APPEND(LMSI_UINT, has_chosen),
-    PAGES,
-};
-
-static const lmsi_argument copy_arguments[] = {
-    COPY(LMSI_MEM, from),         COPY(LMSI_MEM, from_inverses),
-    COPY(LMSI_UINT, from_first),  COPY(LMSI_UINT, from_page),
-    COPY(LMSI_UINT, from_serial), COPY(LMSI_MEM, to),
-    COPY(LMSI_MEM, to_inverses),  COPY(LMSI_UINT, to_first),
-    COPY(LMSI_UINT, to_page),     COPY(LMSI_UINT, to_serial),
-    COPY(LMSI_UINT, padded),      {"pages", LMSI_BUFFER, LMSI_CONTRASTIVE_PAGES},
-};
-
-static const lmsi_argument own_arguments[] = {
-    STATES,
-    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
-    {"candidates", LMSI_BUFFER, LMSI_CONTRASTIVE_CANDIDATES},
-    {"inverses", LMSI_BUFFER, LMSI_CONTRASTIVE_INVERSES},
-};
-
-static const lmsi_argument scan_arguments[] = {
-    {"pieces", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECES},
-    SELECT(LMSI_UINT, first_piece),
-    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
-    HIDDEN(LMSI_UINT, padded),
-    {"candidates", LMSI_BUFFER, LMSI_CONTRASTIVE_CANDIDATES},
-    PAGES,
-    {"best", LMSI_BUFFER, LMSI_CONTRASTIVE_BEST},
-    SELECT(LMSI_UINT, max_pieces),
-    {"piece_status", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECE_STATUS},
-};
-
-static const lmsi_argument choose_arguments[] = {
-    {"turns", LMSI_BUFFER, LMSI_CONTRASTIVE_TURNS},
-    {"proposals", LMSI_BUFFER, LMSI_CONTRASTIVE_PROPOSALS},
-    {"inverses", LMSI_BUFFER, LMSI_CONTRASTIVE_INVERSES},
-    {"best", LMSI_BUFFER, LMSI_CONTRASTIVE_BEST},
-    SELECT(LMSI_UINT, max_pieces),
-    {"piece_status", LMSI_BUFFER, LMSI_CONTRASTIVE_PIECE_STATUS},
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, tokens),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, probs),
-    SELECT(LMSI_UINT, wanted),
-    {"chosen", LMSI_BUFFER, LMSI_CONTRASTIVE_CHOSEN},
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, next),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, rows),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, scores),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, penalties),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, row_scores),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, row_penalties),
-    LMSI_GIVEN(LMSI_VIEW, lmsi_select, status),
-};
-
-static const lmsi_kernel kernels[LMSI_CONTRASTIVE_KERNELS] = {
-    [LMSI_TILES] = {"lms_contrastive_tiles", LMSI_ARGUMENTS(tile_arguments), {0}, 0, 0},
-    [LMSI_ROWS] = {"lms_contrastive_rows", LMSI_ARGUMENTS(row_arguments), {0}, 0, 0},
-    [LMSI_CONTRASTIVE_APPEND] =
-        {"lms_context_append", LMSI_ARGUMENTS(append_arguments), {0}, 1, 0},
-    [LMSI_CONTRASTIVE_COPY] = {"lms_context_copy", LMSI_ARGUMENTS(copy_arguments), {0}, 1, 0},
-    [LMSI_CONTRASTIVE_OWN] =
-        {"lms_context_candidates", LMSI_ARGUMENTS(own_arguments), {0}, 1, 0},
-    [LMSI_CONTRASTIVE_SCAN] = {"lms_context_scan", LMSI_ARGUMENTS(scan_arguments), {0}, 1, 0},
-    [LMSI_CONTRASTIVE_CHOOSE] =
-        {"lms_context_choose", LMSI_ARGUMENTS(choose_arguments), {0}, 1, 0},
-};
-
-_Static_assert((int)LMSI_CONTRASTIVE_BUFFERS <= LMSI_MOST_BUFFERS &&
-                   (int)LMSI_CONTRASTIVE_KERNELS <= LMSI_MOST_KERNELS,
-               "an operator has room for them");
 
 /* --- Description -------------------------------------------------------------------------- */
 
@@ -195,15 +84,28 @@ static lms_status describe(lmsi_operator *op, const void *desc)
     lms_status status = LMS_OK;
     *d = *(const lms_contrastive_desc *)desc;
     const lmsi_desc common = {d->logits, d->tokens, d->vocab, d->max_in_flight, d->work_items};
-    LMSI_TRY(lmsi_rows_describe(op, &common, LMSI_PROPOSE, probes));
+    const lmsi_kind kind = d->requests != 0 ? LMSI_PROPOSE_REQUESTS : LMSI_PROPOSE;
+    LMSI_TRY(lmsi_rows_describe(op, &common, kind, probes));
     LMSI_TRY(lmsi_contrastive_desc_check(d));
     LMSI_TRY(describe_context(op, d));
     if (d->max_rows == 0) d->max_rows = d->max_requests * d->max_k;
     c->padded = padded_width(d, op->programs[1].shape.team);
     c->pages_each = (d->max_length - 1) / LMS_CONTEXT_PAGE + 1;
     LMSI_TRY(count_pages(c));
-    op->kernel_table = kernels;
-    op->kernel_count = LMSI_CONTRASTIVE_KERNELS;
+    c->requester = (lmsi_requester){
+        .bits = d->requests,
+        .vocab = d->vocab,
+        .max_rows = d->max_requests,
+        .max_top = LMS_MAX_TOP,
+        .max_lists = d->max_lists,
+        .table_bytes = d->table_bytes,
+        .slots = d->slots,
+        .first = LMSI_CONTRASTIVE_OF_REQUESTS,
+    };
+    LMSI_TRY(lmsi_requester_describe(op, &c->requester, LMSI_PREPARE_SEARCH));
+    op->kernel_table =
+        d->requests != 0 ? lmsi_contrastive_request_kernels : lmsi_contrastive_kernels;
+    op->kernel_count = d->requests != 0 ? LMSI_CONTRASTIVE_KERNELS : LMSI_CONTRASTIVE_PREPARE;
 fail:
     return status;
 }
@@ -243,6 +145,10 @@ static void plan(lmsi_operator *op, lmsi_plan *plan)
     };
     lmsi_buffer pages[LMSI_PAGE_BUFFERS];
     lmsi_operator_list(op, LMSI_ROW_BUFFERS, own, sizeof own / sizeof own[0]);
+    if (c->requester.bits != 0) {
+        lmsi_search_plan(op, &c->requester, LMSI_CONTRASTIVE_BROUGHT);
+        lmsi_requester_plan(op, &c->requester, places);
+    }
     list_pages(c, c->pages.count, pages);
     plan->others =
         c->pages.count * (pages[LMSI_PAGE_STATES].bytes + pages[LMSI_PAGE_INVERSES].bytes);
@@ -303,6 +209,7 @@ static lms_status make(lmsi_operator *op)
                                c->pages.count * sizeof(lms_context_page)));
     LMSI_TRY(make_pages(c));
     LMSI_TRY(make_slots(c));
+    if (c->requester.bits != 0) LMSI_TRY(lmsi_requester_make(op, &c->requester));
 fail:
     return status;
 }
@@ -310,6 +217,7 @@ fail:
 static void unmake(lmsi_operator *op)
 {
     lms_contrastive *const c = (lms_contrastive *)op;
+    lmsi_requester_unmake(&c->requester);
     for (uint32_t i = 0; c->buffers != NULL && i < c->buffer_count; ++i) {
         lmsi_memory_release(c->buffers[i].mem, LMSI_PAGE_BUFFERS);
     }
@@ -331,6 +239,10 @@ static lms_status dry_steps(lms_contrastive *c, cl_mem data)
 {
     static const uint32_t slot = 0;
     static const int32_t none = LMS_SKIP_ROW;
+    static const uint32_t mask = 0;
+    static const lms_tables tables = {.mask_count = 1, .mask_columns = 1, .masks = &mask};
+    static const lms_request request = {.mask = 1}; /* so that preparing is enqueued, too */
+    const int has_requests = c->requester.bits != 0;
     lms_status status = LMS_OK;
     cl_command_queue queue = c->op.ctx->queue;
     const lms_contrastive_propose_args proposal = {.requests = 1,
@@ -338,7 +250,10 @@ static lms_status dry_steps(lms_contrastive *c, cl_mem data)
                                                    .logits = {data, 0},
                                                    .index = &none,
                                                    .tokens = {data, 0},
-                                                   .probs = {data, 2}};
+                                                   .probs = {data, 2},
+                                                   .tables = has_requests ? &tables : NULL,
+                                                   .row_requests =
+                                                       has_requests ? &request : NULL};
     const lms_contrastive_select_args batch = {.requests = 1,
                                                .slots = &slot,
                                                .hidden = {data, 0},

@@ -8,6 +8,7 @@
 
 #include "op/operator.h"
 #include "op/rows.h"
+#include "requests/requests.h"
 #include "slots/pages.h"
 #include "slots/slots.h"
 
@@ -30,7 +31,10 @@ enum {
      * written of each page. */
     LMSI_CONTRASTIVE_PROPOSALS,
     LMSI_CONTRASTIVE_PAGES,
-    LMSI_CONTRASTIVE_BUFFERS
+    /* In a search with requests: those of a call from the host, then tables. */
+    LMSI_CONTRASTIVE_BROUGHT,
+    LMSI_CONTRASTIVE_OF_REQUESTS, /* the first one of the requests' */
+    LMSI_CONTRASTIVE_BUFFERS = LMSI_CONTRASTIVE_OF_REQUESTS + LMSI_REQUEST_BUFFERS
 };
 
 enum {
@@ -39,8 +43,14 @@ enum {
     LMSI_CONTRASTIVE_SCAN,
     LMSI_CONTRASTIVE_OWN, /* the candidates' states */
     LMSI_CONTRASTIVE_CHOOSE,
+    LMSI_CONTRASTIVE_PREPARE, /* from here on with requests */
+    LMSI_CONTRASTIVE_PATCH,   /* in teams of more than one */
     LMSI_CONTRASTIVE_KERNELS
 };
+
+/* Of searches without requests, and with. */
+extern const lmsi_kernel lmsi_contrastive_kernels[LMSI_CONTRASTIVE_PREPARE];
+extern const lmsi_kernel lmsi_contrastive_request_kernels[LMSI_CONTRASTIVE_KERNELS];
 
 /* Candidates that were proposed for a context of `length` positions. The parameters are those
  * that the slot had then; a select goes by them. */
@@ -77,6 +87,7 @@ typedef struct lmsi_page_buffer {
 struct lms_contrastive {
     lmsi_operator op;
     lms_contrastive_desc desc;
+    lmsi_requester requester;
     uint32_t padded;     /* elements of a state as it is stored */
     uint32_t pages_each; /* most of a context */
     uint32_t max_pieces; /* of a call */
@@ -97,6 +108,7 @@ struct lms_contrastive {
 typedef struct lmsi_propose {
     lmsi_rows rows;
     lms_contrastive_propose_args args;
+    lmsi_requests requests;
 } lmsi_propose;
 
 /* ... those that read hidden states, and one buffer of pages after the other, ... */

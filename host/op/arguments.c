@@ -107,15 +107,13 @@ typedef struct setter {
 static void set(setter *s, size_t size, const void *value, int lasts)
 {
     const cl_uint i = s->next++;
-    const uint64_t bit = (uint64_t)1 << i;
     uint64_t bits = 0;
     memcpy(&bits, value, size);
-    if ((s->values->known & bit) && s->values->list[i] == bits) return;
+    if (s->values->known[i] && s->values->list[i] == bits) return;
     const cl_int code = clSetKernelArg(s->kernel, i, size, value);
     if (s->code == CL_SUCCESS) s->code = code;
-    s->values->known &= ~bit;
     s->values->list[i] = bits;
-    if (code == CL_SUCCESS && lasts) s->values->known |= bit;
+    s->values->known[i] = code == CL_SUCCESS && lasts;
 }
 
 static int is_own(const lmsi_origin *from, cl_mem buffer)

@@ -64,9 +64,9 @@ typedef struct lmsi_kernel {
  * when the one before was released. Its handle may be the same, but the runtime may have looked
  * behind it when the parameter was set (OpenCL promises nothing else of a kernel, which does
  * not retain its buffers either, and the library keeps none of a caller's). */
-#define LMSI_MOST_PARAMETERS 64u
+#define LMSI_MOST_PARAMETERS 128u
 typedef struct lmsi_values {
-    uint64_t known; /* bit by bit: is this parameter's value kept? */
+    uint8_t known[LMSI_MOST_PARAMETERS]; /* is this parameter's value kept? */
     uint64_t list[LMSI_MOST_PARAMETERS];
 } lmsi_values;
 

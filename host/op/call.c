@@ -69,6 +69,11 @@ fail:
     return status;
 }
 
+static cl_event latest_of(const lmsi_latest *latest)
+{
+    return latest->count > 0 ? latest->events[latest->count - 1] : NULL;
+}
+
 /* A call that cannot end before the previous one stands for that, too, which is forgotten. */
 static void add_latest(lmsi_latest *latest, cl_event event, int may_end)
 {
@@ -99,15 +104,17 @@ fail:
     return status;
 }
 
-/* The call's wait list and the operator's previous call as one short list. */
+/* The call's wait list and the previous calls as one short list. */
 lms_status lmsi_call_begin(lmsi_call *call, lmsi_operator *op, const lmsi_where *where,
                            int is_staged)
 {
     lms_status status = LMS_OK;
     lmsi_latest *const latest = &op->latest;
+    lmsi_latest *const company = op->company;
     *call = (lmsi_call){.op = op, .where = where};
     if (is_staged) LMSI_TRY(take_stage(op, &call->stage));
     LMSI_TRY(find_latest(latest));
+    if (company != NULL) LMSI_TRY(find_latest(company));
     call->may_end = where->num_wait > 0;
     if (where->num_wait > LMSI_FEW) {
         LMSI_CL(clEnqueueMarkerWithWaitList(where->queue, where->num_wait, where->wait_list,
@@ -118,7 +125,11 @@ lms_status lmsi_call_begin(lmsi_call *call, lmsi_operator *op, const lmsi_where 
         call->events[call->count] = where->wait_list[call->count];
         ++call->count;
     }
-    if (latest->count > 0) call->events[call->count++] = latest->events[latest->count - 1];
+    if (latest->count > 0) call->events[call->count++] = latest_of(latest);
+    if (company != NULL && company->count > 0 && latest_of(company) != latest_of(latest)) {
+        call->events[call->count++] = latest_of(company);
+        call->may_end |= latest->count > 0;
+    }
     if (is_staged) op->next_stage = (op->next_stage + 1) % op->desc.max_in_flight;
 fail:
     return status;
@@ -204,6 +215,21 @@ static cl_event take_reference(lmsi_call *call)
     return event;
 }
 
+/* The call is the latest one. If OpenCL gives no further reference for the slots, what would
+ * wait for them waits for nothing: the call is over. */
+static void be_latest(const lmsi_call *call, cl_event event)
+{
+    lmsi_latest *const company = call->op->company;
+    if (company != NULL) {
+        if (clRetainEvent(event) == CL_SUCCESS) {
+            add_latest(company, event, call->may_end);
+        } else {
+            clWaitForEvents(1, &event);
+        }
+    }
+    add_latest(&call->op->latest, event, call->may_end);
+}
+
 lms_status lmsi_call_end(lmsi_call *call, lms_status status)
 {
     cl_event *const wanted = call->where->event;
@@ -214,7 +240,7 @@ lms_status lmsi_call_end(lmsi_call *call, lms_status status)
         if (event != NULL) clReleaseEvent(event);
     } else {
         if (call->lender != NULL && *call->lender != NULL) event = take_reference(call);
-        if (event != NULL) add_latest(&call->op->latest, event, call->may_end);
+        if (event != NULL) be_latest(call, event);
     }
     return status;
 }

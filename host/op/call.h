@@ -1,5 +1,5 @@
 /* call.h - how a call gets onto a queue: commands that wait for each other, for the caller's
- * events and for the operator's previous call.
+ * events and for the operator's previous call, also for that of the slots it was made with.
  *
  * A call checks everything, sets its kernels' arguments, and then:
  *
@@ -57,13 +57,14 @@ typedef struct lmsi_call {
     struct lmsi_operator *op;
     const lmsi_where *where;
     struct lmsi_stage *stage;      /* NULL: it brings nothing from the host */
-    cl_event events[LMSI_FEW + 1]; /* that the next command waits for */
+    cl_event events[LMSI_FEW + 2]; /* that the next command waits for */
     cl_uint count;
     cl_event owned;   /* the one of them to release, if any */
     cl_event *lender; /* who has the last command's event, if it is not owned */
+    int has_grown;    /* slots have got the room that the call has reserved */
     int begun;        /* a command that uses the operator's memory has been enqueued */
     struct lmsi_recording *recording; /* NULL, or what keeps its launches: none is made */
-    int may_end; /* before the operator's previous call, if its wait list fails */
+    int may_end; /* before a previous call, if something else that it waits for fails */
 } lmsi_call;
 
 /* Takes a stage for what the call brings from the host, if it does. LMS_E_BUSY: all of them are

@@ -8,19 +8,22 @@
 /* Callers' compilers and the device lay these records out, too: callers have been compiled with
  * these numbers, and the device is asked by a probe (op/probe.c). */
 _Static_assert(sizeof(lms_filters) == 24 && offsetof(lms_filters, rules) == 20, "its layout");
-_Static_assert(sizeof(lms_row_params) == 64 && offsetof(lms_row_params, filters) == 16 &&
-                   offsetof(lms_row_params, slot) == 40 &&
-                   offsetof(lms_row_params, reserved) == 52,
+_Static_assert(sizeof(lms_request) == 24 && offsetof(lms_request, edits) == 8, "its layout");
+_Static_assert(sizeof(lms_row_edits) == 128 && offsetof(lms_row_edits, reserved) == 108,
+               "its layout");
+_Static_assert(sizeof(lms_row_wants) == 16, "its layout");
+_Static_assert(sizeof(lms_row_params) == 80 && offsetof(lms_row_params, request) == 16 &&
+                   offsetof(lms_row_params, filters) == 40 &&
+                   offsetof(lms_row_params, wants) == 64 &&
+                   offsetof(lms_row_params, reserved) == 72,
                "its layout");
 _Static_assert(sizeof(lms_beam_params) == 96 && offsetof(lms_beam_params, filters) == 8 &&
                    offsetof(lms_beam_params, mode) == 32 &&
-                   offsetof(lms_beam_params, edits) == 84 &&
-                   offsetof(lms_beam_params, reserved) == 88,
+                   offsetof(lms_beam_params, reserved) == 84,
                "its layout");
 _Static_assert(sizeof(lms_contrastive_params) == 56 &&
                    offsetof(lms_contrastive_params, filters) == 16 &&
-                   offsetof(lms_contrastive_params, edits) == 40 &&
-                   offsetof(lms_contrastive_params, reserved) == 44,
+                   offsetof(lms_contrastive_params, reserved) == 40,
                "its layout");
 
 lms_status lmsi_filters_fail(lms_status code, const char *name, const lms_filters *filters,

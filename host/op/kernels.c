@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int has_kernel(const lmsi_operator *op, size_t program, size_t kernel)
 {
@@ -18,7 +19,7 @@ void lmsi_kernels_release(lmsi_operator *op, size_t program)
         if (op->kernel_table[i].program != program || op->kernels[i] == NULL) continue;
         clReleaseKernel(op->kernels[i]);
         op->kernels[i] = NULL;
-        op->values[i].known = 0;
+        memset(op->values[i].known, 0, sizeof op->values[i].known);
     }
 }
 

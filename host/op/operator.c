@@ -26,6 +26,7 @@ lms_status lmsi_operator_set(lmsi_operator *op, size_t first, size_t last, const
     lms_status status = LMS_OK;
     const lmsi_origin from = {op->mem, op->buffer_count, record};
     for (size_t k = first; k <= last && status == LMS_OK; ++k) {
+        if (op->kernels[k] == NULL) continue;
         status = lmsi_arguments_set(op->kernels[k], &op->kernel_table[k],
                                     lmsi_operator_team(op, k), &from, &op->values[k]);
     }

@@ -16,9 +16,9 @@
 #include "op/probe.h"
 #include "op/shape.h"
 
-#define LMSI_MOST_PROGRAMS 2
-#define LMSI_MOST_KERNELS 7
-#define LMSI_MOST_BUFFERS 20
+#define LMSI_MOST_PROGRAMS 3
+#define LMSI_MOST_KERNELS 9
+#define LMSI_MOST_BUFFERS 32
 
 typedef struct lmsi_operator lmsi_operator;
 
@@ -78,6 +78,8 @@ struct lmsi_operator {
     cl_mem pinned;      /* which is this buffer's, or NULL: any other */
     uint32_t next_stage;
     lmsi_latest latest; /* calls: the memory above is free when they are over */
+    /* Those of the slots that it was made with, among which its own calls are; or NULL. */
+    lmsi_latest *company;
 };
 
 /* `out` is where the caller wants it: only whether it is NULL counts. */

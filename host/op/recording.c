@@ -22,7 +22,7 @@ static lms_status make_kernel(const lmsi_recording *r, size_t kernel, cl_kernel 
     lms_status status = LMS_OK;
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;
-    lmsi_values values = {.known = 0};
+    lmsi_values values = {.known = {0}};
     LMSI_CL(clGetKernelInfo(op->kernels[kernel], CL_KERNEL_PROGRAM, sizeof program, &program,
                             NULL));
     *made = clCreateKernel(program, k->name, &code);

@@ -10,8 +10,8 @@
 #include "base/commands.h"
 #include "op/operator.h"
 
-#define LMSI_MOST_LAUNCHES 3
-#define LMSI_MOST_HELD 10
+#define LMSI_MOST_LAUNCHES 5
+#define LMSI_MOST_HELD 24
 
 typedef struct lmsi_recording {
     lmsi_operator *op;

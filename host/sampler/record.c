@@ -12,11 +12,15 @@ struct lms_recording {
     uint32_t rows;
 };
 
-static lms_status hold_buffers(lmsi_recording *r, const lms_sampler_run_args *b)
+static lms_status hold_buffers(lmsi_recording *r, const lms_sampler_run_args *b,
+                               const lmsi_requests *q)
 {
     const lms_view *const views[] = {
-        &b->logits, &b->params_device, &b->index_device, &b->uniforms, &b->tokens,
-        &b->status, &b->logprob_raw,   &b->logprob,      &b->kept,     &b->probs};
+        &b->logits,       &b->params_device, &b->index_device,   &b->uniforms,    &b->tokens,
+        &b->status,       &b->logprob_raw,   &b->logprob,        &b->kept,        &b->probs,
+        &b->rank_raw,     &b->rank_edited,   &b->logprob_edited, &b->entropy_raw, &b->entropy,
+        &b->top_tokens,   &b->top_values,    &b->named_values,   &q->edits,       &q->wants,
+        &q->list_offsets, &q->list_ids,      &q->list_values,    &q->masks};
     _Static_assert(sizeof views / sizeof views[0] <= LMSI_MOST_HELD, "there is room for them");
     lms_status status = LMS_OK;
     for (size_t i = 0; i < sizeof views / sizeof views[0]; ++i) {
@@ -33,7 +37,7 @@ static lms_status make(lms_recording *r, const lmsi_where *where, const lms_samp
     lmsi_call call = {.op = &r->sampler->op, .where = where, .recording = &r->base};
     LMSI_CL(clRetainCommandQueue(where->queue));
     r->base.queue = where->queue;
-    LMSI_TRY(hold_buffers(&r->base, b));
+    LMSI_TRY(hold_buffers(&r->base, b, &run->requests));
     r->base.record = run;
     LMSI_TRY(lmsi_sampler_enqueue(&call, b, run));
     lmsi_recording_finish(&r->base);
@@ -63,6 +67,8 @@ lms_status lms_sampler_record(lms_sampler *s, cl_command_queue queue,
                  "params: a recording has them on the device, in params_device");
     LMSI_FAIL_IF(batch->index != NULL, LMS_E_ARGUMENT,
                  "index: a recording has it on the device, in index_device");
+    LMSI_FAIL_IF(run.requests.bytes > 0, LMS_E_ARGUMENT,
+                 "tables: a recording has them on the device");
     r = calloc(1, sizeof *r);
     LMSI_FAIL_IF(r == NULL, LMS_E_MEMORY, "out of memory for a recording");
     r->base.op = &s->op;

@@ -21,7 +21,7 @@
 #include "beam/pool.cl"
 
 /* What a group's turn begins with; DONE behind the last group. */
-lms_advance_phase lms_to_group(LMS_KNOWN lms_request *req, uint group)
+lms_advance_phase lms_to_group(LMS_KNOWN lms_beam_request *req, uint group)
 {
     if (group == req->p.groups) return LMS_ADVANCE_DONE;
     const lms_beam_group now = lms_group_at(req->groups, req->step, group);
@@ -32,9 +32,16 @@ lms_advance_phase lms_to_group(LMS_KNOWN lms_request *req, uint group)
     return now.done ? LMS_ADVANCE_STAY : LMS_ADVANCE_VALUES;
 }
 
-lms_advance_phase lms_after_values(LMS_KNOWN lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_values(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
+#ifdef LMS_REQUESTS
+    const ulong count = m->total & (LMS_BAD_COUNTS - 1);
+    if (m->total / LMS_BAD_COUNTS % (LMS_NAN_COUNTS / LMS_BAD_COUNTS)) {
+        req->seen |= LMS_BEAM_BAD_REQUEST;
+    }
+#else
     const ulong count = m->total & (LMS_NAN_COUNTS - 1);
+#endif
     if (m->total / LMS_NAN_COUNTS % (LMS_INF_COUNTS / LMS_NAN_COUNTS)) {
         req->seen |= LMS_ROW_NAN_SEEN;
     }
@@ -49,7 +56,7 @@ lms_advance_phase lms_after_values(LMS_KNOWN lms_request *req, const lms_meeting
     return LMS_ADVANCE_BINS;
 }
 
-lms_advance_phase lms_after_tally(LMS_KNOWN lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_tally(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
     const lms_tally all = lms_tally_of(m->total);
     req->ended = all.ended;
@@ -58,7 +65,7 @@ lms_advance_phase lms_after_tally(LMS_KNOWN lms_request *req, const lms_meeting 
     return LMS_ADVANCE_CHOOSE;
 }
 
-lms_advance_phase lms_after_place(LMS_KNOWN lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_place(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
     req->taken = (uint)m->total;
     req->going = lms_is_over(req) ? 0 : req->taken;
@@ -66,13 +73,13 @@ lms_advance_phase lms_after_place(LMS_KNOWN lms_request *req, const lms_meeting 
     return LMS_ADVANCE_POOL;
 }
 
-lms_advance_phase lms_after_pool(LMS_KNOWN lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_after_pool(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
     req->pooled = (uint)min(req->pooled + m->total, (ulong)req->group_width);
     return LMS_ADVANCE_SETTLE;
 }
 
-lms_advance_phase lms_after_group(LMS_KNOWN lms_request *req, lms_beam_group group)
+lms_advance_phase lms_after_group(LMS_KNOWN lms_beam_request *req, lms_beam_group group)
 {
     req->all_done = req->all_done && group.done;
     req->all_early = req->all_early && group.done == LMS_GROUP_EARLY;
@@ -81,7 +88,7 @@ lms_advance_phase lms_after_group(LMS_KNOWN lms_request *req, lms_beam_group gro
 }
 
 /* The phase that follows. */
-lms_advance_phase lms_next_phase(LMS_KNOWN lms_request *req, const lms_meeting *m)
+lms_advance_phase lms_next_phase(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
     switch (req->phase) {
     case LMS_ADVANCE_DONE: break;
@@ -130,7 +137,7 @@ uint lms_beam_status(lms_known *req)
 }
 
 /* All but what is of a step or a group; the turn is there. */
-void lms_begin_request(LMS_KNOWN lms_request *req, const lms_beams *b)
+void lms_begin_request(LMS_KNOWN lms_beam_request *req, const lms_beams *b)
 {
     const ulong slot = req->turn.slot, first = slot * b->max_width;
     const lms_beam_params p = b->states[slot].p;
@@ -169,7 +176,7 @@ void lms_beam_advance(__global const lms_beam_turn *turns, uint first_turn, LMS_
                       uint max_choices, LMS_BEAM_OUTPUTS_ARGUMENTS)
 {
     __local lms_shared shared;
-    LMS_KNOWN lms_request req;
+    LMS_KNOWN lms_beam_request req;
     LMS_KNOWN lms_beam_outputs out;
     const ulong r = get_group_id(0), slot = turns[first_turn + r].slot;
     __global lms_beam_state *const state = states + slot;

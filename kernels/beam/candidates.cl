@@ -21,7 +21,7 @@ typedef enum lms_advance_phase {
 
 /* A request and the group whose turn it is: what a team knows. Larger teams have it in local
  * memory, as it would take all of a GPU's registers; work-item 0 writes it, between phases. */
-typedef struct lms_request {
+typedef struct lms_beam_request {
     lms_beam_params p;
     lms_beam_turn turn;
     uint step;
@@ -41,7 +41,7 @@ typedef struct lms_request {
     __global lms_hypothesis *finished; /* in this step */
     __global lms_hypothesis *merged;   /* the pool as it will be */
     bool all_done, all_early, any_empty; /* groups that have had their turn */
-    uint seen; /* LMS_ROW_NAN_SEEN and LMS_ROW_INF_SEEN, of all groups */
+    uint seen; /* LMS_ROW_NAN_SEEN, LMS_ROW_INF_SEEN, LMS_BEAM_BAD_REQUEST, of all groups */
 
     lms_advance_phase phase;
     uint group;
@@ -57,14 +57,14 @@ typedef struct lms_request {
     uint taken;        /* best candidates without an end token, as many as there are beams */
     uint going;        /* how many of them go on: all, unless the search is over */
     long best;         /* score of the best candidate that is chosen, end tokens too */
-} lms_request;
+} lms_beam_request;
 
 #if LMS_TEAM == 1
 #define LMS_KNOWN
 #else
 #define LMS_KNOWN __local
 #endif
-typedef LMS_KNOWN const lms_request lms_known;
+typedef LMS_KNOWN const lms_beam_request lms_known;
 
 bool lms_has_flag(lms_known *req, uint flag) { return (req->p.flags & flag) != 0; }
 
@@ -128,7 +128,7 @@ void lms_next_spot(lms_known *req, lms_spot *s)
 }
 
 /* A score less the penalty for each beam of an earlier group that has taken the token. */
-long lms_penalized(lms_known *req, long score, int token)
+long lms_penalized_value(lms_known *req, long score, int token)
 {
     for (uint g = 0; g < req->group; ++g) {
         const lms_beam_group group = req->groups[g];
@@ -154,11 +154,12 @@ void lms_set_value(lms_known *req, const lms_spot *s)
 {
     if (req->penalty == 0 || req->p.groups == 1 || s->i >= s->count) return;
     __global lms_candidate *const c = req->candidates + s->list + s->i;
-    c->value = lms_penalized(req, c->score, c->token);
+    c->value = lms_penalized_value(req, c->score, c->token);
 }
 
-/* In the sum of VALUES, candidates have the low 40 bits, beams with NaN in their rows the 12
- * above, and beams with infinities the highest 12. */
+/* In the sum of VALUES, candidates have the low 28 bits, beams with bad requests the 12 above,
+ * beams with NaN in their rows the next 12, and beams with infinities the highest 12. */
+#define LMS_BAD_COUNTS (1ul << 28)
 #define LMS_NAN_COUNTS (1ul << 40)
 #define LMS_INF_COUNTS (1ul << 52)
 
@@ -172,6 +173,9 @@ lms_part lms_values_part(lms_known *req)
         part.best = max(part.best, value);
         if (s.i > 0) continue;
         const uint seen = req->offers[req->turn.entry + req->first_parent + s.beam].seen;
+#ifdef LMS_REQUESTS
+        if (seen & LMS_BEAM_BAD_REQUEST) part.sum += LMS_BAD_COUNTS;
+#endif
         if (seen & LMS_ROW_NAN_SEEN) part.sum += LMS_NAN_COUNTS;
         if (seen & LMS_ROW_INF_SEEN) part.sum += LMS_INF_COUNTS;
     }

@@ -16,7 +16,7 @@ void lms_bin_values(lms_known *req, __local lms_shared *shared)
 }
 
 /* False where the interval is narrow enough: one value, or all of it is wanted. */
-bool lms_narrow_values(LMS_KNOWN lms_request *req, const lms_meeting *m)
+bool lms_narrow_values(LMS_KNOWN lms_beam_request *req, const lms_meeting *m)
 {
     if (m->crossing.bin == LMS_BINS) return false;
     req->above_high += m->crossing.before;

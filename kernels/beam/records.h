@@ -86,7 +86,7 @@ typedef struct lms_candidate {
 
 typedef struct lms_beam_offer {
     lms_u32 count;
-    lms_u32 seen; /* LMS_ROW_NAN_SEEN and LMS_ROW_INF_SEEN */
+    lms_u32 seen; /* LMS_ROW_NAN_SEEN, LMS_ROW_INF_SEEN, LMS_BEAM_BAD_REQUEST */
 } lms_beam_offer;
 
 /* A candidate among the best of its group. */

@@ -13,11 +13,12 @@
 #pragma once
 #include "beam/offer_row.cl"
 #include "beam/slots.cl"
+#include "edits/rows.cl"
 
 __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_tiles(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_entry *entries,
                     __global lms_beam_state *states, __global lms_beam_group *beam_groups,
-                    uint max_width, LMS_TILE_PASS_ARGUMENTS)
+                    uint max_width, LMS_TILE_PASS_ARGUMENTS LMS_AND_REQUESTS)
 {
     __local lms_tile_shared shared;
     const ulong row = lms_row_of_group();
@@ -26,7 +27,8 @@ void lms_beam_tiles(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_en
     if (!lms_is_live(&beams, e)) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
     const lms_filters filters = states[e.slot].p.filters;
-    const lms_logits x = LMS_LOGITS_ROW(e.row);
+    LMS_REQUESTS_OF_CALL;
+    const lms_logits x = LMS_EDITED_FOR_TILES(e.row, row);
     const float scale = lms_finds_scale() ? lms_sums_scale(&filters, vocab) : 0.0f;
     lms_do_chunk(&x, &workspace, row, scale, chunk, &shared);
 }
@@ -61,6 +63,14 @@ lms_offer lms_offer_of(const lms_beams *b, lms_beam_entry e, uint vocab,
     return o;
 }
 
+/* The beam of a row whose request is bad: by a team. */
+void lms_refuse_beam(__global lms_beam_offer *offer)
+{
+    if (lms_item() != 0) return;
+    offer->count = 0;
+    offer->seen = LMS_BEAM_BAD_REQUEST;
+}
+
 /* Rows of teams of one: in every round all teams have one each, in an order that changes from
  * round to round. Else, where live rows are at equal distances, one team could have all. */
 ulong lms_row_of_round(ulong round, ulong team, ulong teams)
@@ -72,7 +82,7 @@ __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_entry *entries,
                    uint rows, LMS_BEAMS_ARGUMENTS, LMS_ROW_PASS_ARGUMENTS,
                    __global lms_candidate *candidates, uint max_candidates,
-                   __global lms_beam_offer *offers)
+                   __global lms_beam_offer *offers LMS_AND_REQUESTS)
 {
     __local lms_shared shared;
     LMS_OURS lms_offering offering;
@@ -80,6 +90,7 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
     const ulong rounds = lms_rounds(rows, teams);
     const lms_beams beams = LMS_BEAMS;
     const lms_workspace workspace = LMS_ROW_PASS_WORKSPACE;
+    LMS_REQUESTS_OF_CALL;
     lms_begin_meetings(&shared);
     for (ulong round = 0; round < rounds; ++round) {
         const ulong r = lms_row_of_round(round, team, teams);
@@ -87,7 +98,12 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
         if (r >= rows || !lms_is_live(&beams, entries[r])) continue;
         const lms_beam_entry e = entries[r];
         const lms_filters filters = states[e.slot].p.filters;
-        lms_row row = lms_row_at(LMS_LOGITS_ROW(e.row), &workspace, team, &shared);
+        if (LMS_REQUEST_STATUS(r) != LMS_ROW_OK) {
+            lms_refuse_beam(&offers[r]);
+            continue;
+        }
+        lms_row row =
+            lms_row_at(LMS_EDITED_ROW(e.row, r, team), &workspace, team, &shared);
         if (LMS_TEAM == 1 && next < rows && lms_is_live(&beams, entries[next])) {
             row.next = LMS_LOGITS_ROW(entries[next].row).stored;
         }
@@ -95,7 +111,7 @@ void lms_beam_rows(LMS_LOGITS_ARGUMENTS, uint vocab, __global const lms_beam_ent
             lms_cutting cutting = lms_cutting_of(lms_rules_of(&filters, vocab));
             lms_offer offer = lms_offer_of(&beams, e, vocab, candidates + r * max_candidates);
             lms_begin_offer(&offer);
-            cutting.seen = lms_seen_in_row(&row, &workspace, r, team, offer.sums_scale);
+            cutting.seen = LMS_BEGIN_ROW(&row, r, team, filters, offer.sums_scale);
             offering.cutting = cutting;
             offering.offer = offer;
         }

@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "contrastive/propose.cl"
+#include "edits/rows.cl"
 #include "row/maxima.cl"
 
 /* The index of an entry: a row of the logits, LMS_SKIP_ROW, or, where it comes from the device,
@@ -26,7 +27,7 @@ __kernel __attribute__((reqd_work_group_size(LMS_TEAM, 1, 1)))
 void lms_contrastive_tiles(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                            __global const lms_proposal_entry *entries,
                            __global const int *index, ulong index_offset, uint has_index,
-                           LMS_TILE_PASS_ARGUMENTS)
+                           LMS_TILE_PASS_ARGUMENTS LMS_AND_REQUESTS)
 {
     __local lms_tile_shared shared;
     const ulong row = lms_row_of_group();
@@ -34,7 +35,8 @@ void lms_contrastive_tiles(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
     const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, row);
     if (logits_row < 0 || (ulong)logits_row >= logits_rows) return;
     const lms_workspace workspace = LMS_TILE_PASS_WORKSPACE;
-    const lms_logits x = LMS_LOGITS_ROW(logits_row);
+    LMS_REQUESTS_OF_CALL;
+    const lms_logits x = LMS_EDITED_FOR_TILES(logits_row, row);
     const float scale = lms_finds_scale() ? lms_sums_scale(&e.filters, vocab) : 0.0f;
     lms_do_chunk(&x, &workspace, row, scale, chunk, &shared);
 }
@@ -47,11 +49,12 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
                           __global lms_token *tokens, ulong tokens_offset,
                           __global float *probs, ulong probs_offset,
                           __global uint *status, ulong status_offset, uint has_status,
-                          __global ulong *proposals)
+                          __global ulong *proposals LMS_AND_REQUESTS)
 {
     __local lms_shared shared;
     LMS_OURS lms_proposing proposing;
     const ulong team = get_group_id(0), teams = get_num_groups(0);
+    LMS_REQUESTS_OF_CALL;
     const ulong rounds = lms_rounds(rows, teams);
     const lms_workspace workspace = LMS_ROW_PASS_WORKSPACE;
     lms_begin_meetings(&shared);
@@ -62,18 +65,21 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
         const long logits_row = lms_proposal_row(&e, index + index_offset, has_index, r);
         uint seen = LMS_ROW_SKIPPED, found = 0;
         if (logits_row != LMS_SKIP_ROW) seen = LMS_ROW_BAD_INDEX;
-        if (logits_row >= 0 && (ulong)logits_row < logits_rows) {
-            lms_row row = lms_row_at(LMS_LOGITS_ROW(logits_row), &workspace, team, &shared);
+        const bool is_there = logits_row >= 0 && (ulong)logits_row < logits_rows;
+        if (is_there) seen = LMS_REQUEST_STATUS(r);
+        if (seen == LMS_ROW_OK) {
+            lms_row row =
+                lms_row_at(LMS_EDITED_ROW(logits_row, r, team), &workspace, team, &shared);
             if (LMS_TEAM == 1 && next < rows) {
                 const lms_proposal_entry after = entries[next];
                 const long i = lms_proposal_row(&after, index + index_offset, has_index, next);
-                const bool is_there = i >= 0 && (ulong)i < logits_rows;
-                row.next = is_there ? LMS_LOGITS_ROW(i).stored : 0;
+                const bool is_next = i >= 0 && (ulong)i < logits_rows;
+                row.next = is_next ? LMS_LOGITS_ROW(i).stored : 0;
             }
             if (lms_item() == 0) {
                 lms_cutting cutting = lms_cutting_of(lms_rules_of(&e.filters, vocab));
-                cutting.seen = lms_seen_in_row(&row, &workspace, r, team,
-                                               lms_sums_scale(&e.filters, vocab));
+                const float scale = lms_sums_scale(&e.filters, vocab);
+                cutting.seen = LMS_BEGIN_ROW(&row, r, team, e.filters, scale);
                 proposing.cutting = cutting;
                 proposing.proposal = lms_proposal_of(e.k, e.filters.temperature,
                                                      picks + team * 2 * LMS_MAX_CONTRASTIVE_K);
@@ -93,11 +99,11 @@ void lms_contrastive_rows(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab,
         float prob = 1.0f;
         for (uint i = 0; i < e.k; ++i) {
             const ulong at = (ulong)e.first_row + i;
-            const bool is_there = i < found;
-            if (is_there) prob = fmin(prob, ranked[i].prob);
+            const bool is_found = i < found;
+            if (is_found) prob = fmin(prob, ranked[i].prob);
             tokens[tokens_offset + at] =
-                (lms_token)(is_there ? ranked[i].token : LMS_NO_TOKEN);
-            probs[probs_offset + at] = is_there ? prob : 0.0f;
+                (lms_token)(is_found ? ranked[i].token : LMS_NO_TOKEN);
+            probs[probs_offset + at] = is_found ? prob : 0.0f;
         }
         if (has_status) status[status_offset + r] = seen;
         proposals[e.slot] = e.proposal;

@@ -11,7 +11,8 @@
 
 /* The tile at `place` of the row's envelope: the last one with sums <= place, as one without a
  * share has the sum of the next. No branch depends on the data, here in a team of one and in
- * lms_slot_at(), so that a CPU works on several attempts at once; compilers make a branch of a
+ * lms_envelope_slot_at(), so that a CPU works on several attempts at once; compilers
+ * make a branch of a
  * comparison. */
 uint lms_tile_at(const lms_row *row, ulong place)
 {
@@ -36,15 +37,15 @@ uint lms_tile_at(const lms_row *row, ulong place)
 }
 
 /* A place in a tile's envelope. */
-typedef struct lms_slot {
+typedef struct lms_envelope_slot {
     uint token; /* of the tile's tokens */
     uint bound; /* of its group */
     uint height;
-} lms_slot;
+} lms_envelope_slot;
 
 /* Every group counts as whole: one that the vocabulary cuts short is the last that has slots,
  * and `place` is below its end. */
-lms_slot lms_slot_at(const uint *bounds, ulong place)
+lms_envelope_slot lms_envelope_slot_at(const uint *bounds, ulong place)
 {
     uint group = 0, bound = bounds[0];
     ulong begin = 0, end = 0;
@@ -55,7 +56,7 @@ lms_slot lms_slot_at(const uint *bounds, ulong place)
         bound = place >= end ? bounds[g + 1] : bound;
         begin = place >= end ? end : begin;
     }
-    lms_slot s;
+    lms_envelope_slot s;
     ulong rest = place - begin;
     s.bound = bound;
     s.token = group * LMS_GROUP;
@@ -78,7 +79,7 @@ uint lms_attempt(const lms_row *row, const lms_scaled *scaled, lms_cut reach, ul
     const ulong place = mul_hi((ulong)q.w << 32 | q.z, lms_tile_slots(row, bounds, tile));
     uint b[LMS_LANES];
     LMS_V(vstore)(bounds, 0, b);
-    const lms_slot slot = lms_slot_at(b, place);
+    const lms_envelope_slot slot = lms_envelope_slot_at(b, place);
     const uint id = tile * LMS_TILE + slot.token;
     const float x = lms_read_one(&row->logits, id);
     return slot.height < (uint)lms_weight(unit, x) ? id : LMS_NOTHING;

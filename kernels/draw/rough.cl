@@ -78,6 +78,26 @@ LMS_INLINE void lms_rough_plain(const lms_logits *x, uint begin, float s, float 
     if (wants_kept) sum->kept += kept;
 }
 
+#ifdef LMS_REQUESTS
+/* Adds a tile that is whole and edited, finely. */
+LMS_APART
+void lms_rough_edited(const lms_logits *x, uint begin, float s, float h, float pivot,
+                      bool wants_kept, lms_rough *sum)
+{
+    const lms_logits logits = *x;
+    const lms_floats least = (lms_floats)(wants_kept ? pivot : INFINITY);
+    lms_floats all = (lms_floats)(0.0f), kept = (lms_floats)(0.0f);
+    for (uint at = begin; at < begin + LMS_TILE; at += LMS_LANES) {
+        const lms_floats v = lms_edited(&logits, at, lms_read_plain(&logits, at));
+        const lms_floats w = lms_finer_weights(s, h, v);
+        all += w;
+        kept += lms_masked(w, v > least);
+    }
+    sum->all += all;
+    sum->kept += kept;
+}
+#endif
+
 /* Adds any tile, finely. */
 LMS_APART
 void lms_rough_any(const lms_logits *x, uint begin, float s, float h, lms_cut cut,
@@ -104,6 +124,13 @@ LMS_INLINE void lms_rough_block(const lms_row *row, const lms_logits *x, uint fi
         float pivot;
         const bool has_pivot = lms_has_pivot(cut, begin, end, &pivot);
         lms_prefetch_next(row, row->tiles * LMS_NEXT + tile * LMS_NEXT_PASS, LMS_NEXT_PASS);
+#ifdef LMS_REQUESTS
+        if (row->tile_keys[tile] == LMS_NEVER) continue; /* all banned, most probably */
+        if (end <= x->vocab && (!has_kept || has_pivot) && lms_is_edited(x, begin, end)) {
+            lms_rough_edited(x, begin, s, h, pivot, has_kept, sum);
+            continue;
+        }
+#endif
         if (end > x->vocab || (has_kept && !has_pivot) || lms_is_edited(x, begin, end)) {
             lms_rough_any(x, begin, s, h, cut, sum);
         } else if (has_kept) {
@@ -130,7 +157,7 @@ lms_range lms_range_of(lms_floats lanes, uint vocab, bool is_finer)
     const ulong sum = (ulong)(v[0] * 0x1p+42f); /* LMS_WEIGHT_BITS + LMS_GUARD_BITS */
     const ulong below = (sum >> (is_finer ? 8 : 4)) + vocab;
     lms_range range;
-    range.least = sum > below ? sum - below : 0;
+    range.least = sum - min(sum, below);
     range.most = sum + (sum >> 8) + vocab;
     return range;
 }

@@ -59,7 +59,8 @@ void lms_tries_tokens(const lms_row *row, lms_tries *t)
         for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
             slots += (ulong)t->bounds[i][g] * lms_group_size(row, tile * LMS_TILE_GROUPS + g);
         }
-        const lms_slot slot = lms_slot_at(t->bounds[i], mul_hi(t->within[i], slots));
+        const lms_envelope_slot slot =
+            lms_envelope_slot_at(t->bounds[i], mul_hi(t->within[i], slots));
         t->id[i] = tile * LMS_TILE + slot.token;
         t->height[i] = slot.height;
     }

@@ -60,6 +60,9 @@ lms_floats lms_elements_at(__global const lms_element *row, uint i)
 /* Keys of 16 bits, from the bits of logits and back: the magnitude of negative ones flipped, so
  * that -0 is just below 0. */
 #define LMS_FLIP16(bits) ((bits) ^ ((bits) >> 15 & (short)0x7fff))
+#define LMS_NEVER16 (-1 - LMS_INF16) /* of -inf */
+#define LMS_LANE_BITS16                                                                        \
+    ((short16)(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768))
 short8 lms_flip16(short8 bits) { return LMS_FLIP16(bits); }
 short16 lms_keys16(short16 bits) { return LMS_FLIP16(bits); }
 #endif

@@ -63,8 +63,17 @@ typedef ulong4 lms_pairs;
 #define LMS_AS_PAIRS as_ulong4
 #define LMS_COUNTING (0, 1, 2, 3, 4, 5, 6, 7)
 #endif
+/* (f(0), f(1), f(2), ...) */
+#if LMS_LANES == 16
+#define LMS_OF_EACH(f)                                                                         \
+    (f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13),   \
+     f(14), f(15))
+#else
+#define LMS_OF_EACH(f) (f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7))
+#endif
 /* 0, 1, 2, ... */
 #define LMS_LANE_IDS ((lms_uints)LMS_COUNTING)
+#define LMS_LANE_BITS ((lms_uints)(1) << LMS_LANE_IDS)
 
 ulong lms_sum4(ulong4 v)
 {

@@ -18,6 +18,19 @@ typedef struct lms_tile_shared {
     uint seen;
 } lms_tile_shared;
 
+/* Keys of the groups of a tile without edited values; none of its tokens may be allowed. */
+LMS_INLINE int8 lms_tile_of_block(const lms_logits *x, uint tile, int8 *odd)
+{
+#ifdef LMS_REQUESTS
+    if (x->bans) {
+        const int8 words = as_int8(vload8(tile, x->bans));
+        if (!lms_any8(words)) return (int8)(LMS_NEVER);
+        if (lms_any8(~words)) return lms_whole_tile(x, tile * LMS_TILE, true, odd);
+    }
+#endif
+    return lms_whole_tile(x, tile * LMS_TILE, false, odd);
+}
+
 /* Maxima of the groups and tiles [first, last) of a block. False if they are not to be trusted.
  * Where the block is gone through twice, each time asks for one half of each tile of the next
  * block, so that the memory is at work all the time. */
@@ -35,11 +48,24 @@ bool lms_maxima_of_block(const lms_logits *x, uint first, uint last, const lms_t
         } else {
             lms_prefetch(&logits, begin + LMS_AHEAD, LMS_TILE);
         }
-        const int8 keys = lms_whole_tile(&logits, begin, &odd);
+        const int8 keys = lms_tile_of_block(&logits, tile, &odd);
         vstore8(keys, tile, groups);
         tile_keys[tile] = lms_max8(keys);
     }
     return !lms_any8(odd);
+}
+
+/* The sum of such a tile whose product with the scale is rounded to `h`. */
+LMS_INLINE ulong lms_sum_of_block(const lms_logits *x, uint tile, float scale, float h)
+{
+#ifdef LMS_REQUESTS
+    if (x->bans) {
+        const int8 words = as_int8(vload8(tile, x->bans));
+        if (!lms_any8(words)) return 0;
+        if (lms_any8(~words)) return lms_plain_sum(x, tile * LMS_TILE, true, scale, h);
+    }
+#endif
+    return lms_plain_sum(x, tile * LMS_TILE, false, scale, h);
 }
 
 /* Sums of a block's tiles. False, and nothing is summed, if a tile needs more than the plain
@@ -50,7 +76,11 @@ bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
     const lms_tiles tiles = *t;
     float h[LMS_BLOCK_TILES];
     for (uint i = 0; i < LMS_BLOCK_TILES; i += LMS_LANES) {
-        const lms_floats top = lms_logits_of(LMS_V(vload)(0, tiles.keys + first + i));
+        lms_ints keys = LMS_V(vload)(0, tiles.keys + first + i);
+#ifdef LMS_REQUESTS
+        keys = keys == LMS_NEVER ? (lms_ints)(0) : keys; /* all may be banned: plain, too */
+#endif
+        const lms_floats top = lms_logits_of(keys);
         const lms_floats u = top * tiles.scale;
         const lms_floats rounded = lms_rints(u);
         const lms_floats c = lms_rints(fma(top, (lms_floats)(tiles.scale), -rounded));
@@ -62,12 +92,12 @@ bool lms_sums_of_block(const lms_logits *x, uint first, const lms_tiles *t)
     for (uint i = 0; i < LMS_BLOCK_TILES; ++i) {
         const uint begin = (first + i) * LMS_TILE;
         lms_prefetch(&logits, begin + LMS_BLOCK + LMS_TILE / 2, LMS_TILE / 2);
-        tiles.sums[first + i] = lms_plain_sum(&logits, begin, tiles.scale, h[i]);
+        tiles.sums[first + i] = lms_sum_of_block(&logits, first + i, tiles.scale, h[i]);
     }
     return true;
 }
 
-/* Tiles [first, last) of a block, whole ones without edits; returns what was seen. */
+/* Tiles [first, last) of a block, whole ones without edited values; returns what was seen. */
 uint lms_do_block(const lms_logits *x, uint first, uint last, const lms_tiles *t)
 {
     uint seen = 0;
@@ -91,7 +121,7 @@ uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t
          tile += LMS_TEAM * LMS_BLOCK_TILES) {
         const uint end = min(tile + LMS_BLOCK_TILES, last);
         uint next = tile;
-        if (tile < whole && !lms_is_edited(x, tile * LMS_TILE, end * LMS_TILE)) {
+        if (tile < whole && !lms_has_edited_values(x, tile * LMS_TILE, end * LMS_TILE)) {
             next = min(end, whole);
             seen |= lms_do_block(x, tile, next, t);
         }

@@ -3,20 +3,7 @@
 #ifndef LMS_BAD_FILTER_H
 #define LMS_BAD_FILTER_H
 
-#include "lms_abi.h"
-
-#ifdef __OPENCL_VERSION__
-#define lms_bits_of(x) as_uint(x)
-#else
-static lms_u32 lms_bits_of(lms_f32 x)
-{
-    const union {
-        lms_f32 x;
-        lms_u32 bits;
-    } u = { x };
-    return u.bits;
-}
-#endif
+#include "row/bits.h"
 
 /* 0 or the LMS_FIELD_... of the first field out of range. By bit patterns: a device that
  * flushes subnormals would take the smallest temperatures for 0. */

@@ -10,9 +10,10 @@ typedef struct lms_kept_part {
     ulong count;
 } lms_kept_part;
 
-/* Sum of the weights of a tile that is whole, not edited and not huge, and whose C is 0. Four
- * weights below 2^30 fit 32 bits. */
-LMS_INLINE ulong lms_plain_sum(const lms_logits *x, uint begin, float s, float h)
+/* Sum of the weights of a tile that is whole, not huge, not edited, or no more than masked, and
+ * whose C is 0. Four weights below 2^30 fit 32 bits. */
+LMS_INLINE ulong lms_plain_sum(const lms_logits *x, uint begin, bool is_masked, float s,
+                               float h)
 {
     lms_pairs sum = (lms_pairs)(0);
 #if LMS_TEAM == 1
@@ -24,7 +25,8 @@ LMS_INLINE ulong lms_plain_sum(const lms_logits *x, uint begin, float s, float h
         lms_uints four = (lms_uints)(0);
 #pragma unroll
         for (uint j = i; j < i + 4 * LMS_LANES; j += LMS_LANES) {
-            four += LMS_V(as_uint)(lms_weights_plain(s, h, lms_read_plain(x, begin + j)));
+            const lms_floats v = lms_read_masked(x, begin + j, is_masked);
+            four += LMS_V(as_uint)(lms_weights_plain(s, h, v));
         }
         sum += lms_widen(four);
     }
@@ -39,7 +41,7 @@ ulong lms_tile_sum(const lms_logits *x, uint tile, lms_unit unit)
     const bool is_plain = end <= x->vocab && !unit.huge && unit.c == 0.0f;
     lms_pairs sum = (lms_pairs)(0);
     if (is_plain && !lms_is_edited(x, begin, end)) {
-        return lms_plain_sum(x, begin, unit.s, unit.h);
+        return lms_plain_sum(x, begin, false, unit.s, unit.h);
     }
     for (uint at = begin; at < min(end, x->vocab); at += LMS_LANES) {
         sum += lms_widen(LMS_V(as_uint)(lms_weights(unit, lms_read(x, at))));

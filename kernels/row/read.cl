@@ -3,9 +3,11 @@
 #pragma once
 #include "numeric/keys.cl"
 #include "numeric/types.cl"
+#include "row/ordered.cl"
 #include "row/records.h"
 
-/* A row's logits, and its edits: so far, tokens that are read as -inf. */
+/* A row's logits, and its edits: tokens that have another logit than the stored one, and tokens
+ * that are banned, of which -inf is read. By bits: bit t % 32 of word t / 32 is token t's. */
 typedef struct lms_logits {
     __global const lms_element *stored;
     uint vocab;
@@ -14,6 +16,15 @@ typedef struct lms_logits {
 #endif
     uint suppressed_count;
     __global const int *suppressed; /* their ids, in no order */
+#ifdef LMS_REQUESTS
+    __global const uint *bans;    /* 1: it is not banned; or 0: none is */
+    __global const uint *edited;  /* 1: its logit is among the values; or 0: none is */
+    __global const float *values; /* LMS_GROUP of each group that has some; lms_values_at() */
+#if LMS_TEAM == 1
+    __global const uint *places; /* where those of a group begin; or 0: ... */
+    lms_order order; /* ... these, and each group's bits are 1 + the first of its chain */
+#endif
+#endif
 } lms_logits;
 
 lms_logits lms_logits_at(__global const lms_element *stored, uint vocab)
@@ -26,13 +37,35 @@ lms_logits lms_logits_at(__global const lms_element *stored, uint vocab)
 #endif
     x.suppressed_count = 0;
     x.suppressed = 0;
+#ifdef LMS_REQUESTS
+    x.bans = 0;
+    x.edited = 0;
+    x.values = 0;
+#if LMS_TEAM == 1
+    x.places = 0;
+#endif
+#endif
     return x;
 }
 
-/* Is one of the tokens [begin, end) read otherwise than it is stored? Whole tiles and blocks of
- * which none is take the fast path. */
-bool lms_is_edited(const lms_logits *x, uint begin, uint end)
+/* May logits of the row be read otherwise than they are stored? */
+bool lms_has_edits(const lms_logits *x)
 {
+#ifdef LMS_REQUESTS
+    if (x->bans || x->edited) return true;
+#endif
+    return x->suppressed_count > 0;
+}
+
+/* Has one of the tokens [begin, end), or of their groups, another logit than the stored one,
+ * not counting bans? */
+bool lms_has_edited_values(const lms_logits *x, uint begin, uint end)
+{
+#ifdef LMS_REQUESTS
+    for (uint g = begin / LMS_GROUP; x->edited && g * LMS_GROUP < end; ++g) {
+        if (x->edited[g] != 0) return true;
+    }
+#endif
     for (uint i = 0; i < x->suppressed_count; ++i) {
         const uint id = (uint)x->suppressed[i];
         if (id >= begin && id < end) return true;
@@ -40,15 +73,70 @@ bool lms_is_edited(const lms_logits *x, uint begin, uint end)
     return false;
 }
 
+/* Is one of the tokens [begin, end) read otherwise than it is stored? Whole tiles and blocks of
+ * which none is take the fast path. */
+bool lms_is_edited(const lms_logits *x, uint begin, uint end)
+{
+#ifdef LMS_REQUESTS
+    for (uint g = begin / LMS_GROUP; x->bans && g * LMS_GROUP < min(end, x->vocab); ++g) {
+        if (x->bans[g] != UINT_MAX) return true;
+    }
+#endif
+    return lms_has_edited_values(x, begin, end);
+}
+
+#ifdef LMS_REQUESTS
+/* Comparisons by bits, from token `begin` on. */
+LMS_INLINE lms_ints lms_bits_at(__global const uint *words, uint begin)
+{
+    const lms_uints bits = LMS_LANE_BITS << (lms_uints)(begin % LMS_GROUP);
+    return ((lms_uints)(words[begin / LMS_GROUP]) & bits) != 0;
+}
+
+/* The values from a token on, up to the end of its group. Teams of one have them close
+ * together, which is in a cache from row to row. */
+LMS_INLINE __global const float *lms_values_at(const lms_logits *x, uint id)
+{
+#if LMS_TEAM == 1
+    return x->values + x->places[id / LMS_GROUP] + id % LMS_GROUP;
+#else
+    return x->values + id;
+#endif
+}
+
+/* A vector from token `begin` on, with edited logits in their places. */
+LMS_INLINE lms_floats lms_with_values(const lms_logits *x, uint begin, lms_floats v)
+{
+    if (x->edited[begin / LMS_GROUP] == 0) return v;
+#if LMS_TEAM == 1
+    if (!x->places) return lms_with_chain(&x->order, x->edited[begin / LMS_GROUP], begin, v);
+#endif
+    return lms_bits_at(x->edited, begin) ? LMS_V(vload)(0, lms_values_at(x, begin)) : v;
+}
+
+/* ... with -inf in the place of banned tokens. */
+LMS_INLINE lms_floats lms_unbanned(const lms_logits *x, uint begin, lms_floats v)
+{
+    return lms_bits_at(x->bans, begin) ? v : (lms_floats)(-INFINITY);
+}
+#endif
+
 /* Not a call: around one, compilers have to keep in memory what a loop has in vector
  * registers. */
 LMS_INLINE lms_floats lms_edited(const lms_logits *x, uint begin, lms_floats v)
 {
     const lms_uints ids = (lms_uints)(begin) + LMS_LANE_IDS;
+#ifdef LMS_REQUESTS
+    if (x->edited) v = lms_with_values(x, begin, v);
+#endif
 #pragma unroll 1
     for (uint i = 0; i < x->suppressed_count; ++i) {
         v = ids == (lms_uints)((uint)x->suppressed[i]) ? (lms_floats)(-INFINITY) : v;
     }
+#ifdef LMS_REQUESTS
+    /* A mask may have no words for groups beyond the vocabulary, where all is -inf. */
+    if (x->bans) v = lms_unbanned(x, min(begin, x->vocab - 1), v);
+#endif
     return v;
 }
 
@@ -86,21 +174,56 @@ LMS_INLINE lms_floats lms_read(const lms_logits *x, uint begin)
 {
     const bool is_whole = begin + LMS_LANES <= x->vocab;
     const lms_floats v = is_whole ? lms_read_plain(x, begin) : lms_read_last(x, begin);
-    return x->suppressed_count > 0 ? lms_edited(x, begin, v) : v;
+    return lms_has_edits(x) ? lms_edited(x, begin, v) : v;
 }
 
 /* One logit. */
 float lms_read_one(const lms_logits *x, uint id)
 {
-    return lms_is_edited(x, id, id + 1) ? -INFINITY : lms_element_at(x->stored, id);
+    for (uint i = 0; i < x->suppressed_count; ++i) {
+        if ((uint)x->suppressed[i] == id) return -INFINITY;
+    }
+#ifdef LMS_REQUESTS
+    const uint group = id / LMS_GROUP;
+    if (x->bans && !(x->bans[group] >> id % LMS_GROUP & 1)) return -INFINITY;
+#if LMS_TEAM == 1
+    if (x->edited && !x->places) {
+        const uint link = lms_last_of_chain(&x->order, x->edited[group], id);
+        return link ? x->order.values[link - 1] : lms_element_at(x->stored, id);
+    }
+#endif
+    if (x->edited && (x->edited[group] >> id % LMS_GROUP & 1)) return *lms_values_at(x, id);
+#endif
+    return lms_element_at(x->stored, id);
+}
+
+/* A vector of a whole tile in which nothing is edited, or, where that is masked, banned tokens
+ * are. */
+LMS_INLINE lms_floats lms_read_masked(const lms_logits *x, uint begin, bool is_masked)
+{
+    const lms_floats v = lms_read_plain(x, begin);
+#ifdef LMS_REQUESTS
+    if (is_masked) return lms_unbanned(x, begin, v);
+#endif
+    (void)is_masked;
+    return v;
 }
 
 #if LMS_ELEMENTS != 1
 /* Sixteen logits that are all there, and none of them edited, as keys of 16 bits, which order
  * like the logits. */
-LMS_INLINE short16 lms_read_keys16(const lms_logits *x, uint begin)
+LMS_INLINE short16 lms_read_keys16(const lms_logits *x, uint begin, bool is_masked)
 {
-    return lms_keys16(vload16(0, (__global const short *)(x->stored + begin)));
+    const short16 keys = lms_keys16(vload16(0, (__global const short *)(x->stored + begin)));
+#ifdef LMS_REQUESTS
+    if (is_masked) {
+        const short word = (short)(x->bans[begin / LMS_GROUP] >> begin % LMS_GROUP);
+        const short16 is_allowed = ((short16)(word) & LMS_LANE_BITS16) != (short)0;
+        return is_allowed ? keys : (short16)(LMS_NEVER16);
+    }
+#endif
+    (void)is_masked;
+    return keys;
 }
 #endif
 

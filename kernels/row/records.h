@@ -27,6 +27,11 @@ typedef struct lms_outcome {
 #define LMS_FILTERED 1u
 #define LMS_GREEDY 2u
 
+/* Whose cuts are to be found, whatever their tokens need (`wants_cut` of the kernels): those of
+ * all rows, of rows that want best or named tokens of what is kept. */
+#define LMS_CUT_WANTED 1u
+#define LMS_CUT_BY_WANTS 2u
+
 /* X(record, its last field): what host and device must lay out alike; the probe asks. */
 #define LMS_SAMPLER_RECORDS(X)                                                                 \
     X(lms_filters, rules)                                                                      \

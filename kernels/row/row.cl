@@ -138,6 +138,8 @@ uint lms_group_size(const lms_row *row, uint group)
 #define LMS_TILE_TEAM min((uint)LMS_TEAM, LMS_TILE / LMS_LANES)
 #define LMS_TILES_AT_ONCE (LMS_TEAM / LMS_TILE_TEAM)
 
+uint lms_first_bit(uint bits) { return 31 - clz(bits & -bits); }
+
 #if LMS_TEAM == 1
 #define LMS_EACH_TILE(tile, row, least)                                                        \
     for (uint tile = 0; tile < (row)->tiles; ++tile)                                           \
@@ -151,8 +153,6 @@ uint lms_group_size(const lms_row *row, uint group)
         for (uint there = lms_look(row, look, least), tile;                                    \
              there && (tile = look + lms_first_bit(there) * LMS_TILES_AT_ONCE, true);          \
              there &= there - 1)
-
-uint lms_first_bit(uint bits) { return 31 - clz(bits & -bits); }
 
 /* Bits of those of the next tiles that have a key of at least `least`. */
 uint lms_look(const lms_row *row, uint from, int least)

@@ -5,17 +5,13 @@
  * A round is a few strips, in each of which every work-item has a vector: as many strips as
  * there are work-items to a group, so that each work-item has a group of the round, too. All
  * reads of a round are under way at once, and a barrier is one for all of its strips. What is
- * unusual (the end of the row, edits, NaN, maxima of 0, large products) is left out of what is
- * fast, and done again by one vector at a time. */
+ * unusual (the end of the row, suppressed tokens, NaN, maxima of 0, large products) is left out
+ * of what is fast, and done again by one vector at a time. */
 #pragma once
-#include "row/tile.cl"
+#include "row/round.cl"
 
 #if LMS_TEAM >= 32
 
-#define LMS_TILE_ITEMS (LMS_TILE / LMS_LANES)
-#define LMS_STRIPS (LMS_GROUP / LMS_LANES)
-#define LMS_STRIP_TILES (LMS_TEAM / LMS_TILE_ITEMS)
-#define LMS_ROUND_TILES (LMS_STRIPS * LMS_STRIP_TILES)
 #define LMS_TILE_SUMS (LMS_TILE_ITEMS + 1) /* one more: tiles begin in different banks */
 
 /* Products with the scale below it are rounded to integers by two additions. */
@@ -39,49 +35,6 @@ typedef struct lms_tile_shared {
     float scale;
     uint seen;
 } lms_tile_shared;
-
-/* A round: tiles [from, last), or the first of them. */
-typedef struct lms_round {
-    uint from;
-    uint last;
-} lms_round;
-
-/* The token that a work-item's vector of a strip begins with. */
-uint lms_strip_token(lms_round r, uint strip)
-{
-    return r.from * LMS_TILE + (strip * LMS_TEAM + (uint)get_local_id(0)) * LMS_LANES;
-}
-
-/* The tile of the round that it is in. */
-uint lms_strip_tile(uint strip)
-{
-    return strip * LMS_STRIP_TILES + (uint)get_local_id(0) / LMS_TILE_ITEMS;
-}
-
-/* Where the last whole vector of the tiles up to r.last begins, and behind it. */
-uint lms_round_end(const lms_logits *x, lms_round r)
-{
-    return min(r.last * LMS_TILE, x->vocab) / LMS_LANES * LMS_LANES;
-}
-
-/* A round's vectors. What is not there is some other vector. */
-LMS_INLINE void lms_read_round(const lms_logits *x, lms_round r, lms_floats v[LMS_STRIPS])
-{
-    const uint end = lms_round_end(x, r);
-    if (end == 0) {
-        for (uint s = 0; s < LMS_STRIPS; ++s) v[s] = (lms_floats)(0.0f);
-    } else if (x->is_aligned) {
-#pragma unroll
-        for (uint s = 0; s < LMS_STRIPS; ++s) {
-            v[s] = lms_aligned_at(x->stored, min(lms_strip_token(r, s), end - LMS_LANES));
-        }
-    } else {
-#pragma unroll
-        for (uint s = 0; s < LMS_STRIPS; ++s) {
-            v[s] = lms_elements_at(x->stored, min(lms_strip_token(r, s), end - LMS_LANES));
-        }
-    }
-}
 
 float lms_largest8(float8 v)
 {
@@ -132,7 +85,7 @@ LMS_INLINE uint lms_keys_of_round(const lms_logits *x, lms_round r, const lms_fl
     return odd;
 }
 
-/* A bit for each strip of which the work-item's vector is edited. */
+/* A bit for each strip of which the work-item's vector has suppressed tokens. */
 uint lms_edits_of_round(const lms_logits *x, lms_round r)
 {
     uint edits = 0;

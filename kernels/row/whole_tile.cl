@@ -1,5 +1,5 @@
-/* whole_tile.cl - keys of the groups of a tile that is whole and has no edits: the largest of
- * each, in teams below 32. */
+/* whole_tile.cl - keys of the groups of a tile that is whole and has no edits but banned
+ * tokens: the largest of each, in teams below 32. */
 #pragma once
 #include "row/read.cl"
 
@@ -42,19 +42,20 @@ LMS_INLINE float8 lms_fold_groups(lms_floats v[LMS_TILE_GROUPS])
 /* Keys of a whole tile's groups by comparing floats, which is a third of the work of comparing
  * keys. Not to be trusted where a lane of *odd is set: there is a NaN, or a maximum is 0 or
  * subnormal, and the device may take subnormals for 0. */
-LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, int8 *odd)
+LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, bool is_masked, int8 *odd)
 {
     lms_floats best[LMS_TILE_GROUPS];
     lms_ints nan = (lms_ints)(0);
 #pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-        const lms_floats a = lms_read_plain(x, begin + g * LMS_GROUP);
-        const lms_floats b = lms_read_plain(x, begin + g * LMS_GROUP + LMS_LANES);
+        const uint at = begin + g * LMS_GROUP;
+        const lms_floats a = lms_read_masked(x, at, is_masked);
+        const lms_floats b = lms_read_masked(x, at + LMS_LANES, is_masked);
         best[g] = lms_larger(a, b);
         nan |= (a != a) | (b != b);
 #if LMS_LANES == 8
-        const lms_floats c = lms_read_plain(x, begin + g * LMS_GROUP + 16);
-        const lms_floats d = lms_read_plain(x, begin + g * LMS_GROUP + 24);
+        const lms_floats c = lms_read_masked(x, at + 16, is_masked);
+        const lms_floats d = lms_read_masked(x, at + 24, is_masked);
         best[g] = lms_larger(best[g], lms_larger(c, d));
         nan |= (c != c) | (d != d);
 #endif
@@ -91,21 +92,22 @@ LMS_INLINE short8 lms_fold_groups(short16 v[LMS_TILE_GROUPS])
  * to convert. (Floats from halves are no way: compilers make the comparison of two such one of
  * two halves, and for a CPU without those, lane by lane.) *odd gets a lane where there is a
  * NaN. */
-LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, int8 *odd)
+LMS_INLINE int8 lms_whole_tile(const lms_logits *x, uint begin, bool is_masked, int8 *odd)
 {
     short16 best[LMS_TILE_GROUPS];
     short16 least = (short16)(0);
 #pragma unroll
     for (uint g = 0; g < LMS_TILE_GROUPS; ++g) {
-        const short16 a = lms_read_keys16(x, begin + g * LMS_GROUP);
-        const short16 b = lms_read_keys16(x, begin + g * LMS_GROUP + 16);
+        const uint at = begin + g * LMS_GROUP;
+        const short16 a = lms_read_keys16(x, at, is_masked);
+        const short16 b = lms_read_keys16(x, at + 16, is_masked);
         best[g] = max(a, b);
         least = min(least, min(a, b));
     }
     const short8 keys = lms_fold_groups(best);
     /* NaN is above inf, or, with a sign, below -inf. */
     const short8 nan = (keys > (short8)(LMS_INF16)) |
-                       (min(least.lo, least.hi) < (short8)(-1 - LMS_INF16));
+                       (min(least.lo, least.hi) < (short8)(LMS_NEVER16));
     *odd |= convert_int8(nan);
     const int8 found = as_int8(lms_of_bits8(as_ushort8(lms_flip16(keys))));
     const int8 sign = found >> 31;

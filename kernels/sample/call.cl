@@ -3,6 +3,7 @@
 #pragma once
 #include "cut/cutting.cl"
 #include "draw/drawing.cl"
+#include "edits/call.cl"
 #include "row/params.h"
 
 /* What a call works on. */
@@ -16,8 +17,13 @@ typedef struct lms_call {
     __global const lms_row_params *params;
     __global const uint *words; /* or 0 */
     uint attempts;
-    uint wants_cut; /* outputs tell what rows keep */
+    uint wants_cut; /* LMS_CUT_...: outputs tell what rows keep */
     lms_workspace workspace;
+#ifdef LMS_REQUESTS
+    lms_requests requests;
+    uint told; /* LMS_OUT_...: what is told of rows by who samples them */
+    bool appends; /* each row's token to its slot */
+#endif
 } lms_call;
 
 /* The index of row r: a row of the logits, LMS_SKIP_ROW, or, where it comes from the device,
@@ -36,6 +42,27 @@ __global const lms_element *lms_after(const lms_call *c, ulong r)
     return c->logits + (ulong)next * c->stride;
 }
 
+/* The parameters of row r. */
+lms_row_params lms_params_of_row(const lms_call *c, ulong r)
+{
+#ifdef LMS_REQUESTS
+    return lms_params_of(&c->requests, c->params, r);
+#else
+    return c->params[r];
+#endif
+}
+
+/* 1 + the token of a row, if that is given, and none drawn; else 0. */
+uint lms_target_of(const lms_row_params *p)
+{
+#ifdef LMS_REQUESTS
+    return p->target;
+#else
+    (void)p;
+    return 0;
+#endif
+}
+
 lms_words lms_words_of(const lms_call *c, ulong r, const lms_row_params *p)
 {
     lms_words words;
@@ -46,10 +73,29 @@ lms_words lms_words_of(const lms_call *c, ulong r, const lms_row_params *p)
     return words;
 }
 
-/* Why row r cannot be sampled, or LMS_ROW_OK. */
-uint lms_refusal(const lms_call *c, long logits_row, const lms_row_params *p)
+/* Is the cut of row r to be found, whatever its token needs? */
+uint lms_wants_cut(const lms_call *c, ulong r, const lms_row_params *p)
 {
+#ifdef LMS_REQUESTS
+    return lms_row_wants_cut(&c->requests, r, p, c->wants_cut);
+#else
+    (void)r;
+    (void)p;
+    return c->wants_cut;
+#endif
+}
+
+/* Why row r cannot be sampled, or LMS_ROW_OK. */
+uint lms_refusal(const lms_call *c, ulong r, long logits_row, const lms_row_params *p)
+{
+#ifdef LMS_REQUESTS
+    /* Who prepares rows has looked at all of it; records of the host have been, before. */
+    const uint field = LMS_ROW_FIELD(lms_refused(&c->requests, r));
+    (void)p;
+#else
     const uint field = lms_bad_field(*p);
+    (void)r;
+#endif
     if (logits_row == LMS_SKIP_ROW) return LMS_ROW_SKIPPED;
     if (logits_row < 0 || (ulong)logits_row >= c->logits_rows) return LMS_ROW_BAD_INDEX;
     return field ? LMS_ROW_BAD_PARAMS | field << 8 : LMS_ROW_OK;
@@ -62,7 +108,7 @@ lms_outcome lms_outcome_of(const lms_call *c, ulong r, const lms_row_params *p)
     lms_outcome outcome;
     outcome.logits_row = lms_logits_row_of(c, r);
     outcome.token = LMS_NO_TOKEN;
-    outcome.status = lms_refusal(c, outcome.logits_row, p);
+    outcome.status = lms_refusal(c, r, outcome.logits_row, p);
     outcome.filtered = 0;
     outcome.attempts = 0;
     outcome.passes = 0;
@@ -88,9 +134,21 @@ void lms_put_outcome(lms_outcome *outcome, bool is_greedy, const lms_rules *rule
     if (lms_has_rules(rules)) outcome->filtered = LMS_FILTERED;
 }
 
-lms_row lms_row_to_sample(const lms_call *c, long logits_row, ulong place,
+/* A row of the logits, as it is stored. */
+lms_logits lms_stored_row(const lms_call *c, ulong i)
+{
+    return lms_logits_at(c->logits + i * c->stride, c->vocab);
+}
+
+lms_row lms_row_to_sample(const lms_call *c, ulong r, long logits_row, ulong place,
                           __local lms_shared *shared)
 {
-    const lms_logits x = lms_logits_at(c->logits + (ulong)logits_row * c->stride, c->vocab);
+    const lms_logits x = lms_stored_row(c, (ulong)logits_row);
+#ifdef LMS_REQUESTS
+    const lms_logits edited = lms_edited_logits(&c->requests, r, place, x);
+    return lms_row_at(edited, &c->workspace, place, shared);
+#else
+    (void)r;
     return lms_row_at(x, &c->workspace, place, shared);
+#endif
 }

@@ -12,11 +12,36 @@
  */
 #pragma once
 #include "sample/row.cl"
+#ifdef LMS_REQUESTS
+#include "edits/append.cl"
+#endif
 
-#ifdef LMS_REPORTS_AT_ONCE
+#if defined(LMS_REPORTS_AT_ONCE) && defined(LMS_REQUESTS)
+#define LMS_AND_REPORT , LMS_REPORT_ARGUMENTS, LMS_TELL_ARGUMENTS
+#elif defined(LMS_REPORTS_AT_ONCE)
 #define LMS_AND_REPORT , LMS_REPORT_ARGUMENTS
 #else
 #define LMS_AND_REPORT
+#endif
+
+#ifdef LMS_REQUESTS
+#define LMS_AND_APPEND , uint append /* the call's last kernel does it */
+#else
+#define LMS_AND_APPEND
+#endif
+
+#if defined(LMS_REPORTS_AT_ONCE) && defined(LMS_REQUESTS)
+/* Reports on row r, which is in a place of the workspace. Where there is nothing to tell of,
+ * the row may be any. */
+void lms_tell_at_once(const lms_call *c, const lms_tell_to *to, ulong r, ulong place,
+                      const lms_outcome *outcome, __local lms_shared *shared)
+{
+    const lms_row_params p = c->params[r];
+    const bool is_there = lms_told_token(outcome, &p) != LMS_NO_TOKEN;
+    const long at = is_there ? (long)outcome->logits_row : 0;
+    const lms_row row = lms_row_to_sample(c, r, at, place, shared);
+    lms_tell_row(to, &c->requests, r, place, outcome, &row, &p);
+}
 #endif
 
 /* AMD's compilers take registers for constants of the whole kernel as long as there are any.
@@ -34,7 +59,7 @@ void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global co
                 uint attempts, uint wants_cut, uint rows, LMS_ROW_PASS_ARGUMENTS,
                 __global lms_outcome *outcomes, __global lms_token *tokens,
                 ulong tokens_offset, __global uint *status, ulong status_offset,
-                uint has_status LMS_AND_REPORT)
+                uint has_status LMS_AND_REQUESTS LMS_AND_APPEND LMS_AND_REPORT)
 {
     __local lms_shared shared;
     __local lms_sampling sampling;
@@ -52,21 +77,38 @@ void lms_sample(LMS_LOGITS_ARGUMENTS, ulong logits_rows, uint vocab, __global co
     c.attempts = attempts;
     c.wants_cut = wants_cut;
     c.workspace = LMS_ROW_PASS_WORKSPACE;
+#ifdef LMS_REQUESTS
+    const lms_requests requests = LMS_REQUESTS_GIVEN;
+    c.requests = requests;
+    c.appends = append != 0;
 #ifdef LMS_REPORTS_AT_ONCE
+    c.told = wanted;
+#else
+    c.told = 0;
+#endif
+    lms_begin_sampling(&sampling);
+#endif
+#if defined(LMS_REPORTS_AT_ONCE) && defined(LMS_REQUESTS)
+    const lms_tell_to to = LMS_TELL_TO;
+#elif defined(LMS_REPORTS_AT_ONCE)
     const lms_report_to to = LMS_REPORT_TO;
 #endif
     lms_begin_meetings(&shared);
     for (ulong r = team * each; r < end; ++r) {
         const lms_outcome outcome = lms_do_row(&c, r, team, &shared, &sampling);
         if (lms_item() != 0) continue;
+#ifdef LMS_REQUESTS
+        if (append) lms_append_token(&c.requests, r, outcome.token);
+#endif
         outcomes[r] = outcome;
         tokens[tokens_offset + r] = (lms_token)outcome.token;
         if (has_status) status[status_offset + r] = outcome.status;
-#ifdef LMS_REPORTS_AT_ONCE
+#if defined(LMS_REPORTS_AT_ONCE) && defined(LMS_REQUESTS)
+        if (wanted) lms_tell_at_once(&c, &to, r, team, &outcome, &shared);
+#elif defined(LMS_REPORTS_AT_ONCE)
         if (wanted) {
-            const ulong at = outcome.token != LMS_NO_TOKEN ? (ulong)outcome.logits_row : 0;
-            const lms_row row =
-                lms_row_at(LMS_LOGITS_ROW(at), &c.workspace, team, &shared);
+            const long at = outcome.token != LMS_NO_TOKEN ? outcome.logits_row : 0;
+            const lms_row row = lms_row_to_sample(&c, r, at, team, &shared);
             lms_report_row(&to, r, outcome, row, c.params[r].filters.temperature);
         }
 #endif

@@ -18,9 +18,25 @@ from ._library import (
     Error,
     NoDeviceError,
     OutOfMemoryError,
+    SlotError,
+    SlotsFullError,
     UnsupportedError,
 )
 from ._params import MIN_P_LAST, PRESETS, TEMPERATURE_LAST, TOP_K_TIES, TOP_P_WHOLE_ROW, row_seed
+from ._requests import (
+    ADDITIVE_FIRST,
+    ADDITIVE_TEMPERED,
+    EDIT_PRESETS,
+    FREQUENCY_NOT_OUTPUT,
+    FREQUENCY_PROMPT,
+    BAD_WORDS_PROMPT,
+    GUIDANCE_LOGPROBS,
+    PRESENCE_NOT_OUTPUT,
+    PRESENCE_PROMPT,
+    REPETITION_NOT_OUTPUT,
+    REPETITION_NOT_PROMPT,
+    Edits,
+)
 from ._sampler import (
     ROW_EMPTY,
     ROW_INF_SEEN,
@@ -34,18 +50,31 @@ from ._sampler import (
     clear_cache,
     sample,
 )
+from ._slots import Slots
 from ._version import __version__
 
 __all__ = [
+    "ADDITIVE_FIRST",
+    "ADDITIVE_TEMPERED",
     "ArgumentError",
     "BuildError",
     "Context",
     "Device",
+    "EDIT_PRESETS",
+    "Edits",
     "Error",
+    "FREQUENCY_NOT_OUTPUT",
+    "FREQUENCY_PROMPT",
+    "BAD_WORDS_PROMPT",
+    "GUIDANCE_LOGPROBS",
     "MIN_P_LAST",
     "NoDeviceError",
     "OutOfMemoryError",
+    "PRESENCE_NOT_OUTPUT",
+    "PRESENCE_PROMPT",
     "PRESETS",
+    "REPETITION_NOT_OUTPUT",
+    "REPETITION_NOT_PROMPT",
     "ROW_EMPTY",
     "ROW_INF_SEEN",
     "ROW_NAN_SEEN",
@@ -56,6 +85,9 @@ __all__ = [
     "SPECIFICATION",
     "Sampler",
     "Samples",
+    "SlotError",
+    "Slots",
+    "SlotsFullError",
     "TEMPERATURE_LAST",
     "TOP_K_TIES",
     "TOP_P_WHOLE_ROW",

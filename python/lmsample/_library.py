@@ -14,26 +14,98 @@ from ._version import __version__
 
 FILE_NAME = "liblmsample.0.dylib" if sys.platform == "darwin" else "liblmsample.so.0"
 
-OUTPUT_BITS = {"raw_logprobs": 1, "logprobs": 2, "kept": 4, "probs": 8}
+OUTPUT_BITS = {
+    "raw_logprobs": 1,
+    "logprobs": 2,
+    "kept": 4,
+    "probs": 8,
+    "edited_logprobs": 16,
+    "raw_ranks": 32,
+    "ranks": 64,
+    "raw_entropies": 128,
+    "entropies": 256,
+}
+#: What each row has a list of.
+LIST_OUTPUT_BITS = {"top_logprobs": 512, "named_logprobs": 1024}
+#: Those that every sampler can have; others need one with requests.
+OLD_OUTPUT_BITS = 15
+REQUESTS_EDITS, REQUESTS_DRY = 1, 2
+WANTS = {"raw": 0, "edited": 1, "processed": 2}
+WANT_LOGITS, WANT_RANK_FROM_0 = 4, 8
+MASK_BITS, MASK_BYTES = 0, 1
+MAX_TOP, MAX_NAMED, MAX_LISTS = 1024, 128, 65536
+MAX_SLOTS, MAX_SLOT_LENGTH, SLOT_PAGE = 65536, 1048576, 256
+NO_TOKEN = -1
+STEP_OF_SLOT = 2**64 - 1
 DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
 TOKEN_DTYPES = {"int32": 1, "int64": 2}
 SKIP_ROW = -1
+
+E_BUSY = 9
 
 #: lms_row_params, the fields of its filters among its own
 ROW_PARAMS = np.dtype(
     [
         ("seed", np.uint64),
         ("step", np.uint64),
+        ("slot", np.uint64),
+        ("edits", np.uint32),
+        ("mask", np.uint32),
+        ("unconditional", np.uint32),
+        ("request_reserved", np.uint32),
         ("temperature", np.float32),
         ("top_p", np.float32),
         ("min_p", np.float32),
         ("top_k", np.int32),
         ("flags", np.uint32),
         ("rules", np.uint32),
-        ("slot", np.uint32),
-        ("edits", np.uint32),
         ("wants", np.uint32),
-        ("reserved", np.uint32, (3,)),
+        ("target", np.uint32),
+        ("reserved", np.uint32, (2,)),
+    ]
+)
+
+#: lms_row_edits
+ROW_EDITS = np.dtype(
+    [
+        ("repetition", np.float32),
+        ("frequency", np.float32),
+        ("presence", np.float32),
+        ("window", np.uint32),
+        ("flags", np.uint32),
+        ("bias", np.uint32),
+        ("sequence_bias", np.uint32),
+        ("allowed", np.uint32),
+        ("banned", np.uint32),
+        ("bad_words", np.uint32),
+        ("end_tokens", np.uint32),
+        ("min_tokens", np.uint32),
+        ("ngram", np.uint32),
+        ("encoder_ngram", np.uint32),
+        ("encoder", np.uint32),
+        ("dry_multiplier", np.float32),
+        ("dry_base", np.float32),
+        ("dry_allowed_length", np.uint32),
+        ("dry_range", np.uint32),
+        ("dry_breakers", np.uint32),
+        ("forced", np.uint32),
+        ("decay_start", np.uint32),
+        ("decay_factor", np.float32),
+        ("top_p_decay", np.float32),
+        ("top_p_min", np.float32),
+        ("top_p_reset", np.uint32),
+        ("guidance", np.float32),
+        ("reserved", np.uint32, (5,)),
+    ]
+)
+
+#: lms_row_wants
+ROW_WANTS = np.dtype(
+    [
+        ("top_n", np.uint32),
+        ("named", np.uint32),
+        ("flags", np.uint32),
+        ("reserved", np.uint32),
     ]
 )
 
@@ -68,7 +140,12 @@ class SamplerDesc(ctypes.Structure):
         ("outputs", ctypes.c_uint32),
         ("max_in_flight", ctypes.c_uint32),
         ("work_items", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("requests", ctypes.c_uint32),
+        ("max_top", ctypes.c_uint32),
+        ("max_lists", ctypes.c_uint32),
+        ("table_bytes", ctypes.c_size_t),
+        ("slots", ctypes.c_void_p),
+        ("reserved", ctypes.c_uint32 * 2),
     ]
 
 
@@ -91,6 +168,100 @@ class HostBatch(ctypes.Structure):
         ("kept", ctypes.c_void_p),
         ("probs", ctypes.c_void_p),
         ("probs_stride", ctypes.c_size_t),
+        ("tables", ctypes.c_void_p),
+        ("append", ctypes.c_uint32),
+        ("logprob_edited", ctypes.c_void_p),
+        ("rank_raw", ctypes.c_void_p),
+        ("rank_edited", ctypes.c_void_p),
+        ("entropy_raw", ctypes.c_void_p),
+        ("entropy", ctypes.c_void_p),
+        ("top_tokens", ctypes.c_void_p),
+        ("top_values", ctypes.c_void_p),
+        ("top_stride", ctypes.c_size_t),
+        ("named_values", ctypes.c_void_p),
+        ("named_stride", ctypes.c_size_t),
+    ]
+
+
+class View(ctypes.Structure):
+    """lms_view"""
+
+    _fields_ = [
+        ("buffer", ctypes.c_void_p),
+        ("offset", ctypes.c_size_t),
+    ]
+
+
+class Tables(ctypes.Structure):
+    """lms_tables"""
+
+    _fields_ = [
+        ("edit_count", ctypes.c_uint32),
+        ("want_count", ctypes.c_uint32),
+        ("list_count", ctypes.c_uint32),
+        ("mask_count", ctypes.c_uint32),
+        ("edits", ctypes.c_void_p),
+        ("edits_device", View),
+        ("wants", ctypes.c_void_p),
+        ("wants_device", View),
+        ("list_offsets", ctypes.c_void_p),
+        ("list_offsets_device", View),
+        ("list_ids", ctypes.c_void_p),
+        ("list_ids_device", View),
+        ("list_values", ctypes.c_void_p),
+        ("list_values_device", View),
+        ("list_entries", ctypes.c_size_t),
+        ("masks", ctypes.c_void_p),
+        ("masks_device", View),
+        ("mask_type", ctypes.c_uint32),
+        ("mask_columns", ctypes.c_uint32),
+        ("mask_stride", ctypes.c_size_t),
+    ]
+
+
+class SlotsDesc(ctypes.Structure):
+    """lms_slots_desc"""
+
+    _fields_ = [
+        ("max_tokens", ctypes.c_uint64),
+        ("max_slots", ctypes.c_uint32),
+        ("max_length", ctypes.c_uint32),
+        ("vocab", ctypes.c_uint32),
+        ("tokens", ctypes.c_int),
+        ("max_in_flight", ctypes.c_uint32),
+        ("max_call", ctypes.c_uint32),
+        ("max_host_tokens", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class SlotsOpen(ctypes.Structure):
+    """lms_slots_open_args"""
+
+    _fields_ = [
+        ("count", ctypes.c_uint32),
+        ("lengths", ctypes.c_void_p),
+        ("prompts", ctypes.c_void_p),
+        ("ignored", ctypes.c_void_p),
+        ("firsts", ctypes.c_void_p),
+        ("tokens", ctypes.c_void_p),
+        ("tokens_device", View),
+        ("token_count", ctypes.c_size_t),
+        ("names", ctypes.c_void_p),
+    ]
+
+
+class SlotsAppend(ctypes.Structure):
+    """lms_slots_append_args"""
+
+    _fields_ = [
+        ("count", ctypes.c_uint32),
+        ("names", ctypes.c_void_p),
+        ("counts", ctypes.c_void_p),
+        ("tokens", View),
+        ("stride", ctypes.c_size_t),
+        ("rows", ctypes.c_void_p),
+        ("token_rows", ctypes.c_size_t),
     ]
 
 
@@ -108,6 +279,14 @@ class Error(RuntimeError):
 
 class ArgumentError(Error, ValueError):
     """An argument that the library refuses."""
+
+
+class SlotError(ArgumentError):
+    """A name that is none of an open slot, or is there twice."""
+
+
+class SlotsFullError(Error):
+    """There is no slot, or no room for more tokens."""
 
 
 class NoDeviceError(Error):
@@ -133,6 +312,8 @@ _CLASSES: Dict[int, Type[Error]] = {
     2: ArgumentError,
     3: ArgumentError,
     4: ArgumentError,
+    11: SlotError,
+    13: SlotsFullError,
     5: NoDeviceError,
     6: UnsupportedError,
     7: BuildError,
@@ -151,7 +332,8 @@ def _path() -> str:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    pointer, status = ctypes.c_void_p, ctypes.c_int32
+    pointer, status, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint32
+    events = (count, pointer, pointer)
     signatures: Dict[str, Any] = {
         "lms_specification": (ctypes.c_uint32,),
         "lms_error_message": (ctypes.c_char_p,),
@@ -174,6 +356,53 @@ def _declare(library: ctypes.CDLL) -> None:
         "lms_sampler_destroy": (None, pointer),
         "lms_sampler_workspace": (ctypes.c_size_t, pointer),
         "lms_sample_host": (status, pointer, ctypes.POINTER(HostBatch)),
+        "lms_context_cl_context": (pointer, pointer),
+        "lms_context_queue": (pointer, pointer),
+        "lms_slots_create": (
+            status,
+            pointer,
+            ctypes.POINTER(SlotsDesc),
+            ctypes.POINTER(pointer),
+        ),
+        "lms_slots_destroy": (None, pointer),
+        "lms_slots_workspace": (ctypes.c_size_t, pointer),
+        "lms_slots_open": (status, pointer, pointer, ctypes.POINTER(SlotsOpen), *events),
+        "lms_slots_append": (status, pointer, pointer, ctypes.POINTER(SlotsAppend), *events),
+        "lms_slots_roll_back": (status, pointer, pointer, count, pointer, pointer, *events),
+        "lms_slots_fork": (status, pointer, pointer, count, pointer, pointer, *events),
+        "lms_slots_reorder": (
+            status,
+            pointer,
+            pointer,
+            count,
+            pointer,
+            View,
+            ctypes.c_int32,
+            *events,
+        ),
+        "lms_slots_close": (status, pointer, ctypes.c_uint64),
+        "lms_slots_length": (status, pointer, ctypes.c_uint64, ctypes.POINTER(count)),
+        "lms_slots_room": (ctypes.c_uint64, pointer),
+        "lms_slots_export": (
+            status,
+            pointer,
+            ctypes.c_uint64,
+            pointer,
+            count,
+            ctypes.POINTER(count),
+            ctypes.POINTER(count),
+        ),
+        # OpenCL's own, which the library is linked with.
+        "clCreateBuffer": (
+            pointer,
+            pointer,
+            ctypes.c_uint64,
+            ctypes.c_size_t,
+            pointer,
+            ctypes.POINTER(ctypes.c_int32),
+        ),
+        "clReleaseMemObject": (ctypes.c_int32, pointer),
+        "clFinish": (ctypes.c_int32, pointer),
         "lms_row_seed": (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64),
         "lms_seed_rows": (None, pointer, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint64),
     }

@@ -17,6 +17,7 @@ FloatParam = Union[None, float, Sequence[Optional[float]], npt.NDArray[Any]]
 IntParam = Union[int, Sequence[int], npt.NDArray[Any]]
 TopKParam = Union[None, int, Sequence[Optional[int]], npt.NDArray[Any]]
 SeedParam = Union[None, IntParam]
+StepParam = Union[str, IntParam]
 PresetParam = Union[str, int, Sequence[Union[str, int]], npt.NDArray[Any]]
 
 #: Rules in which stacks differ; a preset is a set of them.
@@ -260,7 +261,7 @@ def row_params(
     top_p: FloatParam,
     min_p: FloatParam,
     seed: SeedParam,
-    step: IntParam,
+    step: StepParam,
     preset: PresetParam,
 ) -> Tuple[Array, Any]:
     """One record for each row, and the seed: see Samples."""
@@ -269,8 +270,9 @@ def row_params(
     records["top_k"] = _top_k(top_k, rows)
     records["top_p"] = _share("top_p", top_p, rows, "0: greedy, 1: off", 1.0)
     records["min_p"] = _share("min_p", min_p, rows, "0: off", 0.0)
-    step_rule = "a whole number from 0 to 2^64 - 1"
-    records["step"] = _whole("step", step, rows, 0, 2**64 - 1, step_rule)
+    if not (isinstance(step, str) and step == "slot"):
+        step_rule = "a whole number from 0 to 2^64 - 2"
+        records["step"] = _whole("step", step, rows, 0, 2**64 - 2, step_rule)
     records["flags"] = _flags(preset, rows)
     return records, _set_seeds(records, seed)
 

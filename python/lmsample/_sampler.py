@@ -8,7 +8,7 @@ import threading
 import warnings
 import weakref
 from collections import OrderedDict
-from typing import Any, Dict, Iterable, NamedTuple, Optional, Tuple, Union, overload
+from typing import Any, Dict, Iterable, NamedTuple, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,17 @@ from . import _library
 from ._devices import Context, context_of
 from ._library import (
     DTYPES,
+    LIST_OUTPUT_BITS,
+    MAX_LISTS,
+    MAX_TOP,
+    NO_TOKEN,
+    OLD_OUTPUT_BITS,
     OUTPUT_BITS,
+    REQUESTS_DRY,
+    REQUESTS_EDITS,
     SKIP_ROW,
+    SLOT_PAGE,
+    STEP_OF_SLOT,
     TOKEN_DTYPES,
     HostBatch,
     SamplerDesc,
@@ -32,11 +41,14 @@ from ._params import (
     IntParam,
     PresetParam,
     SeedParam,
+    StepParam,
     TopKParam,
     row_index,
     row_params,
     row_uniforms,
 )
+from ._requests import Asked, Edits, TableSet, histories_of, set_requests
+from ._slots import Slots, slot_names
 
 ROW_OK = 0
 ROW_EMPTY = 1
@@ -50,6 +62,7 @@ _KEPT_SAMPLERS = 16
 _MOST_ROWS = 1024
 _MOST_LOGITS = 1 << 28
 _Array = npt.NDArray[Any]
+EditsParam = Union[None, Edits, Sequence[Optional[Edits]]]
 
 
 class RowWarning(UserWarning):
@@ -77,16 +90,35 @@ class Samples(NamedTuple):
     seed: Any = None
     """What named the random numbers: the seed of the batch, an int (the caller's, or, without
     one, the one that was drawn), or uint64[rows], the caller's seeds of the rows."""
+    edited_logprobs: Any = None
+    """float32[rows], natural log, after edits, before temperature and filters."""
+    raw_ranks: Any = None
+    """int32[rows], how many tokens are at least as probable before edits, the token among
+    them."""
+    ranks: Any = None
+    """int32[rows], the same after edits."""
+    raw_entropies: Any = None
+    """float32[rows], of the logits as they are, in nats."""
+    entropies: Any = None
+    """float32[rows], of what the token was drawn from."""
+    top_tokens: Any = None
+    """int32[rows, most], the best tokens of each row; -1 behind the last."""
+    top_logprobs: Any = None
+    """float32[rows, most], theirs; NaN behind the last."""
+    named_logprobs: Any = None
+    """float32[rows, most], of the tokens of `named`; NaN behind the last."""
+
+
+_ALL_OUTPUTS = {**OUTPUT_BITS, **LIST_OUTPUT_BITS}
 
 
 def _output_names(outputs: Union[str, Iterable[str]]) -> Tuple[str, ...]:
     names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
     for name in names:
-        if name not in OUTPUT_BITS:
-            raise ValueError(
-                f"outputs: has {name!r}, must be of logprobs, raw_logprobs, kept and probs"
-            )
-    return tuple(name for name in OUTPUT_BITS if name in names)
+        if name not in _ALL_OUTPUTS:
+            *first, last = _ALL_OUTPUTS
+            raise ValueError(f"outputs: has {name!r}, must be of {', '.join(first)} and {last}")
+    return tuple(name for name in _ALL_OUTPUTS if name in names)
 
 
 def _token_name(token_dtype: Any) -> str:
@@ -108,13 +140,24 @@ def _address(array: _Array) -> int:
     return address
 
 
-def _make_outputs(names: Tuple[str, ...], rows: int, vocab: int) -> Dict[str, _Array]:
+def _make_outputs(
+    names: Tuple[str, ...], rows: int, vocab: int, tables: Optional[TableSet]
+) -> Dict[str, _Array]:
+    """By the names of Samples. Lists only where a row wants one."""
+    top, named = (tables.top, tables.named) if tables is not None else (0, 0)
     made: Dict[str, _Array] = {}
     for name in names:
-        if name == "kept":
+        if name in ("kept", "raw_ranks", "ranks"):
             made[name] = np.empty(rows, np.int32)
         elif name == "probs":
             made[name] = np.empty((rows, vocab), np.float32)
+        elif name == "top_logprobs":
+            if top:
+                made["top_tokens"] = np.empty((rows, top), np.int32)
+                made[name] = np.empty((rows, top), np.float32)
+        elif name == "named_logprobs":
+            if named:
+                made[name] = np.empty((rows, named), np.float32)
         else:
             made[name] = np.empty(rows, np.float32)
     return made
@@ -123,7 +166,8 @@ def _make_outputs(names: Tuple[str, ...], rows: int, vocab: int) -> Dict[str, _A
 def _blank(outputs: Dict[str, _Array], rows: _Array) -> None:
     """What the library does not write: the outputs of rows that are skipped."""
     for name, array in outputs.items():
-        array[rows] = np.nan if name.endswith("logprobs") else 0
+        is_number = name.endswith("logprobs") or name.endswith("entropies")
+        array[rows] = np.nan if is_number else NO_TOKEN if name == "top_tokens" else 0
 
 
 def _returned(array: _Array, logits: Logits, is_flat: bool) -> Any:
@@ -145,6 +189,10 @@ class _Call(NamedTuple):
     uniforms: Optional[_Array]
     attempts: int
     is_flat: bool
+    asked: Asked
+    tables: Optional[TableSet]
+    histories: Any
+    is_step_of_slot: bool
 
     @property
     def rows(self) -> int:
@@ -157,6 +205,8 @@ def _call_of(
     index: object,
     uniforms: object,
     params: Tuple[Any, ...],
+    asked: Asked = Asked(),
+    max_top: int = MAX_TOP,
 ) -> _Call:
     read = prepare(logits, dtype)
     rows = read.rows if read.repeated is None else read.repeated
@@ -173,13 +223,68 @@ def _call_of(
     words, attempts = None, 0
     if uniforms is not None:
         words, attempts = row_uniforms(uniforms, rows, is_flat)
-    return _Call(read, records, seed, indices, words, attempts, is_flat)
+    tables, histories = None, None
+    if asked.is_any():
+        logits_rows = read.rows if read.repeated is None else read.repeated
+        tables = set_requests(records, asked, read.vocab, logits_rows, max_top)
+        if read.repeated is not None:
+            records["unconditional"] = np.minimum(records["unconditional"], 1)
+        histories = _set_slots(records, asked, is_flat)
+    is_of_slot = isinstance(params[_STEP], str)
+    if is_of_slot:
+        records["step"][records["slot"] != 0] = np.uint64(STEP_OF_SLOT)
+    return _Call(
+        read,
+        records,
+        seed,
+        indices,
+        words,
+        attempts,
+        is_flat,
+        asked,
+        tables,
+        histories,
+        is_of_slot,
+    )
 
 
-def _destroy(handle: Optional[int], context: Context) -> None:
-    """`context` is held until here: it must outlive its samplers."""
+_STEP = 5  # of the parameters
+
+
+def _set_slots(records: _Array, asked: Asked, is_flat: bool) -> Any:
+    """Sets the rows' slots; returns histories that are yet to get some."""
+    rows = len(records)
+    if asked.append not in (False, True):
+        raise TypeError(f"append: is {asked.append!r}, must be True or False")
+    if asked.slots is not None and asked.history is not None:
+        raise ValueError("history: must be without slots, which have one")
+    if asked.append and asked.slots is None:
+        raise ValueError("append: must be with slots, to which tokens are appended")
+    if asked.slots is not None:
+        names = slot_names(asked.slots)
+        if len(names) not in (1, rows):
+            raise ValueError(f"slots: has {len(names)} names, must have one for each of {rows}")
+        records["slot"] = names
+    if asked.history is None:
+        return None
+    histories = histories_of([asked.history] if is_flat else asked.history, rows)
+    return histories if any(item is not None for item in histories) else None
+
+
+def _destroy(handle: Optional[int], context: Context, slots: Optional[Slots]) -> None:
+    """`context` and `slots` are held until here: they must outlive their samplers."""
     if _library.is_usable():
         lib.lms_sampler_destroy(handle)
+
+
+def _request_bits(requests: Union[bool, str]) -> int:
+    if requests is False:
+        return 0
+    if requests is True:
+        return REQUESTS_EDITS
+    if requests == "dry":
+        return REQUESTS_EDITS | REQUESTS_DRY
+    raise ValueError(f'requests: is {requests!r}, must be False, True or "dry"')
 
 
 class Sampler:
@@ -190,8 +295,15 @@ class Sampler:
     max_rows: most rows at once; a call with more is done in parts.
     device: a part of a device's name, a Context, or None (see Context).
     outputs: what calls can return beside token and status: any of "logprobs", "raw_logprobs",
-        "kept", "probs". Each costs at least one more read of the logits.
+        "kept", "probs", "edited_logprobs", "raw_ranks", "ranks", "raw_entropies", "entropies",
+        "top_logprobs", "named_logprobs". Each costs at least one more read of the logits.
     token_dtype: "int32" or "int64", or a NumPy or PyTorch type of that name.
+    requests: True: rows may have edits, masks and the like, which takes other kernels, and 9
+        bytes of the device for each logit that is under way; "dry": edits with DRY, too, which
+        takes 4 bytes for each of max_rows and each of the slots' max_length. True where an
+        output or the slots need it.
+    slots: the Slots that rows name, or None; then their context is the sampler's.
+    max_top: most of the best tokens of a row, 1 to 1024.
 
     Threads may share a sampler: their calls wait for each other.
     """
@@ -205,21 +317,36 @@ class Sampler:
         device: Union[None, str, Context] = None,
         outputs: Union[str, Iterable[str]] = (),
         token_dtype: object = "int32",
+        requests: Union[bool, str] = False,
+        slots: Optional[Slots] = None,
+        max_top: int = 20,
     ) -> None:
         self.vocab = _whole("vocab", vocab, 1, 1 << 20)
         self.max_rows = _whole("max_rows", max_rows, 1, (1 << 31) - 1)
         self.dtype = dtype_name(dtype)
         self.outputs = _output_names(outputs)
         self.token_dtype = _token_name(token_dtype)
-        self.context = context_of(device)
-        self._lock = threading.Lock()
+        self.max_top = _whole("max_top", max_top, 1, MAX_TOP)
+        self.slots = slots
+        bits = sum(_ALL_OUTPUTS[name] for name in self.outputs)
+        self._requests = _request_bits(requests)
+        if bits & ~OLD_OUTPUT_BITS or slots is not None:
+            self._requests |= REQUESTS_EDITS
+        if slots is not None and device is not None and device is not slots.context:
+            raise ValueError("device: must be None or the context of the slots")
+        self.context = context_of(device) if slots is None else slots.context
+        self._lock: Any = threading.Lock() if slots is None else slots._lock
         desc = SamplerDesc(
             vocab=self.vocab,
             max_rows=self.max_rows,
             logits=DTYPES[self.dtype],
             tokens=TOKEN_DTYPES[self.token_dtype],
-            outputs=sum(OUTPUT_BITS[name] for name in self.outputs),
+            outputs=bits,
             max_in_flight=1,
+            requests=self._requests,
+            max_top=self.max_top if "top_logprobs" in self.outputs else 0,
+            max_lists=MAX_LISTS if self._requests else 0,
+            slots=None if slots is None else slots._open(),
         )
         handle = ctypes.c_void_p()
         enter()
@@ -227,8 +354,10 @@ class Sampler:
         status = lib.lms_sampler_create(context, ctypes.byref(desc), ctypes.byref(handle))
         check(status, context)
         self._handle = handle
-        self._close = weakref.finalize(self, _destroy, handle.value, self.context)
+        self._close = weakref.finalize(self, _destroy, handle.value, self.context, slots)
         self._close.atexit = False
+        if slots is not None:
+            slots._users.add(self)
 
     @property
     def workspace_bytes(self) -> int:
@@ -260,14 +389,47 @@ class Sampler:
         top_p: FloatParam = 1.0,
         min_p: FloatParam = 0.0,
         seed: SeedParam = None,
-        step: IntParam = 0,
+        step: StepParam = 0,
         preset: PresetParam = "vllm",
         index: Optional[IntParam] = None,
         uniforms: Optional[_Array] = None,
+        edits: EditsParam = None,
+        mask: Any = None,
+        mask_index: Optional[IntParam] = None,
+        unconditional: Optional[IntParam] = None,
+        slots: Any = None,
+        append: bool = False,
+        history: Any = None,
+        target: Optional[IntParam] = None,
+        top_logprobs: Optional[IntParam] = None,
+        named: Any = None,
+        logprobs_of: str = "raw",
+        as_logits: bool = False,
+        ranks_from: int = 1,
     ) -> Samples:
-        """One token for each row; all of the sampler's outputs. See sample()."""
+        """One token for each row; all of the sampler's outputs. See sample(). What is not there:
+
+        step: "slot": the number of tokens that the row's slot has generated; 0 without a slot.
+        slots: names of the sampler's slots, one for each row; 0: none.
+        append: the slots get the tokens; then each is named once.
+        """
         params = (temperature, top_k, top_p, min_p, seed, step, preset)
-        call = _call_of(logits, self.dtype, index, uniforms, params)
+        asked = Asked(
+            edits,
+            mask,
+            mask_index,
+            unconditional,
+            slots,
+            append,
+            history,
+            target,
+            top_logprobs,
+            named,
+            logprobs_of,
+            as_logits,
+            ranks_from,
+        )
+        call = _call_of(logits, self.dtype, index, uniforms, params, asked, self.max_top)
         if call.logits.vocab != self.vocab:
             raise ValueError(
                 f"logits: has {call.logits.vocab} tokens in a row, the sampler was made for "
@@ -281,10 +443,48 @@ class Sampler:
         return self._handle
 
     def _run(self, call: _Call) -> Samples:
+        self._check(call)
         enter()  # first: in a forked child the lock may be held for ever
         with self._lock:
             handle = self._open()
-            return _run(handle, call, self.outputs, self.token_dtype)
+            if call.histories is None or self.slots is None:
+                return _run(handle, call, self.outputs, self.token_dtype)
+            names = _open_histories(self.slots, call)
+            try:
+                return _run(handle, call, self.outputs, self.token_dtype)
+            finally:
+                self.slots.close(names)
+
+    def _check(self, call: _Call) -> None:
+        """Was the sampler made for it?"""
+        asked = call.asked
+        if call.tables is None:
+            return
+        if not self._requests:
+            raise ValueError(
+                "edits, masks and the like: need a sampler made with requests=True, or slots"
+            )
+        if call.tables.has_dry and not self._requests & REQUESTS_DRY:
+            raise ValueError('edits: dry_multiplier needs a sampler made with requests="dry"')
+        if (asked.slots is not None or call.histories is not None) and self.slots is None:
+            name = "slots" if asked.slots is not None else "history"
+            raise ValueError(f"{name}: needs a sampler made with slots")
+        for name, value in (("top_logprobs", asked.top_logprobs), ("named", asked.named)):
+            wanted = "top_logprobs" if name == "top_logprobs" else "named_logprobs"
+            if value is not None and wanted not in self.outputs:
+                raise ValueError(f'{name}: needs a sampler made with outputs="{wanted}"')
+
+
+def _open_histories(slots: Slots, call: _Call) -> _Array:
+    """Opens a slot for each row that has a history, and has the row name it."""
+    rows = [row for row, item in enumerate(call.histories) if item is not None]
+    prompts = [call.histories[row][0] for row in rows]
+    outputs = [call.histories[row][1] for row in rows]
+    names = slots.open(prompts, outputs)
+    call.params["slot"][rows] = names
+    if call.is_step_of_slot:
+        call.params["step"][rows] = np.uint64(STEP_OF_SLOT)
+    return names
 
 
 def _whole(name: str, value: int, least: int, most: int) -> int:
@@ -302,7 +502,7 @@ def _run(
     logits, rows = call.logits, call.rows
     tokens: _Array = np.empty(rows, token_dtype)
     status: _Array = np.empty(rows, np.uint32)
-    outputs = _make_outputs(names, rows, logits.vocab)
+    outputs = _make_outputs(names, rows, logits.vocab, call.tables)
     if rows > 0:
         batch = HostBatch(
             rows=rows,
@@ -322,7 +522,12 @@ def _run(
             batch.uniforms = _address(call.uniforms)
             batch.uniforms_per_row = call.attempts
         for name, array in outputs.items():
-            setattr(batch, _FIELDS[name], _address(array))
+            setattr(batch, {**_FIELDS, **_LIST_FIELDS}[name], _address(array))
+        if call.tables is not None:
+            batch.tables = ctypes.addressof(call.tables.finish())
+            batch.append = int(call.asked.append)
+            batch.top_stride = call.tables.top
+            batch.named_stride = call.tables.named
         check(lib.lms_sample_host(handle, ctypes.byref(batch)))
     found = {"tokens": tokens, "status": status, **outputs}
     returned = {n: _returned(a, logits, call.is_flat) for n, a in found.items()}
@@ -334,7 +539,64 @@ _FIELDS = {
     "raw_logprobs": "logprob_raw",
     "kept": "kept",
     "probs": "probs",
+    "edited_logprobs": "logprob_edited",
+    "raw_ranks": "rank_raw",
+    "ranks": "rank_edited",
+    "raw_entropies": "entropy_raw",
+    "entropies": "entropy",
 }
+_LIST_FIELDS = {
+    "top_tokens": "top_tokens",
+    "top_logprobs": "top_values",
+    "named_logprobs": "named_values",
+}
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(least - 1, 0).bit_length()
+
+
+class _Needs(NamedTuple):
+    """What a call of sample() wants of a sampler for its requests."""
+
+    requests: Union[bool, str]
+    top: int
+    slots: int  # histories; 0: none
+    length: int  # of the longest
+    tokens: int  # of all of them, in whole pages
+
+    def is_met_by(self, sampler: Sampler) -> bool:
+        slots = sampler.slots
+        return sampler.max_top >= self.top and (
+            slots is None
+            or (
+                slots.max_slots >= self.slots
+                and slots.max_length >= self.length
+                and slots.max_tokens >= self.tokens
+            )
+        )
+
+    def make_slots(self, vocab: int, context: Context) -> Optional[Slots]:
+        if self.slots == 0:
+            return None
+        count, length = max(16, _power_of_two(self.slots)), max(256, _power_of_two(self.length))
+        tokens = min(count * length, max(16 * SLOT_PAGE, _power_of_two(self.tokens)))
+        return Slots(vocab, count, length, max_tokens=tokens, device=context)
+
+
+def _needs_of(call: _Call) -> _Needs:
+    tables = call.tables
+    if tables is None:
+        return _Needs(False, 0, 0, 0, 0)
+    lengths = [len(p) + len(o) for p, o in filter(None, call.histories or ())]
+    pages = sum(length // SLOT_PAGE + 1 for length in lengths)
+    return _Needs(
+        "dry" if tables.has_dry else True,
+        tables.top,
+        len(lengths),
+        max(lengths, default=0),
+        pages * SLOT_PAGE,
+    )
 
 
 class _Cache:
@@ -353,6 +615,7 @@ class _Cache:
         rows: int,
         outputs: Tuple[str, ...],
         token_dtype: str,
+        needs: _Needs,
     ) -> Sampler:
         """One that is large enough, or does its rows in parts; a larger one takes a smaller
         one's place."""
@@ -361,11 +624,12 @@ class _Cache:
                 if device not in self.contexts:
                     self.contexts[device] = Context(device)
                 device = self.contexts[device]
-            key = (device, vocab, dtype, outputs, token_dtype)
+            key = (device, vocab, dtype, outputs, token_dtype, needs.requests, needs.slots > 0)
             rows = min(rows, _MOST_ROWS, _MOST_LOGITS // vocab)
             found = self.samplers.get(key)
-            if found is None or found.max_rows < rows:
-                max_rows = max(16, 1 << (rows - 1).bit_length())
+            if found is None or found.max_rows < rows or not needs.is_met_by(found):
+                max_rows = max(16, _power_of_two(rows))
+                slots = needs.make_slots(vocab, device)
                 found = Sampler(
                     vocab,
                     dtype,
@@ -373,6 +637,9 @@ class _Cache:
                     device=device,
                     outputs=outputs,
                     token_dtype=token_dtype,
+                    requests=needs.requests,
+                    slots=slots,
+                    max_top=min(MAX_TOP, max(20, _power_of_two(needs.top))),
                 )
                 self.samplers[key] = found
             self.samplers.move_to_end(key)
@@ -411,10 +678,21 @@ def sample(
     top_p: FloatParam = ...,
     min_p: FloatParam = ...,
     seed: SeedParam = ...,
-    step: IntParam = ...,
+    step: StepParam = ...,
     preset: PresetParam = ...,
     index: Optional[IntParam] = ...,
     uniforms: Optional[_Array] = ...,
+    edits: EditsParam = ...,
+    mask: Any = ...,
+    mask_index: Optional[IntParam] = ...,
+    unconditional: Optional[IntParam] = ...,
+    history: Any = ...,
+    target: Optional[IntParam] = ...,
+    top_logprobs: Optional[IntParam] = ...,
+    named: Any = ...,
+    logprobs_of: str = ...,
+    as_logits: bool = ...,
+    ranks_from: int = ...,
     dtype: Optional[object] = ...,
     token_dtype: object = ...,
     device: Union[None, str, Context] = ...,
@@ -431,10 +709,21 @@ def sample(
     top_p: FloatParam = ...,
     min_p: FloatParam = ...,
     seed: SeedParam = ...,
-    step: IntParam = ...,
+    step: StepParam = ...,
     preset: PresetParam = ...,
     index: Optional[IntParam] = ...,
     uniforms: Optional[_Array] = ...,
+    edits: EditsParam = ...,
+    mask: Any = ...,
+    mask_index: Optional[IntParam] = ...,
+    unconditional: Optional[IntParam] = ...,
+    history: Any = ...,
+    target: Optional[IntParam] = ...,
+    top_logprobs: Optional[IntParam] = ...,
+    named: Any = ...,
+    logprobs_of: str = ...,
+    as_logits: bool = ...,
+    ranks_from: int = ...,
     dtype: Optional[object] = ...,
     token_dtype: object = ...,
     device: Union[None, str, Context] = ...,
@@ -450,10 +739,21 @@ def sample(
     top_p: FloatParam = 1.0,
     min_p: FloatParam = 0.0,
     seed: SeedParam = None,
-    step: IntParam = 0,
+    step: StepParam = 0,
     preset: PresetParam = "vllm",
     index: Optional[IntParam] = None,
     uniforms: Optional[_Array] = None,
+    edits: EditsParam = None,
+    mask: Any = None,
+    mask_index: Optional[IntParam] = None,
+    unconditional: Optional[IntParam] = None,
+    history: Any = None,
+    target: Optional[IntParam] = None,
+    top_logprobs: Optional[IntParam] = None,
+    named: Any = None,
+    logprobs_of: str = "raw",
+    as_logits: bool = False,
+    ranks_from: int = 1,
     dtype: Optional[object] = None,
     token_dtype: object = "int32",
     device: Union[None, str, Context] = None,
@@ -477,47 +777,90 @@ def sample(
         parameters, seed and step give the same tokens on any device. One seed is that of the
         batch, of which row r has row_seed(seed, r), as in the command line; seeds for each row
         are taken as they are. None: a fresh one, which Samples.seed has.
-    step: 0 to 2^64 - 1. Count it up from token to token.
+    step: 0 to 2^64 - 2. Count it up from token to token. "slot": the number of tokens that
+        the row's history has generated.
     preset: "vllm", "hugging-face", "llama.cpp" or "joint" (how those apply the filters);
         or rules with "+" between; or the same as flags, 0 to 15.
     index: the row of the logits that each row reads, or -1: no row (skipped). Without it, row r
         reads row r of the logits.
     uniforms: uint32[rows, attempts, 4], random words in the place of the generator's.
+    edits: Edits, for all rows, or a sequence with those of each row, or None.
+    mask: int32 or uint32[masks, words], bit t % 32 of word t / 32 of token t, as xgrammar and
+        llguidance write them, or bool or uint8[masks, vocabulary]: tokens that may be chosen.
+        One for all rows, or one for each. Those beyond the mask may not.
+    mask_index: the mask of each row, -1: none.
+    unconditional: for guidance of Edits: the row of the logits that each row goes away from,
+        -1: none.
+    history: the tokens so far of each row, that it has generated; or (prompt, output); or
+        {"prompt": ..., "output": ...}; or None. (Of logits of one dimension: of the one row.)
+    target: for each row the token that outputs tell of: nothing is drawn; -1: one is drawn.
+    top_logprobs: 0 to 1024: so many of the best tokens, and theirs, of each row.
+    named: at most 128 tokens whose log-probabilities are wanted, or a list of them for each row.
+    logprobs_of: "raw", "edited" or "processed": the row that top_logprobs and named tell of.
+    as_logits: logits in the place of their log-probabilities; not of "processed".
+    ranks_from: 1: ranks count tokens at least as probable; 0: those that are more so.
     dtype: "bfloat16" if uint16 logits are that; otherwise the type is the array's.
     token_dtype: "int32" or "int64", or a NumPy or PyTorch type of that name.
     device: a part of a device's name, a Context, or None (see Context).
-    outputs: None, or any of "logprobs", "raw_logprobs", "kept", "probs".
+    outputs: None, or any of "logprobs", "raw_logprobs", "kept", "probs", "edited_logprobs",
+        "raw_ranks", "ranks", "raw_entropies", "entropies".
 
     Returns the tokens, as an array of one for each row (for logits of one dimension: one
-    token), or, if `outputs` is given (() is enough), Samples. A row without a token has -1: its
-    logits are all NaN or -inf, it was skipped, or its uniforms were spent. Where the tokens are
-    all that is returned, a RowWarning says that there are such rows (not for skipped ones).
+    token), or, if `outputs` (() is enough), `top_logprobs` or `named` is given, Samples. A row
+    without a token has -1: its logits are all NaN, -inf or banned, it was skipped, or its
+    uniforms were spent. Where the tokens are all that is returned, a RowWarning says that there
+    are such rows (not for skipped ones).
     """
     names = () if outputs is None else _output_names(outputs)
+    lists = [("top_logprobs", top_logprobs), ("named_logprobs", named)]
+    names += tuple(name for name, value in lists if value is not None and name not in names)
     token_name = _token_name(token_dtype)
     params = (temperature, top_k, top_p, min_p, seed, step, preset)
-    call = _call_of(logits, dtype, index, uniforms, params)
+    asked = Asked(
+        edits,
+        mask,
+        mask_index,
+        unconditional,
+        None,
+        False,
+        history,
+        target,
+        top_logprobs,
+        named,
+        logprobs_of,
+        as_logits,
+        ranks_from,
+    )
+    call = _call_of(logits, dtype, index, uniforms, params, asked, MAX_TOP)
     if call.rows == 0:
         found = _run(None, call, names, token_name)
     else:
         sampler = _cache.sampler(
-            device, call.logits.vocab, call.logits.dtype, call.rows, names, token_name
+            device,
+            call.logits.vocab,
+            call.logits.dtype,
+            call.rows,
+            names,
+            token_name,
+            _needs_of(call),
         )
         found = sampler._run(call)
-    if outputs is not None:
+    if outputs is not None or top_logprobs is not None or named is not None:
         return found
-    _warn_of_rows(found)
+    _warn_of_rows(found, call.tables is not None)
     return found.tokens
 
 
-def _warn_of_rows(found: Samples) -> None:
+def _warn_of_rows(found: Samples, may_be_banned: bool) -> None:
     codes = np.atleast_1d(np.asarray(found.status)) & 0xFF
     if not codes.any():
         return
     missing = np.flatnonzero((codes != ROW_OK) & (codes != ROW_SKIPPED))
     if len(missing):
         row = int(missing[0])
-        why = "every logit is NaN or -inf" if codes[row] == ROW_EMPTY else "uniforms are spent"
+        why = "uniforms are spent"
+        if codes[row] == ROW_EMPTY:
+            why = "every logit is NaN or -inf" + (", or banned" if may_be_banned else "")
         warnings.warn(
             f"{len(missing)} of {len(codes)} rows have no token (-1), the first is row {row}: "
             f"{why}",

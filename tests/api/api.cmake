@@ -2,7 +2,8 @@
 set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 file(GLOB LMS_API_CALLS CONFIGURE_DEPENDS ${LMS_API_DIR}/calls/*.c)
 add_library(lms_api_rig STATIC ${LMS_API_CALLS} ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
-            ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/recording_rig.c ${LMS_API_DIR}/trace.c)
+            ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/recording_rig.c
+            ${LMS_API_DIR}/request_rig.c ${LMS_API_DIR}/trace.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
@@ -57,7 +58,8 @@ lms_fresh(hooked ${hooked_programs})
 
 set(LMS_HEADERS ${PROJECT_SOURCE_DIR}/include/lmsample.h ${PROJECT_SOURCE_DIR}/include/lms_beam.h
     ${PROJECT_SOURCE_DIR}/include/lms_contrastive.h
-    ${PROJECT_SOURCE_DIR}/include/lms_recording.h ${PROJECT_SOURCE_DIR}/include/lms_tuning.h)
+    ${PROJECT_SOURCE_DIR}/include/lms_recording.h ${PROJECT_SOURCE_DIR}/include/lms_tuning.h
+    ${PROJECT_SOURCE_DIR}/include/lms_slots.h)
 foreach(part api:few slow:all)
     string(REPLACE ":" ";" part ${part})
     list(GET part 0 label)

@@ -6,14 +6,16 @@ static inline lms_u32 use_initializers(int beams, size_t k, double alpha)
     const unsigned few = 4;
     lms_filters filters = LMS_FILTERS_INIT;
     lms_row_params row = LMS_ROW_PARAMS_INIT;
+    lms_request request = LMS_REQUEST_INIT;
+    lms_row_edits edits = LMS_ROW_EDITS_INIT;
     lms_beam_params fixed_beam = LMS_BEAM_PARAMS_INIT(4);
     lms_beam_params beam = LMS_BEAM_PARAMS_INIT(beams);
     lms_beam_params wide_beam = LMS_BEAM_PARAMS_INIT(few + k);
     lms_contrastive_params fixed_contrastive = LMS_CONTRASTIVE_PARAMS_INIT(0.6f, 5);
     lms_contrastive_params contrastive = LMS_CONTRASTIVE_PARAMS_INIT(alpha, k);
     lms_contrastive_params whole = LMS_CONTRASTIVE_PARAMS_INIT(beams - 1, beams + 1);
-    return filters.flags + row.filters.flags + fixed_beam.width + beam.width + wide_beam.width +
-           fixed_contrastive.k + contrastive.k + whole.k;
+    return request.edits + edits.flags + filters.flags + row.filters.flags + fixed_beam.width +
+           beam.width + wide_beam.width + fixed_contrastive.k + contrastive.k + whole.k;
 }
 
 #ifdef USE_OPENCL_1

@@ -32,11 +32,11 @@ write() {
 
 write_programs() {
     local header target use
-    for header in lmsample lms_beam lms_contrastive lms_recording lms_tuning; do
+    for header in lmsample lms_beam lms_contrastive lms_recording lms_slots lms_tuning; do
         write "alone_$header.h" "#include <$header.h>"
     done
     # They have records only.
-    for header in lms_abi lms_filters; do
+    for header in lms_abi lms_edits lms_filters lms_opencl lms_tables; do
         printf '#include <%s.h>\n' "$header" >"$scratch/alone_$header.h"
     done
     # After lmsample.h alone, all of OpenCL is there.

@@ -32,28 +32,21 @@ static const struct {
     {{.filters.flags = LMS_FILTER_FLAGS}, 0},
     {{.filters.flags = 16}, LMS_FIELD_FLAGS},
     {{.filters.flags = 0x80000000u}, LMS_FIELD_FLAGS},
-    {{.reserved = {1, 0, 0}}, LMS_FIELD_RESERVED},
-    {{.reserved = {0, 1, 0}}, LMS_FIELD_RESERVED},
-    {{.reserved = {0, 0, 0x80000000u}}, LMS_FIELD_RESERVED},
+    {{.reserved = {1, 0}}, LMS_FIELD_RESERVED},
+    {{.reserved = {0, 1}}, LMS_FIELD_RESERVED},
+    {{.reserved = {0, 0x80000000u}}, LMS_FIELD_RESERVED},
     {{.filters.rules = 1}, LMS_FIELD_RULES},
     {{.filters.rules = 0x80000000u}, LMS_FIELD_RULES},
-    {{.slot = 1}, LMS_FIELD_SLOT},
-    {{.slot = 0x80000000u}, LMS_FIELD_SLOT},
-    {{.edits = 1}, LMS_FIELD_EDITS},
-    {{.edits = 0x80000000u}, LMS_FIELD_EDITS},
-    {{.wants = 1}, LMS_FIELD_WANTS},
-    {{.wants = 0x80000000u}, LMS_FIELD_WANTS},
+    {{.request.reserved = 1}, LMS_FIELD_RESERVED},
+    {{.step = LMS_STEP_OF_SLOT}, LMS_FIELD_STEP},
+    {{.step = LMS_STEP_OF_SLOT, .reserved = {1, 1}}, LMS_FIELD_STEP},
     /* the first bad field is named */
-    {{.filters.temperature = NAN, .filters.top_p = NAN, .reserved = {1, 1, 1}},
+    {{.filters.temperature = NAN, .filters.top_p = NAN, .reserved = {1, 1}},
      LMS_FIELD_TEMPERATURE},
     {{.filters.top_p = NAN, .filters.min_p = 2.0f, .filters.flags = 99}, LMS_FIELD_TOP_P},
     {{.filters.min_p = 2.0f, .filters.flags = 99}, LMS_FIELD_MIN_P},
-    {{.filters.flags = 99, .filters.rules = 1, .reserved = {1, 1, 1}}, LMS_FIELD_FLAGS},
-    {{.filters.rules = 1, .slot = 1, .edits = 1, .wants = 1, .reserved = {1, 1, 1}},
-     LMS_FIELD_RULES},
-    {{.slot = 1, .edits = 1, .wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_SLOT},
-    {{.edits = 1, .wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_EDITS},
-    {{.wants = 1, .reserved = {1, 1, 1}}, LMS_FIELD_WANTS},
+    {{.filters.flags = 99, .filters.rules = 1, .reserved = {1, 1}}, LMS_FIELD_FLAGS},
+    {{.filters.rules = 1, .step = LMS_STEP_OF_SLOT, .reserved = {1, 1}}, LMS_FIELD_RULES},
 };
 enum {
     CASES = sizeof cases / sizeof cases[0]
@@ -110,7 +103,7 @@ static void test_presets(void **state)
     static const uint32_t presets[] = {LMS_PRESET_VLLM, LMS_PRESET_HUGGING_FACE,
                                        LMS_PRESET_LLAMA_CPP, LMS_PRESET_JOINT};
     (void)state;
-    assert_int_equal(sizeof(lms_row_params), 64);
+    assert_int_equal(sizeof(lms_row_params), 80);
     for (size_t i = 0; i < 4; ++i) {
         lms_row_params p = LMS_ROW_PARAMS_INIT;
         assert_int_equal(p.filters.flags, LMS_PRESET_VLLM);

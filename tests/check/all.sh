@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # all.sh - runs the checks of this folder, all or the named ones. `./run check` calls it.
 # Each is a script <name>.sh or <name>.py that is run in the repository root and fails by its exit status.
-# LMS_CHECK_DIR is a folder for what they build.
+# LMS_CHECK_DIR is a folder for what they build, LMS_PACKAGES one for packages of PyPI.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 cd -- "$here/../.." || exit 1
@@ -23,6 +23,8 @@ gpu-compile: what compilers for NVIDIA's, AMD's and Intel's GPUs make of every k
 oclgrind: every kernel on a simulated device that finds races and stray accesses
 teams: every kernel by teams of 32 to 256 on pocl, Intel's runtime for CPUs and Oclgrind
 counts: meetings, barriers, atomics and reads of a row by a team of 256, against limits
+grammars: xgrammar's and llguidance's masks (PyPI): the example model writes valid JSON for 1000 seeds
+stacks: edits and masks against Hugging Face's, vLLM's, llama.cpp's and others' own code (PyPI)
 package: Debian packages: lintian, and their use in a new system
 bits: every result as in another commit, which LMS_BASE names; else nothing"
 

@@ -4,7 +4,7 @@
 # prints the bytes that show it.
 set -euo pipefail
 folder=$LMS_CHECK_DIR/fuzz
-targets=(npy params)
+targets=(npy params lists)
 seconds=$((${LMS_FUZZ_SECONDS:-180} / ${#targets[@]}))
 cmake -S . -B "$folder" -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLMS_BUILD_BENCH=OFF -DLMS_BUILD_{CLI,EXAMPLES,TESTS}=ON -DLMS_FUZZER=ON -DLMS_SANITIZE=fuzzer-no-link,address,undefined

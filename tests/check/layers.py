@@ -11,20 +11,23 @@ ROOT = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().pare
 
 # Who may include whom, besides itself and the public headers: docs/develop/architecture.md has the
 # same as a table. Of kernels/, the host includes the headers, which are compiled by both.
-KERNELS = ("numeric", "team", "row", "select", "rules", "cut", "draw")  # each those before it
+KERNELS = ("numeric", "slots", "team", "row", "edits", "select", "rules", "cut", "draw")  # each those before it
 MAY_INCLUDE = {
     **{f"kernels/{name}": {f"kernels/{other}" for other in KERNELS[:i]}
        for i, name in enumerate(KERNELS)},
     "host/base": {"kernels"},
     "host/op": {"host/base", "kernels"},
     "host/slots": {"host/base", "host/op", "kernels"},
+    "host/requests": {"host/base", "host/op", "host/slots", "kernels"},
 }
+MAY_INCLUDE["kernels/slots"] = {"kernels/numeric", "kernels/team"}
 for user in ("sample", "report", "beam", "contrastive"):
     MAY_INCLUDE[f"kernels/{user}"] = {f"kernels/{name}" for name in KERNELS}
 MAY_INCLUDE["kernels/sample"] = MAY_INCLUDE["kernels/sample"] | {"kernels/report"}
 MAY_INCLUDE["kernels/programs"] = set(MAY_INCLUDE)
 for user in ("sampler", "beam", "contrastive"):
-    MAY_INCLUDE[f"host/{user}"] = {"host/base", "host/op", "host/slots", "kernels"}
+    MAY_INCLUDE[f"host/{user}"] = {"host/base", "host/op", "host/slots", "host/requests",
+                                   "kernels"}
 
 # They see public headers and their own; tests/inside, which says why, everything.
 OUTSIDE = ("cli", "bench", "examples", "tests")

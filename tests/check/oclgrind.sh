@@ -18,7 +18,7 @@ cmake --build "$folder" --parallel 2
 log=$folder/found.log
 rm -f -- "$log"
 failed=0
-for name in shapes beams contrastive; do
+for name in shapes beams contrastive slots requests; do
     program=$folder/$name
     "${CC:-cc}" -std=c11 -O1 -Wall -Wextra -Iinclude -o "$program" "tests/check/oclgrind_$name.c" \
         -L"$folder" "-Wl,-rpath,$folder" -llmsample -lOpenCL -lm

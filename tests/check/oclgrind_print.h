@@ -29,7 +29,8 @@ static cl_mem new_buffer(cl_context context, cl_command_queue queue, size_t byte
     return mem;
 }
 
-static void print_words(cl_command_queue queue, const char *name, cl_mem mem, size_t words)
+static inline void print_words(cl_command_queue queue, const char *name, cl_mem mem,
+                               size_t words)
 {
     uint32_t *const data = malloc(words * sizeof *data);
     if (data == NULL) exit(EXIT_FAILURE);

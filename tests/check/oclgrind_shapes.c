@@ -37,7 +37,7 @@ typedef struct row_case {
 /* Temperature, top-p, min-p, top-k, flags. */
 #define P(t, p, m, k, flags)                                                                   \
     {                                                                                          \
-        0x1234567890abcdefu, 7, {t, p, m, k, flags, 0}, 0, 0, 0, { 0, 0, 0 }                   \
+        0x1234567890abcdefu, 7, LMS_REQUEST_INIT, {t, p, m, k, flags, 0}, 0, 0, { 0, 0 }       \
     }
 
 static const row_case cases[] = {

@@ -1,7 +1,7 @@
 /* teams.c - every kernel by a team of work-items, as on GPUs, against the oracle, bit for bit:
  * rows of every kind and type by all filters and both doors, short and odd vocabularies, rows
- * that are not aligned, flat rows, small bases of top-p; beam search in all modes; contrastive
- * search.
+ * that are not aligned, flat rows, small bases of top-p, requests; beam search in all modes;
+ * contrastive search.
  *
  * The shape is that of LMS_SHAPE, such as team=64, so that each program is built once for a
  * type: building takes most of the time. `teams tiny` is for simulators. TEAMS_ONLY is a
@@ -18,6 +18,7 @@
 #include "../support/device.h"
 #include "../support/edge_batch.h"
 #include "../support/oracle_rows.h"
+#include "../support/request_batch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -178,6 +179,30 @@ static void rows_long(void **unused)
     check_batch(batch_of_all_kinds(70001, 1, LMS_FLOAT32, &turn, &state), false);
 }
 
+/* Mixes of all that a request may ask for. */
+static void rows_requests(void **unused)
+{
+    static const uint32_t vocabs[] = {700, 33, 300, 2500};
+    (void)unused;
+    for (uint32_t i = 0; i < (is_tiny ? 2 : 16); ++i) {
+        uint64_t state = 800 + i;
+        const request_mix mix = {.vocab = is_tiny ? 300 : vocabs[i % LENGTH(vocabs)],
+                                 .rows = is_tiny ? 4 : 20,
+                                 .logits_rows = 4,
+                                 .dtype = LMS_FLOAT32,
+                                 .longest = is_tiny ? 40 : 200,
+                                 .tame = i % 2,
+                                 .plain_too = i % 3 == 2};
+        batch *const b = request_batch(&mix, &state);
+        const batch_way way = request_way(team, &state);
+        batch_out *const expected = batch_expect(b), *const out = batch_run(ctx, b, &way);
+        assert_int_equal(batch_differences(b, expected, out, "requests"), 0);
+        batch_out_free(expected);
+        batch_out_free(out);
+        batch_free(b);
+    }
+}
+
 /* --- searches --- */
 
 static const lms_dtype dtypes[] = {LMS_FLOAT32, LMS_FLOAT16, LMS_BFLOAT16};
@@ -244,7 +269,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(rows_bfloat16), cmocka_unit_test(rows_hostile),
         cmocka_unit_test(rows_flat),     cmocka_unit_test(rows_small_bases),
         cmocka_unit_test(rows_last_tie), cmocka_unit_test(rows_long),
-        cmocka_unit_test(beams),         cmocka_unit_test(choices),
+        cmocka_unit_test(rows_requests), cmocka_unit_test(beams),
+        cmocka_unit_test(choices),
     };
     const char *const only = getenv("TEAMS_ONLY"), *const shape = getenv("LMS_SHAPE");
     /* Asked for by name: of LMS_SHAPE alone, a library makes a smaller team where this one does

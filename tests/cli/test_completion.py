@@ -16,6 +16,7 @@ from conftest import open_terminal
 PROGRAM = pathlib.Path(os.environ["LMSAMPLE"])
 COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
 PRESETS = ["vllm", "hugging-face", "llama.cpp", "joint"]
+PENALTIES = ["vllm", "hugging-face", "llama.cpp", "tensorrt-llm", "sglang", "mlc"]
 
 
 def program_output(*arguments):
@@ -161,7 +162,8 @@ def help_options(command):
 def choices_of(options):
     """The words among which a value is chosen."""
     choices = {name: value.split("|") for name, value in options.items() if "|" in value}
-    return {**choices, "--preset": PRESETS} if "--preset" in options else choices
+    named = {"--preset": PRESETS, "--penalties": PENALTIES}
+    return {**choices, **{name: words for name, words in named.items() if name in options}}
 
 
 def bash_options(script, command):
@@ -240,14 +242,16 @@ def test_options_are_those_of_help(shell, command):
 
 def test_options_by_their_begin(shell):
     offered = [word.rstrip("=") for word in shell.offers("lmsample sample --top", 2)]
-    assert offered == ["--top-k", "--top-p"]
-    offered = [word.rstrip("=") for word in shell.offers("lmsample sample -k 3 --min", 4)]
+    assert offered == ["--top-k", "--top-logprobs", "--top-p"]
+    offered = [word.rstrip("=") for word in shell.offers("lmsample sample -k 3 --min-p", 4)]
     assert offered == ["--min-p"]
 
 
 def test_choices(shell):
     assert shell.offers("lmsample sample --preset ", 3) == sorted(PRESETS)
     assert shell.offers("lmsample sample --preset hug", 3) == ["hugging-face"]
+    assert shell.offers("lmsample sample --logprobs-of ", 3) == ["edited", "processed", "raw"]
+    assert shell.offers("lmsample sample --penalties hug", 3) == ["hugging-face"]
     assert shell.offers("lmsample completion ", 2) == ["bash", "fish", "zsh"]
 
 

@@ -197,19 +197,21 @@ def test_draws_are_the_steps(lmsample, tmp_path):
     assert len(set(ten[0])) > 3
 
 
-def test_seeds_and_steps_wrap_at_64_bits(lmsample, tmp_path):
+def test_seeds_wrap_and_steps_end_at_64_bits(lmsample, fails, tmp_path):
     row = logits(1, 900)
     save(tmp_path, "x.npy", np.repeat(row, 4, axis=0))
     save(tmp_path, "row.npy", row)
-    top = 2 ** 64 - 2
-    found = tokens_of(lmsample("sample", "-l", "x.npy", "-s", top, "--step", top, "--draws", 4))
+    top, last = 2 ** 64 - 2, 2 ** 64 - 5
+    found = tokens_of(lmsample("sample", "-l", "x.npy", "-s", top, "--step", last, "--draws", 4))
     expected = [tokens_of(lmsample("sample", "-l", "row.npy", "-s", row_seed(top, r),
-                                   "--step", (top + d) % 2 ** 64))[0]
+                                   "--step", last + d))[0]
                 for r in range(4) for d in range(4)]
     assert found == expected
     for seed in (-2, f"{-2}"):
-        again = lmsample("sample", "-l", "x.npy", "-s", seed, "--step", top, "--draws", 4)
+        again = lmsample("sample", "-l", "x.npy", "-s", seed, "--step", last, "--draws", 4)
         assert tokens_of(again) == found
+    fails(2, ["--draws: is 5", "at most 4"], "sample", "-l", "x.npy", "--step", last, "--draws", 5)
+    fails(2, ["--step", "2^64 - 2"], "sample", "-l", "x.npy", "--step", top + 1)
 
 
 def test_without_a_seed_each_run_has_its_own_and_tells_it(lmsample, tmp_path):

@@ -7,7 +7,8 @@
 
 enum {
     V = 32000,
-    W = 4096
+    W = 4096,
+    N = 4
 };
 extern cl_context context;
 extern cl_device_id device;
@@ -19,11 +20,16 @@ extern lms_contrastive *search;
 extern lms_sampler_desc desc;
 extern const lms_row_params *params;
 extern lms_beam_params beam_params;
-extern lms_beam_step_args beams;
+extern lms_beam_step_args beams, batch;
 extern lms_contrastive_propose_args proposal;
 extern lms_contrastive_select_args choice;
+extern lms_slots *history;
+extern lms_tables tables;
+extern lms_request row_requests[];
+extern uint64_t root, from[], names[];
+extern const int32_t *prompt_tokens;
 extern size_t stride;
-extern uint32_t n, slot, prompt_length;
+extern uint32_t n, slot, first, prompt_length;
 extern const uint32_t *slots;
 extern int32_t end_of_text, eos;
 extern cl_mem logits, tokens, status, parents, done, counts, lengths, texts, scores, probs,

@@ -71,6 +71,7 @@ static void build_report(lms_context *ctx)
 static void build_beam(lms_context *ctx) { build(ctx, LMSI_BEAM, LMS_BFLOAT16, 0); }
 static void build_propose(lms_context *ctx) { build(ctx, LMSI_PROPOSE, LMS_FLOAT32, 0); }
 static void build_context(lms_context *ctx) { build(ctx, LMSI_CONTEXT, LMS_FLOAT16, 0); }
+static void build_slots(lms_context *ctx) { build(ctx, LMSI_SLOTS, LMS_FLOAT32, 0); }
 
 static void test_silence(void **unused)
 {
@@ -81,6 +82,7 @@ static void test_silence(void **unused)
     expect_silence("beam search", build_beam);
     expect_silence("contrastive search's candidates", build_propose);
     expect_silence("contrastive search's contexts", build_context);
+    expect_silence("slots", build_slots);
 }
 
 static void remove_folder(void)

@@ -43,7 +43,7 @@ static void check_rows(const batch *b, const batch_out *whole, const uint32_t *f
     batch *const part = rows_of(b, from, rows);
     batch_out *const out = batch_run(ctx, part, way);
     for (uint32_t r = 0; r < rows; ++r) {
-        if (batch_same_row(b->vocab, whole, from[r], out, r)) continue;
+        if (batch_same_row(b, whole, from[r], out, r)) continue;
         print_error("row %u of the batch is not what it is as row %u of %u\n", from[r], r,
                     rows);
         fail();

@@ -89,7 +89,7 @@ static void test_words_of_philox(void **unused)
     assert_in_range(count_spent(with, b->rows), 0, b->rows / 4);
     for (uint32_t r = 0; r < b->rows; ++r) {
         if (LMS_ROW_CODE(with->status[r]) == LMS_ROW_UNIFORMS_SPENT) continue;
-        assert_true(batch_same_row(b->vocab, without, r, with, r));
+        assert_true(batch_same_row(b, without, r, with, r));
     }
     batch_out_free(without);
     batch_out_free(with);

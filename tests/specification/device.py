@@ -5,20 +5,21 @@ import os
 import numpy as np
 
 FLOAT32, FLOAT16, BFLOAT16 = 1, 2, 3
-ROW = np.dtype([("seed", "u8"), ("step", "u8"), ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"),
-                ("top_k", "i4"), ("flags", "u4"), ("rules", "u4"), ("slot", "u4"), ("edits", "u4"),
-                ("wants", "u4"), ("reserved", "u4", 3)], align=True)  # fmt: skip
+ROW = np.dtype([("seed", "u8"), ("step", "u8"), ("slot", "u8"), ("edits", "u4"), ("mask", "u4"),
+                ("unconditional", "u4"), ("request_reserved", "u4"), ("temperature", "f4"), ("top_p", "f4"),
+                ("min_p", "f4"), ("top_k", "i4"), ("flags", "u4"), ("rules", "u4"), ("wants", "u4"),
+                ("target", "u4"), ("reserved", "u4", 2)], align=True)  # fmt: skip
 
 BEAM = np.dtype([("seed", "u8"), ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"), ("top_k", "i4"),
                  ("filter_flags", "u4"), ("rules", "u4"), ("mode", "u4"), ("width", "u4"), ("groups", "u4"),
                  ("diversity_penalty", "f4"), ("length_penalty", "f4"), ("length_counts", "u4"),
                  ("early_stopping", "u4"), ("flags", "u4"), ("prompt_length", "u4"), ("min_length", "u4"),
-                 ("max_length", "u4"), ("results", "u4"), ("end_tokens", "u4"), ("edits", "u4"),
-                 ("reserved", "u4", 2)],
+                 ("max_length", "u4"), ("results", "u4"), ("end_tokens", "u4"),
+                 ("reserved", "u4", 3)],
                 align=True)  # fmt: skip
 CONTRASTIVE = np.dtype([("alpha", "f4"), ("k", "u4"), ("context_begin", "u4"), ("context_window", "u4"),
                         ("temperature", "f4"), ("top_p", "f4"), ("min_p", "f4"), ("top_k", "i4"),
-                        ("filter_flags", "u4"), ("rules", "u4"), ("edits", "u4"), ("reserved", "u4", 3)])  # fmt: skip
+                        ("filter_flags", "u4"), ("rules", "u4"), ("reserved", "u4", 4)])  # fmt: skip
 
 
 class Library:

@@ -62,7 +62,8 @@ def filters(random, V):
 
 def hostile(random, record):
     """One field becomes what nobody would set it to."""
-    whole = ["top_k", "flags", "rules", "slot", "edits", "wants", "reserved"]
+    whole = ["top_k", "flags", "rules", "slot", "edits", "mask", "unconditional", "wants", "target",
+             "request_reserved", "reserved"]  # fmt: skip
     field = random.choice(["temperature", "top_p", "min_p"] + whole)
     if field in whole:
         record[field] = random.choice([-1, -(2**31), 2**31 - 1]) if field == "top_k" else random.integers(2**32)

@@ -18,18 +18,24 @@ LN2_FLOAT = np.float32(float.fromhex("0x1.62e430p-1"))
 
 @dataclass
 class Params:
+    """In the order of the record; without a request, whose fields are 0."""
+
     seed: int = 0
     step: int = 0
+    slot: int = 0
+    edits: int = 0
+    mask: int = 0
+    unconditional: int = 0
+    request_reserved: int = 0
     temperature: np.float32 = np.float32(1)
     top_p: np.float32 = np.float32(1)
     min_p: np.float32 = np.float32(0)
     top_k: int = 0
     flags: int = 0
     rules: int = 0
-    slot: int = 0
-    edits: int = 0
     wants: int = 0
-    reserved: tuple = (0, 0, 0)
+    target: int = 0
+    reserved: tuple = (0, 0)
 
 
 @dataclass
@@ -302,13 +308,11 @@ def bad_field(params):
         return 4
     if params.rules:
         return 6
-    if params.slot:
-        return 7
-    if params.edits:
-        return 8
-    if params.wants:
-        return 9
-    return 5 if any(params.reserved) else 0
+    for value, field in ((params.slot, 7), (params.edits, 8), (params.mask, 10), (params.unconditional, 11),
+                         (params.wants, 9), (params.target, 12), (params.step == 2**64 - 1, 13)):  # fmt: skip
+        if value:
+            return field
+    return 5 if params.request_reserved or any(params.reserved) else 0
 
 
 def without_token(row, status, attempts=0):

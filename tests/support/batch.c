@@ -16,9 +16,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OUTPUT(bit, name, floats)                                                              \
+    {                                                                                          \
+        bit, #name, offsetof(batch_out, name), offsetof(lms_sampler_run_args, name), floats    \
+    }
+
+const batch_output batch_outputs[BATCH_OUTPUTS] = {
+    OUTPUT(0, status, false),
+    OUTPUT(LMS_OUT_LOGPROB_RAW, logprob_raw, true),
+    OUTPUT(LMS_OUT_LOGPROB, logprob, true),
+    OUTPUT(LMS_OUT_KEPT, kept, false),
+    OUTPUT(LMS_OUT_PROBS, probs, true),
+    OUTPUT(LMS_OUT_LOGPROB_EDITED, logprob_edited, true),
+    OUTPUT(LMS_OUT_RANK_RAW, rank_raw, false),
+    OUTPUT(LMS_OUT_RANK_EDITED, rank_edited, false),
+    OUTPUT(LMS_OUT_ENTROPY_RAW, entropy_raw, true),
+    OUTPUT(LMS_OUT_ENTROPY, entropy, true),
+    OUTPUT(LMS_OUT_TOP, top_tokens, false),
+    OUTPUT(LMS_OUT_TOP, top_values, true),
+    OUTPUT(LMS_OUT_NAMED, named_values, true),
+};
+
 static uint64_t compared;
 
 uint64_t batch_compared(void) { return compared; }
+
+uint32_t **batch_member(batch_out *out, size_t output)
+{
+    return (uint32_t **)(void *)((unsigned char *)out + batch_outputs[output].member);
+}
+
+const uint32_t *batch_values(const batch_out *out, size_t output)
+{
+    const uint32_t *values;
+    memcpy(&values, (const unsigned char *)out + batch_outputs[output].member, sizeof values);
+    return values;
+}
+
+size_t batch_columns(const batch *b, size_t output)
+{
+    switch (batch_outputs[output].wanted) {
+    case LMS_OUT_PROBS: return b->vocab;
+    case LMS_OUT_TOP: return b->requests ? b->requests->top_stride : 0;
+    case LMS_OUT_NAMED: return b->requests ? b->requests->named_stride : 0;
+    default: return 1;
+    }
+}
+
+uint32_t batch_wanted(const batch *b, const batch_way *way)
+{
+    return (b->requests ? LMS_OUT_ALL : BATCH_OUT_ALL) & ~way->not_wanted;
+}
 
 batch *batch_new(uint32_t vocab, uint32_t rows, uint32_t logits_rows, lms_dtype dtype)
 {
@@ -49,6 +97,7 @@ void batch_free(batch *b)
     free(b->params);
     free(b->index);
     free(b->uniforms);
+    requests_free(b->requests);
     free(b);
 }
 
@@ -107,44 +156,42 @@ batch *batch_of_all_kinds(uint32_t vocab, uint32_t per_kind, lms_dtype dtype, ui
     return b;
 }
 
-/* Of floats as bits: any NaN is as good as another. */
-static uint32_t one_nan(uint32_t bits)
+uint32_t batch_one_nan(uint32_t bits)
 {
     return (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits;
 }
 
-static batch_out *out_new(const batch *b, uint32_t wanted)
+static batch_out *out_new(const batch *b)
 {
     batch_out *const out = memory_zeroed(1, sizeof *out);
-    const size_t row = sizeof(uint32_t), all = (size_t)b->rows * b->vocab;
+    const batch_way all = {0};
     out->token = memory_zeroed(b->rows, sizeof *out->token);
-    out->status = memory_zeroed(b->rows, row);
-    if (wanted & LMS_OUT_LOGPROB_RAW) out->logprob_raw = memory_zeroed(b->rows, row);
-    if (wanted & LMS_OUT_LOGPROB) out->logprob = memory_zeroed(b->rows, row);
-    if (wanted & LMS_OUT_KEPT) out->kept = memory_zeroed(b->rows, row);
-    if (wanted & LMS_OUT_PROBS) out->probs = memory_zeroed(all, row);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        const uint32_t bit = batch_outputs[i].wanted;
+        if (bit && !(bit & batch_wanted(b, &all))) continue;
+        *batch_member(out, i) = memory_zeroed(b->rows * batch_columns(b, i), sizeof(uint32_t));
+    }
     return out;
 }
 
 void batch_out_free(batch_out *out)
 {
     free(out->token);
-    free(out->status);
-    free(out->logprob_raw);
-    free(out->logprob);
-    free(out->kept);
-    free(out->probs);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) free(*batch_member(out, i));
     free(out);
 }
 
 static void expect_untouched(const batch *b, uint32_t r, batch_out *out)
 {
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        const size_t columns = batch_columns(b, i);
+        uint32_t *const values = *batch_member(out, i);
+        for (size_t j = 0; values && j < columns; ++j) {
+            values[r * columns + j] = BATCH_UNTOUCHED;
+        }
+    }
     out->token[r] = LMS_NO_TOKEN;
     out->status[r] = LMS_ROW_SKIPPED;
-    out->logprob_raw[r] = out->logprob[r] = out->kept[r] = BATCH_UNTOUCHED;
-    for (uint32_t i = 0; i < b->vocab; ++i) {
-        out->probs[(size_t)r * b->vocab + i] = BATCH_UNTOUCHED;
-    }
 }
 
 static void expect_row(const batch *b, uint32_t r, batch_out *out)
@@ -166,8 +213,8 @@ static void expect_row(const batch *b, uint32_t r, batch_out *out)
     out->token[r] = result.token;
     out->status[r] = result.status;
     out->kept[r] = (uint32_t)result.kept;
-    out->logprob_raw[r] = one_nan(oracle_bits(result.logprob_raw));
-    out->logprob[r] = one_nan(oracle_bits(result.logprob));
+    out->logprob_raw[r] = batch_one_nan(oracle_bits(result.logprob_raw));
+    out->logprob[r] = batch_one_nan(oracle_bits(result.logprob));
     if (result.token >= 0) {
         oracle_probs(row, (float *)out->probs + (size_t)r * b->vocab);
     }
@@ -176,10 +223,12 @@ static void expect_row(const batch *b, uint32_t r, batch_out *out)
 
 batch_out *batch_expect(const batch *b)
 {
-    batch_out *const out = out_new(b, BATCH_OUT_ALL);
+    batch_out *const out = out_new(b);
     for (uint32_t r = 0; r < b->rows; ++r) {
         if (b->index[r] == LMS_SKIP_ROW) {
             expect_untouched(b, r, out);
+        } else if (b->requests) {
+            batch_expect_request(b, r, out);
         } else {
             expect_row(b, r, out);
         }
@@ -189,18 +238,17 @@ batch_out *batch_expect(const batch *b)
 
 /* --- comparison --- */
 
-static bool same(const uint32_t *a, size_t i, const uint32_t *b, size_t j, size_t count)
-{
-    return a == NULL || b == NULL || memcmp(a + i, b + j, count * sizeof *a) == 0;
-}
-
-bool batch_same_row(uint32_t vocab, const batch_out *a, uint32_t r, const batch_out *b,
+bool batch_same_row(const batch *of, const batch_out *a, uint32_t r, const batch_out *b,
                     uint32_t s)
 {
-    return a->token[r] == b->token[s] && a->status[r] == b->status[s] &&
-           same(a->logprob_raw, r, b->logprob_raw, s, 1) &&
-           same(a->logprob, r, b->logprob, s, 1) && same(a->kept, r, b->kept, s, 1) &&
-           same(a->probs, (size_t)r * vocab, b->probs, (size_t)s * vocab, vocab);
+    bool same = a->token[r] == b->token[s];
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        const size_t columns = batch_columns(of, i);
+        const uint32_t *const left = batch_values(a, i), *const right = batch_values(b, i);
+        same = same && (!left || !right ||
+                        memcmp(left + r * columns, right + s * columns, 4 * columns) == 0);
+    }
+    return same;
 }
 
 static void tell_row(const char *who, const batch_out *out, uint32_t r)
@@ -212,6 +260,22 @@ static void tell_row(const char *who, const batch_out *out, uint32_t r)
                 out->logprob ? (double)oracle_float(out->logprob[r]) : 0.0);
 }
 
+/* The first element of an output that differs. */
+static void tell_output(const batch *b, size_t i, const batch_out *expected,
+                        const batch_out *actual, uint32_t r)
+{
+    const size_t columns = batch_columns(b, i);
+    const uint32_t *const left = batch_values(expected, i), *const right =
+                                                                batch_values(actual, i);
+    for (size_t at = r * columns; left && right && at < (r + 1) * columns; ++at) {
+        if (left[at] == right[at]) continue;
+        print_error("  %s[%zu]: %a (0x%x), not %a (0x%x)\n", batch_outputs[i].name,
+                    at - r * columns, (double)oracle_float(right[at]), right[at],
+                    (double)oracle_float(left[at]), left[at]);
+        return;
+    }
+}
+
 static void tell(const batch *b, const batch_out *expected, const batch_out *actual, uint32_t r)
 {
     const lms_row_params *const p = &b->params[r];
@@ -220,22 +284,15 @@ static void tell(const batch *b, const batch_out *expected, const batch_out *act
     print_error("  row %u of %u: vocab %u, dtype %d, logits row %d (%s)\n", r, b->rows,
                 b->vocab, (int)b->dtype, (int)from,
                 good && b->names[from] ? b->names[from] : "-");
-    print_error("  {0x%llx, 0x%llx, {%a, %a, %a, %d, %u, %u}, %u, %u, %u, {%u, %u, %u}}\n",
+    print_error("  seed 0x%llx, step 0x%llx, {%a, %a, %a, %d, %u, %u}, target %u\n",
                 (unsigned long long)p->seed, (unsigned long long)p->step,
                 (double)p->filters.temperature, (double)p->filters.top_p,
                 (double)p->filters.min_p, (int)p->filters.top_k, (unsigned)p->filters.flags,
-                (unsigned)p->filters.rules, (unsigned)p->slot, (unsigned)p->edits,
-                (unsigned)p->wants, (unsigned)p->reserved[0], (unsigned)p->reserved[1],
-                (unsigned)p->reserved[2]);
+                (unsigned)p->filters.rules, (unsigned)p->target);
+    if (b->requests) batch_tell_request(b, r);
     tell_row("expected", expected, r);
     tell_row("actual", actual, r);
-    for (uint32_t i = 0; expected->probs && actual->probs && i < b->vocab; ++i) {
-        const size_t at = (size_t)r * b->vocab + i;
-        if (expected->probs[at] == actual->probs[at]) continue;
-        print_error("  probs[%u]: %a, not %a\n", i, (double)oracle_float(actual->probs[at]),
-                    (double)oracle_float(expected->probs[at]));
-        break;
-    }
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) tell_output(b, i, expected, actual, r);
 }
 
 uint32_t batch_differences(const batch *b, const batch_out *expected, const batch_out *actual,
@@ -243,7 +300,7 @@ uint32_t batch_differences(const batch *b, const batch_out *expected, const batc
 {
     uint32_t bad = 0;
     for (uint32_t r = 0; r < b->rows; ++r) {
-        if (batch_same_row(b->vocab, expected, r, actual, r)) continue;
+        if (batch_same_row(b, expected, r, actual, r)) continue;
         if (bad++ == 0) print_error("%s\n", what);
         if (bad <= 3) tell(b, expected, actual, r);
     }

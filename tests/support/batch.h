@@ -10,7 +10,9 @@
 
 #include "gen.h"
 #include "lmsample.h"
+#include "requests.h"
 
+/* Outputs of a batch without requests; one that has some has LMS_OUT_ALL. */
 #define BATCH_OUT_ALL (LMS_OUT_LOGPROB_RAW | LMS_OUT_LOGPROB | LMS_OUT_KEPT | LMS_OUT_PROBS)
 #define BATCH_UNTOUCHED 0xa5a5a5a5u /* bits of an output element that was not written */
 
@@ -27,7 +29,18 @@ typedef struct batch {
     int32_t *index;         /* [rows] */
     uint32_t *uniforms;     /* [rows][uniforms_per_row][4] or NULL */
     uint32_t uniforms_per_row;
+    requests *requests; /* what rows name, or NULL; slots are named from 1 on */
 } batch;
+
+/* How the rig gets slots to what they are. */
+typedef enum batch_slots {
+    BATCH_SLOTS_OPEN,      /* opened with all of it, from the host */
+    BATCH_SLOTS_DEVICE,    /* ... from the device, with tokens among it that are none */
+    BATCH_SLOTS_APPEND,    /* opened with the prompt, then appended to by turns */
+    BATCH_SLOTS_ROLL_BACK, /* too much is appended, and taken back */
+    BATCH_SLOTS_FORK,      /* of another one, which is appended to and closed */
+    BATCH_SLOTS_WAYS
+} batch_slots;
 
 /* How it is run; all zeros is good. None of it may show in a result. */
 typedef struct batch_way {
@@ -42,17 +55,48 @@ typedef struct batch_way {
     bool params_on_device;
     bool index_on_device;
     bool out_of_order; /* on a queue of that kind */
+    bool tables_on_device;
+    batch_slots slots;
+    uint32_t other_slots; /* opened before, so that slots and pages are others */
+    bool append;          /* tokens are appended to slots, which is looked at behind the call */
 } batch_way;
 
-/* Results, tightly packed. NULL where they were not wanted. */
+/* Results, tightly packed. NULL where they were not wanted. Floats as bits, every NaN as
+ * 0x7fc00000. */
 typedef struct batch_out {
     int64_t *token;
     uint32_t *status;
-    uint32_t *logprob_raw; /* floats as bits, every NaN as 0x7fc00000 */
+    uint32_t *logprob_raw;
     uint32_t *logprob;
     uint32_t *kept;
     uint32_t *probs;
+    uint32_t *logprob_edited;
+    uint32_t *rank_raw;
+    uint32_t *rank_edited;
+    uint32_t *entropy_raw;
+    uint32_t *entropy;
+    uint32_t *top_tokens;
+    uint32_t *top_values;
+    uint32_t *named_values;
 } batch_out;
+
+/* All of them but the token. */
+#define BATCH_OUTPUTS 13u
+typedef struct batch_output {
+    uint32_t wanted; /* LMS_OUT_...; 0: always */
+    const char *name;
+    size_t member; /* of batch_out */
+    size_t view;   /* of lms_sampler_run_args */
+    bool floats;
+} batch_output;
+extern const batch_output batch_outputs[BATCH_OUTPUTS];
+
+uint32_t **batch_member(batch_out *out, size_t output);
+const uint32_t *batch_values(const batch_out *out, size_t output);
+size_t batch_columns(const batch *b, size_t output);         /* elements of a row */
+uint32_t batch_wanted(const batch *b, const batch_way *way); /* LMS_OUT_... */
+/* Of floats as bits: any NaN is as good as another. */
+uint32_t batch_one_nan(uint32_t bits);
 
 /* A batch of `rows` rows that read `logits_rows` rows in turn, with LMS_ROW_PARAMS_INIT. */
 batch *batch_new(uint32_t vocab, uint32_t rows, uint32_t logits_rows, lms_dtype dtype);
@@ -81,9 +125,13 @@ void batch_out_free(batch_out *out);
  * from which they can be made again. `what` names the comparison. */
 uint32_t batch_differences(const batch *b, const batch_out *expected, const batch_out *actual,
                            const char *what);
-/* Row `r` of one against row `s` of another. */
-bool batch_same_row(uint32_t vocab, const batch_out *a, uint32_t r, const batch_out *b,
+/* Row `r` of one against row `s` of another, of batches of the same shape. */
+bool batch_same_row(const batch *of, const batch_out *a, uint32_t r, const batch_out *b,
                     uint32_t s);
+/* The row as the oracle has it, if the batch has requests. */
+void batch_expect_request(const batch *b, uint32_t r, batch_out *out);
+/* Prints what a row names. */
+void batch_tell_request(const batch *b, uint32_t r);
 
 /* batch_run and batch_differences, as an assertion. Outputs that tell what is kept need each
  * row's cut, and without them a token is drawn in another way: where the way has such, both are

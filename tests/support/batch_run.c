@@ -7,109 +7,54 @@
 
 #include "batch.h"
 
+#include "batch_array.h"
+#include "batch_slots.h"
+#include "batch_tables.h"
 #include "device.h"
-#include "stored.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MARGIN 3u /* elements behind an array */
-
-/* An array on the device: `offset` elements, rows of `columns`, `stride` apart, a margin. */
-typedef struct array {
-    cl_mem mem;
-    unsigned char *host; /* what the buffer held before the call, then after it */
-    size_t element, offset, rows, columns, stride, count;
-} array;
-
-static array array_new(lms_context *ctx, const void *data, size_t element, size_t offset,
-                       size_t rows, size_t columns, size_t stride)
-{
-    array a = {NULL, NULL, element, offset, rows, columns, stride, 0};
-    cl_int code = CL_SUCCESS;
-    a.count = offset + rows * stride + MARGIN;
-    a.host = malloc(a.count * element);
-    assert_non_null(a.host);
-    memset(a.host, 0xa5, a.count * element);
-    if (data && (element == 2 || element == 4)) stored_poison(a.host, a.count, element);
-    for (size_t r = 0; data && r < rows; ++r) {
-        memcpy(a.host + (offset + r * stride) * element,
-               (const unsigned char *)data + r * columns * element, columns * element);
-    }
-    a.mem = clCreateBuffer(lms_context_cl_context(ctx),
-                           (data ? CL_MEM_READ_ONLY : CL_MEM_READ_WRITE) | CL_MEM_COPY_HOST_PTR,
-                           a.count * element, a.host, &code);
-    device_require(code, "clCreateBuffer");
-    return a;
-}
-
-static void array_free(array *a)
-{
-    if (a->mem) clReleaseMemObject(a->mem);
-    free(a->host);
-}
-
-/* Reads the array back; its rows go to `out` (may be NULL: nothing was given). */
-static void array_read(lms_context *ctx, array *a, void *out, const char *name)
-{
-    if (a->mem == NULL) return;
-    device_require(clEnqueueReadBuffer(lms_context_queue(ctx), a->mem, CL_TRUE, 0,
-                                       a->count * a->element, a->host, 0, NULL, NULL),
-                   name);
-    const size_t row_bytes = a->columns * a->element, stride = a->stride * a->element;
-    const size_t begin = a->offset * a->element, end = a->count * a->element;
-    size_t bad = 0;
-    for (size_t i = 0; i < begin; ++i) bad += a->host[i] != 0xa5;
-    for (size_t r = 0; r < a->rows; ++r) {
-        memcpy((unsigned char *)out + r * row_bytes, a->host + begin + r * stride, row_bytes);
-        for (size_t i = row_bytes; i < stride; ++i)
-            bad += a->host[begin + r * stride + i] != 0xa5;
-    }
-    for (size_t i = begin + a->rows * stride; i < end; ++i) bad += a->host[i] != 0xa5;
-    if (bad) print_error("%s: %zu bytes outside the results were written\n", name, bad);
-    assert_int_equal(bad, 0);
-}
-
 typedef struct arrays {
-    array logits, params, index, uniforms;
-    array tokens, status, logprob_raw, logprob, kept, probs;
+    batch_array logits, params, index, uniforms, tokens;
+    batch_array outputs[BATCH_OUTPUTS];
+    lms_row_params *named; /* [rows]: parameters with slots' names */
+    batch_opened opened;
+    batch_tables tables;
 } arrays;
 
 static void make_inputs(lms_context *ctx, const batch *b, const batch_way *w, arrays *a)
 {
-    a->logits = array_new(ctx, b->stored, b->dtype == LMS_FLOAT32 ? 4 : 2, w->offset,
-                          b->logits_rows, b->vocab, (size_t)b->vocab + w->stride_pad);
+    a->logits = batch_array_new(ctx, b->stored, b->dtype == LMS_FLOAT32 ? 4 : 2, w->offset,
+                                b->logits_rows, b->vocab, (size_t)b->vocab + w->stride_pad);
     if (w->params_on_device) {
-        a->params = array_new(ctx, b->params, sizeof *b->params, w->offset, b->rows, 1, 1);
+        a->params = batch_array_new(ctx, a->named, sizeof *a->named, w->offset, b->rows, 1, 1);
     }
-    if (w->index_on_device) a->index = array_new(ctx, b->index, 4, w->offset, b->rows, 1, 1);
+    if (w->index_on_device)
+        a->index = batch_array_new(ctx, b->index, 4, w->offset, b->rows, 1, 1);
     if (b->uniforms_per_row) {
-        a->uniforms = array_new(ctx, b->uniforms, 16, w->offset, b->rows, b->uniforms_per_row,
-                                b->uniforms_per_row);
+        a->uniforms = batch_array_new(ctx, b->uniforms, 16, w->offset, b->rows,
+                                      b->uniforms_per_row, b->uniforms_per_row);
     }
+}
+
+static size_t stride_of(const batch *b, const batch_way *w, size_t output)
+{
+    const size_t pad = batch_outputs[output].wanted == LMS_OUT_PROBS ? w->stride_pad : 0;
+    return batch_columns(b, output) + pad;
 }
 
 static void make_outputs(lms_context *ctx, const batch *b, const batch_way *w, arrays *a)
 {
-    const uint32_t wanted = BATCH_OUT_ALL & ~w->not_wanted;
     const size_t o = w->offset;
-    const uint32_t bits[] = {LMS_OUT_LOGPROB_RAW, LMS_OUT_LOGPROB, LMS_OUT_KEPT};
-    array *const rest[] = {&a->logprob_raw, &a->logprob, &a->kept};
-    a->tokens = array_new(ctx, NULL, w->tokens == LMS_INT64 ? 8 : 4, o, b->rows, 1, 1);
-    a->status = array_new(ctx, NULL, 4, o, b->rows, 1, 1);
-    for (size_t i = 0; i < 3; ++i) {
-        if (wanted & bits[i]) *rest[i] = array_new(ctx, NULL, 4, o, b->rows, 1, 1);
+    a->tokens = batch_array_new(ctx, NULL, w->tokens == LMS_INT64 ? 8 : 4, o, b->rows, 1, 1);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        const uint32_t bit = batch_outputs[i].wanted;
+        if (bit && !(bit & batch_wanted(b, w))) continue;
+        a->outputs[i] =
+            batch_array_new(ctx, NULL, 4, o, b->rows, batch_columns(b, i), stride_of(b, w, i));
     }
-    if (wanted & LMS_OUT_PROBS) {
-        a->probs =
-            array_new(ctx, NULL, 4, o, b->rows, b->vocab, (size_t)b->vocab + w->stride_pad);
-    }
-}
-
-/* From the first of a call's rows on. */
-static lms_view view_of(const array *a, size_t first)
-{
-    return (lms_view){a->mem, a->mem ? a->offset + first * a->stride : 0};
 }
 
 static void call(lms_sampler *sampler, cl_command_queue queue, const batch *b,
@@ -118,22 +63,27 @@ static void call(lms_sampler *sampler, cl_command_queue queue, const batch *b,
 {
     lms_sampler_run_args call = {0};
     call.rows = rows;
-    call.logits = view_of(&a->logits, 0);
+    call.logits = batch_array_view(&a->logits, 0);
     call.row_stride = (size_t)b->vocab + w->stride_pad;
     call.logits_rows = b->logits_rows;
-    call.params = w->params_on_device ? NULL : b->params + first;
-    call.params_device = view_of(&a->params, first);
+    call.params = w->params_on_device ? NULL : a->named + first;
+    call.params_device = batch_array_view(&a->params, first);
     call.index = w->index_on_device ? NULL : b->index + first;
-    call.index_device = view_of(&a->index, first);
-    call.uniforms = view_of(&a->uniforms, first);
+    call.index_device = batch_array_view(&a->index, first);
+    call.uniforms = batch_array_view(&a->uniforms, first);
     call.uniforms_per_row = b->uniforms_per_row;
-    call.tokens = view_of(&a->tokens, first);
-    call.status = view_of(&a->status, first);
-    call.logprob_raw = view_of(&a->logprob_raw, first);
-    call.logprob = view_of(&a->logprob, first);
-    call.kept = view_of(&a->kept, first);
-    call.probs = view_of(&a->probs, first);
+    call.tokens = batch_array_view(&a->tokens, first);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        const lms_view view = batch_array_view(&a->outputs[i], first);
+        memcpy((unsigned char *)&call + batch_outputs[i].view, &view, sizeof view);
+    }
     call.probs_stride = (size_t)b->vocab + w->stride_pad;
+    if (b->requests) {
+        call.tables = &a->tables.tables;
+        call.append = w->append;
+        call.top_stride = b->requests->top_stride;
+        call.named_stride = b->requests->named_stride;
+    }
     device_require(lms_sampler_run(sampler, queue, &call, 0, NULL, done), "lms_sampler_run");
 }
 
@@ -164,38 +114,27 @@ static void call_all(lms_context *ctx, lms_sampler *sampler, const batch *b, con
     if (w->out_of_order) clReleaseCommandQueue(queue);
 }
 
-static void one_nan(uint32_t *bits, size_t count)
-{
-    for (size_t i = 0; bits && i < count; ++i) {
-        if ((bits[i] & 0x7fffffffu) > 0x7f800000u) bits[i] = 0x7fc00000u;
-    }
-}
-
 /* Room for the results; those that were not wanted stay NULL. */
 static batch_out *read_outputs(lms_context *ctx, const batch *b, const batch_way *w, arrays *a)
 {
-    batch_out *const out = calloc(1, sizeof *out);
-    assert_non_null(out);
-    array *const from[] = {&a->status, &a->logprob_raw, &a->logprob, &a->kept, &a->probs};
-    uint32_t **const to[] = {&out->status, &out->logprob_raw, &out->logprob, &out->kept,
-                             &out->probs};
-    static const char *const names[] = {"status", "logprob_raw", "logprob", "kept", "probs"};
-    for (size_t i = 0; i < 5; ++i) {
-        if (from[i]->mem == NULL) continue;
-        *to[i] = calloc(from[i]->rows * from[i]->columns + 1, sizeof **to[i]);
-        assert_non_null(*to[i]);
-        array_read(ctx, from[i], *to[i], names[i]);
+    batch_out *const out = memory_zeroed(1, sizeof *out);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) {
+        batch_array *const from = &a->outputs[i];
+        const size_t count = from->rows * from->columns;
+        if (from->mem == NULL) continue;
+        uint32_t *const to = *batch_member(out, i) = memory_zeroed(count, sizeof *to);
+        batch_array_read(ctx, from, to, batch_outputs[i].name);
+        for (size_t j = 0; batch_outputs[i].floats && j < count; ++j) {
+            to[j] = batch_one_nan(to[j]);
+        }
     }
-    out->token = calloc((size_t)b->rows + 1, sizeof *out->token);
-    assert_non_null(out->token);
-    array_read(ctx, &a->tokens, out->token, "tokens");
+    out->token = memory_zeroed((size_t)b->rows + 1, sizeof *out->token);
+    batch_array_read(ctx, &a->tokens, out->token, "tokens");
     for (uint32_t r = b->rows; w->tokens != LMS_INT64 && r-- > 0;) {
         int32_t token;
         memcpy(&token, (unsigned char *)out->token + 4 * (size_t)r, 4);
         out->token[r] = token; /* from the last on: the narrow ones are not overwritten */
     }
-    one_nan(out->logprob_raw, b->rows);
-    one_nan(out->logprob, b->rows);
     return out;
 }
 
@@ -205,20 +144,28 @@ batch_out *batch_run(lms_context *ctx, const batch *b, const batch_way *way)
     lms_sampler *sampler = NULL;
     arrays a;
     memset(&a, 0, sizeof a);
+    a.opened = batch_open_slots(ctx, b, way);
+    a.named = batch_named_params(b, &a.opened);
     desc.vocab = b->vocab;
     desc.max_rows = (way->per_call ? way->per_call : b->rows) + way->spare_rows;
     desc.logits = b->dtype;
     desc.tokens = way->tokens;
-    desc.outputs = BATCH_OUT_ALL & ~way->not_wanted;
+    desc.outputs = batch_wanted(b, way);
     desc.work_items = way->work_items;
+    batch_describe_requests(b, a.opened.slots, &desc);
     device_require(lms_sampler_create(ctx, &desc, &sampler), "lms_sampler_create");
     make_inputs(ctx, b, way, &a);
     make_outputs(ctx, b, way, &a);
+    batch_tables_make(ctx, b, way, &a.tables);
     call_all(ctx, sampler, b, way, &a);
     batch_out *const out = read_outputs(ctx, b, way, &a);
+    batch_check_slots(b, way, &a.opened, out);
     lms_sampler_destroy(sampler);
-    array *const all[] = {&a.logits, &a.params,      &a.index,   &a.uniforms, &a.tokens,
-                          &a.status, &a.logprob_raw, &a.logprob, &a.kept,     &a.probs};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) array_free(all[i]);
+    batch_close_slots(&a.opened);
+    batch_tables_free(&a.tables);
+    batch_array *const all[] = {&a.logits, &a.params, &a.index, &a.uniforms, &a.tokens};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) batch_array_free(all[i]);
+    for (size_t i = 0; i < BATCH_OUTPUTS; ++i) batch_array_free(&a.outputs[i]);
+    free(a.named);
     return out;
 }

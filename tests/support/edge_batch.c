@@ -45,8 +45,7 @@ static float top_p_at(const oracle_row *row, const lms_filters *f, uint64_t *sta
     return beside((double)before / (double)(base > 0 ? mass : m->total), 0x1.fffffep-1f, state);
 }
 
-/* Sets what a row's filters cut at, those that its parameters have. */
-static void aim(lms_filters *f, const float *x, uint32_t vocab, uint64_t *state)
+void edge_aim(lms_filters *f, const float *x, uint32_t vocab, uint64_t *state)
 {
     const bool has_top_p = f->top_p > 0.0f && f->top_p < 1.0f;
     const bool has_k = f->top_k > 0 && (uint32_t)f->top_k < vocab;
@@ -71,7 +70,7 @@ static void aim(lms_filters *f, const float *x, uint32_t vocab, uint64_t *state)
     oracle_row_free(row);
 }
 
-static void give_words(batch *b, uint32_t attempts, uint64_t *state)
+void edge_give_words(batch *b, uint32_t attempts, uint64_t *state)
 {
     const size_t words = 4 * (size_t)b->rows * attempts;
     b->uniforms_per_row = attempts;
@@ -93,10 +92,10 @@ batch *edge_batch(uint32_t vocab, uint32_t rows, lms_dtype dtype, uint32_t attem
             gen_params(&b->params[r], (*turn)++, vocab, state);
             f->temperature = temperature;
             if (f->flags & LMS_TEMPERATURE_LAST && gen_below(2, state)) f->temperature = 1.3f;
-            if (gen_below(4, state)) aim(f, b->logits + (size_t)l * vocab, vocab, state);
+            if (gen_below(4, state)) edge_aim(f, b->logits + (size_t)l * vocab, vocab, state);
         }
     }
-    if (attempts > 0) give_words(b, attempts, state);
+    if (attempts > 0) edge_give_words(b, attempts, state);
     free(x);
     return b;
 }

@@ -5,6 +5,12 @@
 
 #include "batch.h"
 
+/* Sets what the filters of a row of these logits cut at, those that the parameters have. */
+void edge_aim(lms_filters *f, const float *x, uint32_t vocab, uint64_t *state);
+
+/* So many words of the caller's for each row. */
+void edge_give_words(batch *b, uint32_t attempts, uint64_t *state);
+
 /* With all sets of filters and flags in turn, from *turn on. `attempts` > 0: as many words of
  * the caller's for each row. */
 batch *edge_batch(uint32_t vocab, uint32_t rows, lms_dtype dtype, uint32_t attempts,

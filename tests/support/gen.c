@@ -251,15 +251,15 @@ void gen_hostile(lms_row_params *p, uint64_t *state)
     if (bad & 2) p->filters.top_p = some_nan(state);
     if (bad & 4) p->filters.min_p = pick(min_ps, LENGTH(min_ps), state);
     if (bad & 8) p->filters.flags |= 0x10u << gen_below(28, state);
-    if (bad & 16) p->reserved[gen_below(3, state)] = 1u << gen_below(32, state);
+    if (bad & 16) p->reserved[gen_below(2, state)] = 1u << gen_below(32, state);
 }
 
 void gen_early(lms_row_params *p, uint64_t *state)
 {
     const uint32_t bad = (1 | gen_below(16, state)) << gen_below(4, state);
     if (bad & 1) p->filters.rules = 1u << gen_below(32, state);
-    if (bad & 2) p->slot = 1u << gen_below(32, state);
-    if (bad & 4) p->edits = 1u << gen_below(32, state);
+    if (bad & 2) p->request.slot = 1u << gen_below(32, state);
+    if (bad & 4) p->request.edits = 1u << gen_below(32, state);
     if (bad & 8) p->wants = 1u << gen_below(32, state);
-    if (bad & 16) p->reserved[gen_below(3, state)] = 1u << gen_below(32, state);
+    if (bad & 16) p->reserved[gen_below(2, state)] = 1u << gen_below(32, state);
 }

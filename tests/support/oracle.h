@@ -38,20 +38,25 @@ enum {
     ORACLE_SAW_INF = 0x20000
 };
 
-/* A row's parameters, in the order in which section 10 checks them. */
+/* A row's parameters, laid out as in lms_row_params. What a request names is looked at by
+ * oracle_edits.h; a row of oracle_prepare has no request. */
 typedef struct oracle_params {
-    uint64_t seed;     /* the Philox key; read by oracle_sample only */
-    uint64_t step;     /* counter words 2 and 3; read by oracle_sample only */
+    uint64_t seed; /* the Philox key; read by oracle_sample only */
+    uint64_t step; /* counter words 2 and 3; read by oracle_sample only */
+    uint64_t slot; /* from here on 0 */
+    uint32_t edits;
+    uint32_t mask;
+    uint32_t unconditional;
+    uint32_t request_reserved;
     float temperature; /* 0 is greedy; else in [2^-64, 2^64] */
     float top_p;       /* <= 0 is greedy, >= 1 is off */
     float min_p;       /* <= 0 is off, > 1 is bad */
     int32_t top_k;     /* <= 0 and >= vocab are off */
     uint32_t flags;    /* ORACLE_TEMPERATURE_LAST | ... */
     uint32_t rules;    /* must be 0, and what follows too */
-    uint32_t slot;
-    uint32_t edits;
     uint32_t wants;
-    uint32_t reserved[3];
+    uint32_t target;
+    uint32_t reserved[2];
 } oracle_params;
 
 typedef struct oracle_result {
@@ -113,7 +118,8 @@ uint64_t oracle_bound(uint32_t group_weight); /* bound of section 5 */
 uint64_t oracle_mass(uint32_t weight, uint64_t shift);
 /* a * 2^b == x with the smallest a that is an integer in [1, 2^24); x positive and finite */
 void oracle_decompose(float x, uint32_t *a, int *b);
-uint32_t oracle_check_params(const oracle_params *p); /* 0, or BAD_PARAMS with the field */
+/* 0, or BAD_PARAMS with the field: of a row without a request */
+uint32_t oracle_check_params(const oracle_params *p);
 
 /* --- a row --- */
 

@@ -217,9 +217,17 @@ uint32_t oracle_check_params(const oracle_params *p)
         field = 7;
     } else if (p->edits) {
         field = 8;
+    } else if (p->mask) {
+        field = 10;
+    } else if (p->unconditional) {
+        field = 11;
     } else if (p->wants) {
         field = 9;
-    } else if (p->reserved[0] | p->reserved[1] | p->reserved[2]) {
+    } else if (p->target) {
+        field = 12;
+    } else if (p->step == UINT64_MAX) {
+        field = 13; /* the step of a slot that is not there */
+    } else if (p->request_reserved | p->reserved[0] | p->reserved[1]) {
         field = 5;
     }
     return field ? (uint32_t)ORACLE_BAD_PARAMS | field << 8 : 0u;

@@ -65,7 +65,7 @@ static void test_bad_params(void **state)
         check_bad(p, 1);
     }
     oracle_params p = plain;
-    p.reserved[2] = 1;
+    p.reserved[1] = 1;
     check_bad(p, 5);
     p.wants = 1;
     check_bad(p, 9);

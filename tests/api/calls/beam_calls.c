@@ -111,8 +111,23 @@ static const refusal step_rows[] = {
     {LMS_E_BUFFER_SIZE, "status: ", NULL, {S(status.offset, BEAM_STEPS *BEAM_REQUESTS)}},
 };
 
+/* The search is made without requests; test_search_requests.c has one with. */
+static const lms_tables no_tables;
+static const lms_request no_requests[BEAM_ROWS];
+static const refusal step_requests[] = {
+    {LMS_E_ARGUMENT, "tables: are given", "without requests", {S_LIST(tables, &no_tables)}},
+    {LMS_E_ARGUMENT,
+     "row_requests: are given",
+     "without requests",
+     {S_LIST(row_requests, no_requests)}},
+    {LMS_E_ARGUMENT,
+     "row_requests: are given",
+     "without requests",
+     {S_LIST(row_requests_device.buffer, no_requests)}},
+};
+
 static const refusals step_refusals[] = {
-    {ALL(step_slots)}, {ALL(step_first_rows)}, {ALL(step_rows)}};
+    {ALL(step_slots)}, {ALL(step_first_rows)}, {ALL(step_rows)}, {ALL(step_requests)}};
 
 static const change step_variants[][CHANGES] = {
     {S_LIST(scores.buffer, NULL)}, {S_LIST(scores_fixed.buffer, NULL)},

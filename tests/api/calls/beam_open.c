@@ -49,8 +49,6 @@ static const refusal open_filters[] = {
     BAD("params.filters.flags: 0x80000000 ", "0xf", P(filters.flags, 1u << 31)),
     BAD("params.filters.rules: 1 is not 0", NULL, P(filters.rules, 1)),
     BAD("params.filters.rules: 4294967295 is not 0", NULL, P(filters.rules, UINT32_MAX)),
-    BAD("params.edits: 1 is not 0", NULL, P(edits, 1)),
-    BAD("params.edits: 4294967295 is not 0", NULL, P(edits, UINT32_MAX)),
 };
 
 static const refusal open_widths[] = {
@@ -108,6 +106,7 @@ static const refusal open_lengths[] = {
     BAD("params.max_length: 4294967295", "1..8", P(max_length, UINT32_MAX)),
     BAD("params.reserved: is not 0", NULL, P(reserved[0], 1)),
     BAD("params.reserved: is not 0", NULL, P(reserved[1], 1u << 31)),
+    BAD("params.reserved: is not 0", NULL, P(reserved[2], 1)),
 };
 
 static const int32_t negative[] = {-1, 0}, large[] = {BEAM_VOCAB, 0}, least[] = {INT32_MIN, 0};
@@ -183,6 +182,9 @@ static const refusal descs[] = {
     NOT("work_items: 3", "power of two", D(work_items, 3)),
     NOT("work_items: 512", "up to 256", D(work_items, 512)),
     NOT("work_items: 2147483648", "up to 256", D(work_items, 1u << 31)),
+    NOT("requests: 0x4 has bits", "0x3", D(requests, 4)),
+    NOT("slots: are given without requests", NULL, POINTER(object_desc, beam.slots, descs)),
+    NOT("max_lists: 65537", "65536", D(max_lists, LMS_MAX_LISTS + 1)),
     NOT("reserved: is not 0", NULL, D(reserved[0], 1)),
     NOT("reserved: is not 0", NULL, D(reserved[1], 1u << 31)),
     /* Wide searches leave less room for end tokens, and for requests. */

@@ -119,10 +119,25 @@ static const refusal propose_logits[] = {
     {LMS_E_BUFFER_SIZE, "tokens: ", NULL, {P(tokens.offset, AT_ROWS_END)}},
     {LMS_E_BUFFER_SIZE, "status: ", NULL, {P(status.offset, AT_REQUESTS_END)}},
 };
+/* The search is made without requests; test_search_requests.c has one with. */
+static const lms_tables no_tables;
+static const lms_request no_requests[CONTRASTIVE_PARENTS];
+static const refusal propose_requests[] = {
+    {LMS_E_ARGUMENT, "tables: are given", "without requests", {P_LIST(tables, &no_tables)}},
+    {LMS_E_ARGUMENT,
+     "row_requests: are given",
+     "without requests",
+     {P_LIST(row_requests, no_requests)}},
+    {LMS_E_ARGUMENT,
+     "row_requests: are given",
+     "without requests",
+     {P_LIST(row_requests_device.buffer, no_requests)}},
+};
 static const refusals propose_refusals[] = {{ALL(propose_slots)},
                                             {SOMETIMES(propose_closed)},
                                             {ALL(propose_rows)},
-                                            {ALL(propose_logits)}};
+                                            {ALL(propose_logits)},
+                                            {ALL(propose_requests)}};
 
 static const change propose_variants[][CHANGES] = {
     {P_LIST(status.buffer, NULL)},      {P(candidate_rows, 0)},

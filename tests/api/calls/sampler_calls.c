@@ -83,10 +83,15 @@ RECORDS(bad_top_p, 4, .filters.top_p = NAN)
 RECORDS(bad_min_p, 3, .filters.min_p = 1.5f)
 RECORDS(bad_flags, 2, .filters.flags = 0x10)
 RECORDS(bad_rules, 1, .filters.rules = 7)
-RECORDS(bad_slot, 2, .slot = UINT32_MAX)
-RECORDS(bad_edits, 3, .edits = 1)
+RECORDS(bad_slot, 2, .request.slot = UINT64_MAX)
+RECORDS(bad_edits, 3, .request.edits = 1)
 RECORDS(bad_wants, 5, .wants = 2)
-RECORDS(bad_reserved, 0, .reserved = {0, 0, 1})
+RECORDS(bad_mask, 3, .request.mask = 1)
+RECORDS(bad_unconditional, 4, .request.unconditional = 1)
+RECORDS(bad_target, 4, .target = 1)
+RECORDS(bad_step, 2, .step = LMS_STEP_OF_SLOT)
+RECORDS(bad_reserved, 0, .reserved = {0, 1})
+RECORDS(bad_request_reserved, 1, .request.reserved = 1)
 #define BAD(text, rule, records)                                                               \
     {                                                                                          \
         LMS_E_ROW_PARAMS, text, rule, { R_LIST(params, records) }                              \
@@ -101,10 +106,20 @@ static const refusal host_records[] = {
     BAD("params[3].filters.min_p: 1.5 is not at most 1", NULL, bad_min_p),
     BAD("params[2].filters.flags: 0x10", "0xf", bad_flags),
     BAD("params[1].filters.rules: 7 is not 0", NULL, bad_rules),
-    BAD("params[2].slot: 4294967295 is not 0", NULL, bad_slot),
-    BAD("params[3].edits: 1 is not 0", NULL, bad_edits),
-    BAD("params[5].wants: 2 is not 0", NULL, bad_wants),
+    BAD("params[2].request.slot: 0xffffffffffffffff is no open slot", "without requests",
+        bad_slot),
+    BAD("params[3].request.edits: 1", "edit_count (0): the object was made without requests",
+        bad_edits),
+    BAD("params[3].request.mask: 1", "mask_count (0): the object was made without requests",
+        bad_mask),
+    BAD("params[4].request.unconditional: 1", "logits_rows (0): the object was made without",
+        bad_unconditional),
+    BAD("params[5].wants: 2", "want_count (0): the object was made without requests",
+        bad_wants),
+    BAD("params[4].target: 1", "vocab (0): the object was made without requests", bad_target),
+    BAD("params[2].step: LMS_STEP_OF_SLOT without a slot", NULL, bad_step),
     BAD("params[0].reserved: is not 0", NULL, bad_reserved),
+    BAD("params[1].request.reserved: is not 0", NULL, bad_request_reserved),
     {LMS_E_ROW_INDEX, "index[5]: 6", "0..5", {R_LIST(index, beyond)}},
     {LMS_E_ROW_INDEX, "index[5]: -2", "LMS_SKIP_ROW", {R_LIST(index, negative)}},
     {LMS_E_ROW_INDEX, "index[2]: 5", "0..4", {R_LIST(index, good), R(logits_rows, 5)}},
@@ -186,13 +201,16 @@ static const refusal descs[] = {
     NOT("logits: 0", "lms_dtype", D(logits, 0)),
     NOT("logits: 4", "lms_dtype", D(logits, 4)),
     NOT("tokens: 3", "lms_token_type", D(tokens, 3)),
-    NOT("outputs: 0x1f", "0xf", D(outputs, 31)),
-    NOT("outputs: 0x10", "0xf", D(outputs, 16)),
+    NOT("outputs: 0x800", "0x7ff", D(outputs, 2048)),
+    NOT("outputs: 0x10", "need requests", D(outputs, 16)),
+    NOT("requests: 0x4", "0x3", D(requests, 4)),
+    NOT("max_top: 1025", "1024", D(max_top, 1025)),
+    NOT("max_lists: 65537", "65536", D(max_lists, 65537)),
     NOT("max_in_flight: 65", "0..64", D(max_in_flight, 65)),
     NOT("work_items: 3", "power of two", D(work_items, 3)),
     NOT("work_items: 512", "up to 256", D(work_items, 512)),
     NOT("work_items: 2147483648", "up to 256", D(work_items, 1u << 31)),
-    NOT("reserved: is not 0", NULL, D(reserved, 1)),
+    NOT("reserved: is not 0", NULL, D(reserved[1], 1)),
     {LMS_E_BUFFER_SIZE,
      "max_rows: 2147483647 rows of 1048576 logits",
      "the device allocates at most",
