@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 enum {
-    FILE_SET_MOST = 12
+    FILE_SET_MOST = 32
 };
 
 /* A file that is there is itself by any name; one that is not is its name in its folder. */

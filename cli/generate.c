@@ -288,8 +288,8 @@ static int open_all(generation *g)
 {
     const generate_options *const o = g->options;
     int exit_status = o->params != NULL
-                          ? params_file_load(o->params, &o->sampling.params, &g->params)
-                          : params_file_single(&o->sampling.params, &g->params);
+                          ? params_file_load(o->params, &o->sampling.params, NULL, &g->params)
+                          : params_file_single(&o->sampling.params, NULL, &g->params);
     if (exit_status == EXIT_DONE) exit_status = model_open(o->model, &g->model);
     if (exit_status == EXIT_DONE) {
         exit_status = prompt_source_open(&g->source, g->model, o->prompts, o->prompt_count);

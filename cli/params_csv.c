@@ -15,29 +15,21 @@ typedef struct csv_reader {
     int status;
     bool has_names;
     size_t columns;
-    const char *names[MOST_CELLS]; /* of sampling_fields */
+    const char *names[MOST_CELLS]; /* as the tables of fields have them */
     size_t cell;                   /* the next one of the line */
     uint64_t line;                 /* the number of the line, from 1 */
     uint64_t blank_line;           /* one without a cell, 0: none */
     bool after_return;             /* the last character was a carriage return */
 } csv_reader;
 
-static const char *field_named(const char *name)
-{
-    for (size_t i = 0; sampling_fields[i] != NULL; i++) {
-        if (strcmp(sampling_fields[i], name) == 0) return sampling_fields[i];
-    }
-    return NULL;
-}
-
 static int read_name(csv_reader *csv, const char *text)
 {
     const char *const path = csv->reader->path;
-    const char *const name = field_named(text);
-    char error[256];
+    unsigned number = 0;
+    const char *const name = params_field(csv->reader, text, strlen(text), &number);
+    char error[1024];
     if (name == NULL) {
-        lms_row_params none = LMS_ROW_PARAMS_INIT;
-        sampling_set(&none, text, "", error, sizeof error); /* says what the fields are */
+        params_no_field(csv->reader, text, error, sizeof error);
         return fail(EXIT_INPUT, "%s: line %llu: \"%.64s\" %s", path,
                     (unsigned long long)csv->line, text, error);
     }

@@ -11,10 +11,21 @@
 typedef struct params_reader {
     const char *path;
     const lms_row_params *defaults;
+    const row_request *requests; /* NULL: without such fields */
     params_file *out;
     uint64_t capacity;
     bool has_fractions; /* ".0" stands behind long integers: see params_json.c */
 } params_reader;
+
+/* The field of that name, as the tables of fields have it, and its number, below 64; NULL:
+ * there is none. */
+const char *params_field(const params_reader *reader, const char *name, size_t length,
+                         unsigned *number);
+
+/* Says that a name is none of a field, and what the fields are. */
+void params_no_field(const params_reader *reader, const char *name, char *error, size_t size);
+
+field_kind params_field_kind(const char *field);
 
 /* A further record, with the defaults. */
 int params_add(params_reader *reader);

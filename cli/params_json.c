@@ -1,11 +1,11 @@
 /* params_json.c - parameters of rows as JSON: an array of objects, or one object. */
+#include "json_file.h"
 #include "message.h"
 #include "params_internal.h"
 #include "sampling.h"
 
 #include <json-c/json.h>
 #include <json-c/json_object_iterator.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,47 +16,6 @@ enum {
 };
 
 /* --- The file as json-c reads it --------------------------------------------------------- */
-
-static int grow(const params_reader *reader, char **text, size_t *capacity)
-{
-    if (*capacity > (size_t)INT_MAX / 2) { /* json-c counts in int */
-        return fail(EXIT_INPUT, "%s: is larger than 1 GiB, which only a .csv file may be",
-                    reader->path);
-    }
-    *capacity = *capacity * 2 + (1u << 16);
-    char *const more = realloc(*text, *capacity);
-    if (more == NULL) return fail_memory(reader->path);
-    *text = more;
-    return EXIT_DONE;
-}
-
-/* With a zero behind it. The caller frees it, after a failure too. */
-static int read_text(const params_reader *reader, FILE *file, char **text, size_t *length)
-{
-    size_t capacity = 0, got = 0;
-    do {
-        *length += got;
-        if (capacity - *length < 2) {
-            const int status = grow(reader, text, &capacity);
-            if (status != EXIT_DONE) return status;
-        }
-        got = fread(*text + *length, 1, capacity - *length - 1, file);
-    } while (got > 0);
-    (*text)[*length] = '\0';
-    return EXIT_DONE;
-}
-
-static int not_json(const params_reader *reader, const char *text, size_t place,
-                    const char *reason)
-{
-    unsigned long long line = 1, column = 1;
-    for (size_t i = 0; i < place; i++) {
-        column = text[i] == '\n' ? 1 : column + 1;
-        line += text[i] == '\n';
-    }
-    return fail(EXIT_INPUT, "%s: line %llu, column %llu: is no JSON: %s", reader->path, line,
-                column, reason);
-}
 
 enum {
     MANY = 19 /* digits, of an integer that may have more than 64 bits */
@@ -87,26 +46,17 @@ static char *with_fractions(const char *text, size_t length)
     return copy;
 }
 
-static enum json_tokener_error parse_text(json_tokener *tokener, const char *text,
-                                          size_t length, json_object **out)
-{
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    /* The zero behind it tells that it ends there. */
-    *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
-    return json_tokener_get_error(tokener);
-}
-
 static int parse(params_reader *reader, const char *text, size_t length, json_object **out)
 {
     json_tokener *const tokener = json_tokener_new();
     if (tokener == NULL) return fail_memory(reader->path);
-    enum json_tokener_error error = parse_text(tokener, text, length, out);
+    enum json_tokener_error error = json_file_parse(tokener, text, length, out);
     const size_t end = json_tokener_get_parse_end(tokener);
     if (error == json_tokener_error_parse_number && strlen(text) == length) {
         char *const copy = with_fractions(text, length);
         json_tokener_reset(tokener);
         if (copy != NULL &&
-            parse_text(tokener, copy, strlen(copy), out) == json_tokener_success) {
+            json_file_parse(tokener, copy, strlen(copy), out) == json_tokener_success) {
             json_tokener_free(tokener);
             free(copy);
             reader->has_fractions = true;
@@ -116,9 +66,9 @@ static int parse(params_reader *reader, const char *text, size_t length, json_ob
     }
     json_tokener_free(tokener);
     if (error != json_tokener_success) {
-        return not_json(reader, text, end, json_tokener_error_desc(error));
+        return json_file_wrong(reader->path, text, end, json_tokener_error_desc(error));
     }
-    return end >= length ? EXIT_DONE : not_json(reader, text, end, "a zero byte");
+    return end >= length ? EXIT_DONE : json_file_wrong(reader->path, text, end, "a zero byte");
 }
 
 /* --- The fields -------------------------------------------------------------------------- */
@@ -154,20 +104,27 @@ static int set_field(params_reader *reader, uint64_t row, const char *field, con
 static int read_field(params_reader *reader, uint64_t row, const char *field,
                       json_object *value)
 {
-    const bool is_text = strcmp(field, "preset") == 0;
+    unsigned number = 0;
     const json_type type = json_object_get_type(value);
-    for (size_t i = 0; sampling_fields[i] != NULL; i++) {
-        if (strcmp(sampling_fields[i], field) != 0) continue;
+    const field_kind kind = params_field_kind(field);
+    if (params_field(reader, field, strlen(field), &number) != NULL) {
         if (type == json_type_null) return EXIT_DONE; /* as if it were not there */
-        if (is_text && type != json_type_string) {
+        if (kind == FIELD_NAME && type != json_type_string) {
             return wrong_type(reader, row, field, value, "a text in quotation marks");
         }
-        if (!is_text && type != json_type_int && type != json_type_double) {
+        if (kind == FIELD_SWITCH && type != json_type_boolean) {
+            return wrong_type(reader, row, field, value, "true or false");
+        }
+        if (kind == FIELD_NUMBER && type != json_type_int && type != json_type_double) {
             return wrong_type(reader, row, field, value, "a number");
+        }
+        /* scan_number() sets what json-c may have cut. */
+        if (type == json_type_int && strlen(json_object_get_string(value)) >= LONG_DIGITS) {
+            return EXIT_DONE;
         }
     }
     const char *const text = json_object_get_string(value);
-    if (is_text && (int)strlen(text) != json_object_get_string_len(value)) {
+    if (kind == FIELD_NAME && (int)strlen(text) != json_object_get_string_len(value)) {
         return wrong_type(reader, row, field, value, "a text without a zero byte");
     }
     return set_field(reader, row, field, text == NULL ? "" : text);
@@ -226,28 +183,26 @@ typedef struct json_scan {
     const char *name; /* the last text, within its quotation marks */
     size_t name_length;
     uint64_t row;      /* of the last brace, from 1 */
-    unsigned seen;     /* the row's fields up to here: bits of sampling_fields */
+    uint64_t seen;     /* the row's fields up to here, by their numbers */
     const char *field; /* the last one */
 } json_scan;
 
 static int scan_name(json_scan *scan)
 {
-    for (unsigned i = 0; sampling_fields[i] != NULL; i++) {
-        const char *const field = sampling_fields[i];
-        if (strlen(field) != scan->name_length ||
-            memcmp(field, scan->name, scan->name_length) != 0) {
-            continue;
-        }
-        scan->field = field;
-        if ((scan->seen & 1u << i) != 0) {
-            return fail(EXIT_INPUT, "%s: row %llu: \"%s\" is there twice, must be there once",
-                        scan->reader->path, (unsigned long long)(scan->row - 1), field);
-        }
-        scan->seen |= 1u << i;
-        return EXIT_DONE;
+    unsigned number = 0;
+    const char *const field =
+        params_field(scan->reader, scan->name, scan->name_length, &number);
+    if (field == NULL) {
+        return json_file_wrong(scan->reader->path, scan->text, scan->place,
+                               "the name of a field must be written without escapes");
     }
-    return not_json(scan->reader, scan->text, scan->place,
-                    "the name of a field must be written without escapes");
+    scan->field = field;
+    if ((scan->seen & UINT64_C(1) << number) != 0) {
+        return fail(EXIT_INPUT, "%s: row %llu: \"%s\" is there twice, must be there once",
+                    scan->reader->path, (unsigned long long)(scan->row - 1), field);
+    }
+    scan->seen |= UINT64_C(1) << number;
+    return EXIT_DONE;
 }
 
 static int scan_number(json_scan *scan)
@@ -279,8 +234,8 @@ static int scan_rows(json_scan *scan)
     for (; scan->text[scan->place] != '\0' && status == EXIT_DONE; scan->place++) {
         switch (scan->text[scan->place]) {
         case '\'':
-            return not_json(scan->reader, scan->text, scan->place,
-                            "names must be in double quotation marks");
+            return json_file_wrong(scan->reader->path, scan->text, scan->place,
+                                   "names must be in double quotation marks");
         case '"': scan_text(scan); break;
         case '{':
             scan->row++;
@@ -308,7 +263,7 @@ int params_read_json(params_reader *reader, FILE *file)
     char *text = NULL;
     size_t length = 0;
     json_object *whole = NULL;
-    int status = read_text(reader, file, &text, &length);
+    int status = json_file_read(reader->path, file, &text, &length);
     if (status == EXIT_DONE && !ferror(file)) {
         status = parse(reader, text, length, &whole);
         if (status == EXIT_DONE) status = read_parsed(reader, text, whole);

@@ -23,9 +23,10 @@ struct sample_results {
     output *main;
     output *sides[SIDES];
     uint64_t rows_begun;
-    float *row_logprobs; /* of the row that JSON is at, for its end */
-    float *row_raw_logprobs;
-    int32_t row_kept;
+    void *row_sides[SIDES]; /* of the row that JSON is at, for its end: [draws], or one */
+    uint32_t row_top;       /* its best tokens */
+    int32_t row_top_tokens[LMS_MAX_TOP];
+    float row_top_values[LMS_MAX_TOP];
 };
 
 /* --- Opening ----------------------------------------------------------------------------- */
@@ -60,13 +61,12 @@ static int open_side(sample_results *results, sample_side side)
     if (options->sides[side] == NULL) return EXIT_DONE;
     const int status = output_open(options->sides[side], out);
     if (status != EXIT_DONE) return status;
-    switch (side) {
-    case SIDE_KEPT: return write_header(results, *out, NPY_INT32, 0, false);
-    case SIDE_PROBS:
-        return write_header(results, *out, NPY_FLOAT32, results->logits->vocab, true);
-    default:
-        return write_header(results, *out, NPY_FLOAT32, options->draws, options->has_draws);
+    const char *const type = sample_sides[side].is_whole ? NPY_INT32 : NPY_FLOAT32;
+    if (side == SIDE_PROBS) {
+        return write_header(results, *out, type, results->logits->vocab, true);
     }
+    return write_header(results, *out, type, options->draws,
+                        options->has_draws && !sample_sides[side].is_of_row);
 }
 
 static int open_all(sample_results *results)
@@ -76,11 +76,12 @@ static int open_all(sample_results *results)
     for (unsigned i = 0; i < SIDES && status == EXIT_DONE; i++) {
         status = open_side(results, (sample_side)i);
     }
-    if (status != EXIT_DONE || !options->has_details) return status;
-    results->row_logprobs = calloc((size_t)options->draws, sizeof(float));
-    results->row_raw_logprobs = calloc((size_t)options->draws, sizeof(float));
-    if (results->row_logprobs != NULL && results->row_raw_logprobs != NULL) return EXIT_DONE;
-    return fail_memory("the details of a row");
+    for (unsigned i = 0; i < SIDES && status == EXIT_DONE; i++) {
+        if ((options->details >> i & 1) == 0) continue;
+        results->row_sides[i] = calloc((size_t)options->draws, 4);
+        if (results->row_sides[i] == NULL) status = fail_memory("the details of a row");
+    }
+    return status;
 }
 
 int sample_results_open(const sample_options *options, const logits_file *logits,
@@ -116,8 +117,7 @@ static int begin_object(sample_results *results, const sample_draws *draws, uint
 {
     const uint32_t status = draws->status[i];
     char seed[40] = "";
-    if (results->options->has_details) results->row_kept = draws->kept[i];
-    if (!sampling_is_greedy(&draws->params[i])) {
+    if (!sampling_is_greedy(&draws->params[i]) && draws->params[i].target == 0) {
         snprintf(seed, sizeof seed, ", \"seed\": %llu",
                  (unsigned long long)draws->params[i].seed);
     }
@@ -130,32 +130,71 @@ static int begin_object(sample_results *results, const sample_draws *draws, uint
 }
 
 /* Nine digits are every float's own; JSON has no NaN. */
-static int print_floats(const sample_results *results, const char *name, const float *values)
+static int print_value(const sample_results *results, const char *before, const void *values,
+                       uint64_t i, bool is_whole)
 {
-    const uint64_t count = results->options->draws;
+    if (is_whole) {
+        return output_print(results->main, "%s%d", before, (int)((const int32_t *)values)[i]);
+    }
+    const float value = ((const float *)values)[i];
+    return isfinite(value) ? output_print(results->main, "%s%.9g", before, (double)value)
+                           : output_print(results->main, "%snull", before);
+}
+
+static int print_values(const sample_results *results, const char *name, const void *values,
+                        uint64_t count, bool is_whole)
+{
     int status = output_print(results->main, ", \"%s\": [", name);
     for (uint64_t i = 0; i < count && status == EXIT_DONE; i++) {
-        const char *const separator = i > 0 ? ", " : "";
-        status = isfinite(values[i])
-                     ? output_print(results->main, "%s%.9g", separator, (double)values[i])
-                     : output_print(results->main, "%snull", separator);
+        status = print_value(results, i > 0 ? ", " : "", values, i, is_whole);
     }
     return status == EXIT_DONE ? output_write(results->main, "]", 1) : status;
+}
+
+static int print_side(const sample_results *results, unsigned side)
+{
+    const sample_side_kind *const kind = &sample_sides[side];
+    const void *const values = results->row_sides[side];
+    if (values == NULL) return EXIT_DONE;
+    if (!kind->is_of_row) {
+        return print_values(results, kind->member, values, results->options->draws,
+                            kind->is_whole);
+    }
+    const int status = output_print(results->main, ", \"%s\": ", kind->member);
+    return status == EXIT_DONE ? print_value(results, "", values, 0, kind->is_whole) : status;
 }
 
 static int end_object(const sample_results *results)
 {
     int status = output_write(results->main, "]", 1);
-    if (status == EXIT_DONE && results->options->has_details) {
-        status = print_floats(results, "logprobs", results->row_logprobs);
+    for (unsigned i = 0; i < SIDES && status == EXIT_DONE; i++) status = print_side(results, i);
+    if (status == EXIT_DONE && results->row_top > 0) {
+        uint32_t count = 0;
+        while (count < results->row_top && results->row_top_tokens[count] >= 0) count++;
+        status = print_values(results, "top_tokens", results->row_top_tokens, count, true);
         if (status == EXIT_DONE) {
-            status = print_floats(results, "raw_logprobs", results->row_raw_logprobs);
-        }
-        if (status == EXIT_DONE) {
-            status = output_print(results->main, ", \"kept\": %d", (int)results->row_kept);
+            status =
+                print_values(results, "top_logprobs", results->row_top_values, count, false);
         }
     }
     return status == EXIT_DONE ? output_write(results->main, "}", 1) : status;
+}
+
+/* Draw i of some, which is the row's draw `draw`. */
+static void keep_values(sample_results *results, const sample_draws *draws, size_t i,
+                        uint64_t draw)
+{
+    for (unsigned side = 0; side < SIDES; side++) {
+        char *const row = results->row_sides[side];
+        const char *const values = draws->sides[side];
+        if (row == NULL || (sample_sides[side].is_of_row && draw > 0)) continue;
+        memcpy(row + draw * 4, values + i * 4, 4);
+    }
+    if (draw > 0 || draws->top == 0) return;
+    const size_t first = i * draws->top;
+    results->row_top = draws->top;
+    memcpy(results->row_top_tokens, draws->top_tokens + first, draws->top * sizeof(int32_t));
+    memcpy(results->row_top_values, draws->top_values + first, draws->top * sizeof(float));
 }
 
 static int write_json(sample_results *results, const sample_draws *draws)
@@ -168,10 +207,7 @@ static int write_json(sample_results *results, const sample_draws *draws)
             status = output_print(results->main, "%s%d", draw > 0 ? ", " : "",
                                   (int)draws->tokens[i]);
         }
-        if (results->options->has_details) {
-            results->row_logprobs[draw] = draws->logprobs[i];
-            results->row_raw_logprobs[draw] = draws->raw_logprobs[i];
-        }
+        keep_values(results, draws, i, draw);
         if (++draw == per_row) {
             draw = 0;
             row++;
@@ -182,35 +218,40 @@ static int write_json(sample_results *results, const sample_draws *draws)
     return EXIT_DONE;
 }
 
-/* It is one for all draws of a row. */
-static int write_kept(const sample_results *results, const sample_draws *draws)
+/* Of a row's draws, the first one's. */
+static int write_of_rows(output *out, const sample_draws *draws, uint64_t per_row,
+                         const char *values)
 {
-    const uint64_t per_row = results->options->draws;
     size_t i = draws->draw == 0 ? 0 : (size_t)(per_row - draws->draw);
     int status = EXIT_DONE;
     for (; i < draws->count && status == EXIT_DONE; i += (size_t)per_row) {
-        status = output_write(results->sides[SIDE_KEPT], &draws->kept[i], sizeof *draws->kept);
+        status = output_write(out, values + i * 4, 4);
     }
     return status;
 }
 
+static int write_side(const sample_results *results, const sample_draws *draws, unsigned side)
+{
+    output *const out = results->sides[side];
+    if (out == NULL || side == SIDE_PROBS) return EXIT_DONE;
+    return sample_sides[side].is_of_row
+               ? write_of_rows(out, draws, results->options->draws, draws->sides[side])
+               : output_write(out, draws->sides[side], draws->count * 4);
+}
+
 int sample_results_draws(sample_results *results, const sample_draws *draws)
 {
-    output *const *const sides = results->sides;
-    const size_t bytes = draws->count * 4; /* int32_t or float */
     int status = EXIT_DONE;
     switch (results->options->format) {
     case SAMPLE_TEXT: status = write_text(results, draws); break;
     case SAMPLE_JSON: status = write_json(results, draws); break;
-    case SAMPLE_NPY: status = output_write(results->main, draws->tokens, bytes); break;
+    case SAMPLE_NPY:
+        status = output_write(results->main, draws->tokens, draws->count * sizeof(int32_t));
+        break;
     }
-    if (status == EXIT_DONE && sides[SIDE_LOGPROBS] != NULL) {
-        status = output_write(sides[SIDE_LOGPROBS], draws->logprobs, bytes);
+    for (unsigned i = 0; i < SIDES && status == EXIT_DONE; i++) {
+        status = write_side(results, draws, i);
     }
-    if (status == EXIT_DONE && sides[SIDE_RAW_LOGPROBS] != NULL) {
-        status = output_write(sides[SIDE_RAW_LOGPROBS], draws->raw_logprobs, bytes);
-    }
-    if (status == EXIT_DONE && sides[SIDE_KEPT] != NULL) status = write_kept(results, draws);
     return status;
 }
 
@@ -256,8 +297,9 @@ void sample_results_free(sample_results *results)
 {
     if (results == NULL) return;
     output_discard(results->main);
-    for (unsigned i = 0; i < SIDES; i++) output_discard(results->sides[i]);
-    free(results->row_logprobs);
-    free(results->row_raw_logprobs);
+    for (unsigned i = 0; i < SIDES; i++) {
+        output_discard(results->sides[i]);
+        free(results->row_sides[i]);
+    }
     free(results);
 }

@@ -16,9 +16,10 @@ typedef struct sample_draws {
     const lms_row_params *params;
     const int32_t *tokens;
     const uint32_t *status;
-    const float *logprobs; /* NULL: not computed, like those below */
-    const float *raw_logprobs;
-    const int32_t *kept;
+    void *const *sides; /* [SIDES], float or int32_t; NULL: not computed */
+    uint32_t top;       /* best tokens of each draw; 0: none */
+    const int32_t *top_tokens;
+    const float *top_values;
 } sample_draws;
 
 /* Opens all files. *out is NULL after a failure. */

@@ -28,12 +28,15 @@ typedef struct sample_job {
     const sample_options *options;
     logits_file *logits;
     const params_file *params;
+    sample_requests *requests;
+    lms_context *context;
     sample_results *results;
     sample_summary *summary;
     lms_sampler *sampler;
     size_t batch;      /* rows in memory */
     size_t call_draws; /* of one call */
     size_t row_bytes;
+    size_t rows_read;     /* in memory */
     uint64_t first_row;   /* of the file, that is the first in memory */
     uint64_t draws_shown; /* as one step of the progress: a row's or 1 */
     char *rows;
@@ -43,9 +46,9 @@ typedef struct sample_job {
     int32_t *index;
     int32_t *tokens;
     uint32_t *status;
-    float *logprobs;
-    float *raw_logprobs;
-    int32_t *kept;
+    void *sides[SIDES];  /* but the probabilities; NULL: not wanted, like those below */
+    int32_t *top_tokens; /* [call_draws][top] */
+    float *top_values;
 } sample_job;
 
 /* --- Making ready ------------------------------------------------------------------------ */
@@ -61,6 +64,7 @@ static void choose_sizes(sample_job *job)
     uint64_t batch = job->options->batch;
     if (batch == 0) batch = least(most(BATCH_BYTES / job->row_bytes, 1), BATCH_ROWS);
     batch = least(batch, rows);
+    if (sample_requests_any(job->requests)) batch = least(batch, REQUEST_ROWS);
     job->batch = (size_t)batch;
     /* batch < 2^31 and draws < 2^31: no overflow. */
     const uint64_t several = most(batch, least(CALL_DRAWS, CALL_LOGITS / job->logits->vocab));
@@ -74,58 +78,78 @@ static void *allocate(size_t count, size_t size)
                : aligned_alloc(PAGE, (count * size + PAGE - 1) / PAGE * PAGE);
 }
 
-static int allocate_all(sample_job *job)
+static bool is_wanted(const sample_options *options, unsigned side)
 {
-    const sample_options *const options = job->options;
-    const size_t draws = job->call_draws;
-    job->rows = allocate(job->batch, job->row_bytes);
-    if (job->rows == NULL) return fail_memory("a batch of rows");
-    if (options->sides[SIDE_PROBS] != NULL) {
-        job->probs = allocate(job->batch, job->logits->vocab * sizeof *job->probs);
-        if (job->probs == NULL) return fail_memory("the probabilities of a batch of rows");
+    return options->sides[side] != NULL || (options->details >> side & 1) != 0;
+}
+
+static uint32_t outputs_of(const sample_job *job)
+{
+    uint32_t outputs = sample_requests_top(job->requests) > 0 ? LMS_OUT_TOP : 0;
+    for (unsigned i = 0; i < SIDES; i++) {
+        if (is_wanted(job->options, i)) outputs |= sample_sides[i].output;
     }
+    return outputs;
+}
+
+static int allocate_results(sample_job *job)
+{
+    const size_t draws = job->call_draws, top = sample_requests_top(job->requests);
+    bool is_out = false;
     job->row_params = allocate(draws, sizeof *job->row_params);
     job->index = allocate(draws, sizeof *job->index);
     job->tokens = allocate(draws, sizeof *job->tokens);
     job->status = allocate(draws, sizeof *job->status);
-    job->logprobs = allocate(draws, sizeof *job->logprobs);
-    job->raw_logprobs = allocate(draws, sizeof *job->raw_logprobs);
-    job->kept = allocate(draws, sizeof *job->kept);
+    for (unsigned i = 0; i < SIDE_PROBS; i++) {
+        if (!is_wanted(job->options, i)) continue;
+        job->sides[i] = allocate(draws, 4);
+        is_out |= job->sides[i] == NULL;
+    }
+    if (top > 0) {
+        job->top_tokens = allocate(draws, top * sizeof *job->top_tokens);
+        job->top_values = allocate(draws, top * sizeof *job->top_values);
+        is_out |= job->top_tokens == NULL || job->top_values == NULL;
+    }
     if (job->row_params == NULL || job->index == NULL || job->tokens == NULL ||
-        job->status == NULL || job->logprobs == NULL || job->raw_logprobs == NULL ||
-        job->kept == NULL) {
+        job->status == NULL || is_out) {
         return fail_memory("the results of a batch of rows");
     }
     return EXIT_DONE;
 }
 
-static uint32_t outputs_of(const sample_options *options)
+static int allocate_all(sample_job *job)
 {
-    const bool has_details = options->has_details;
-    uint32_t outputs = 0;
-    if (has_details || options->sides[SIDE_LOGPROBS] != NULL) outputs |= LMS_OUT_LOGPROB;
-    if (has_details || options->sides[SIDE_RAW_LOGPROBS] != NULL) {
-        outputs |= LMS_OUT_LOGPROB_RAW;
+    const size_t more = sample_requests_guide(job->requests) ? job->batch : 0;
+    job->rows = allocate(job->batch + more, job->row_bytes);
+    if (job->rows == NULL) return fail_memory("a batch of rows");
+    if (job->options->sides[SIDE_PROBS] != NULL) {
+        job->probs = allocate(job->batch, job->logits->vocab * sizeof *job->probs);
+        if (job->probs == NULL) return fail_memory("the probabilities of a batch of rows");
     }
-    if (has_details || options->sides[SIDE_KEPT] != NULL) outputs |= LMS_OUT_KEPT;
-    if (options->sides[SIDE_PROBS] != NULL) outputs |= LMS_OUT_PROBS;
-    return outputs;
+    return allocate_results(job);
 }
 
 /* Workspace for outputs grows with the rows at once; a call of more is done in parts. */
-static int make_sampler(sample_job *job, lms_context *context)
+static int make_sampler(sample_job *job)
 {
     const uint64_t at_once = least(CALL_DRAWS, CALL_LOGITS / job->logits->vocab);
-    const lms_sampler_desc desc = {
+    const uint32_t outputs = outputs_of(job);
+    lms_sampler_desc desc = {
         .vocab = job->logits->vocab,
         .max_rows = (uint32_t)least(job->call_draws, at_once),
         .logits = job->logits->type,
-        .outputs = outputs_of(job->options),
+        .outputs = outputs,
         .max_in_flight = 1,
+        .requests = (outputs & ~LMS_OUT_OLD) != 0 ? LMS_REQUESTS_EDITS : 0,
     };
     build_notice_begin();
-    const lms_status status = lms_sampler_create(context, &desc, &job->sampler);
+    const int described =
+        sample_requests_describe(job->requests, job->context, job->batch, &desc);
+    const lms_status status = described == EXIT_DONE
+                                  ? lms_sampler_create(job->context, &desc, &job->sampler)
+                                  : LMS_OK;
     build_notice_end();
+    if (described != EXIT_DONE) return described;
     return status == LMS_OK ? EXIT_DONE : fail_library("device", status);
 }
 
@@ -138,48 +162,66 @@ static void free_all(sample_job *job)
     free(job->index);
     free(job->tokens);
     free(job->status);
-    free(job->logprobs);
-    free(job->raw_logprobs);
-    free(job->kept);
+    for (unsigned i = 0; i < SIDES; i++) free(job->sides[i]);
+    free(job->top_tokens);
+    free(job->top_values);
 }
 
 /* --- A call ------------------------------------------------------------------------------ */
 
-/* Sets every draw's parameters; returns how many rows they are of. */
+/* The row in memory, with what it asks for. */
+static lms_row_params params_of(const sample_job *job, size_t row)
+{
+    lms_row_params params = params_file_row(job->params, job->first_row + row);
+    sample_requests_row(job->requests, row, &params);
+    return params;
+}
+
+/* Sets every draw's parameters; returns how many rows they are of. Rows are counted from the
+ * call's first one, or, where others go away from rows behind all of them, from memory's. */
 static size_t list_draws(sample_job *job, const sample_call *call)
 {
     uint64_t draw = call->draw;
-    size_t row = 0;
-    lms_row_params params = params_file_row(job->params, job->first_row + call->row);
+    size_t row = call->row;
+    const size_t first = sample_requests_guide(job->requests) ? 0 : row;
+    lms_row_params params = params_of(job, row);
     params.step += draw;
     for (size_t i = 0; i < call->count; i++) {
         job->row_params[i] = params;
-        job->index[i] = (int32_t)row;
+        job->index[i] = (int32_t)(row - first);
         params.step++;
         if (++draw < call->draws || i + 1 == call->count) continue;
         draw = 0;
-        row++;
-        params = params_file_row(job->params, job->first_row + call->row + row);
+        params = params_of(job, ++row);
     }
-    return row + 1;
+    return row - first + 1;
 }
 
 static int run_call(sample_job *job, const sample_call *call)
 {
-    const uint32_t outputs = outputs_of(job->options);
+    void *const *const sides = job->sides;
     const size_t rows = list_draws(job, call);
+    const bool is_guided = sample_requests_guide(job->requests);
     const lms_sample_host_args batch = {
         .rows = (uint32_t)call->count,
-        .logits = job->rows + call->row * job->row_bytes,
-        .logits_rows = rows,
+        .logits = job->rows + (is_guided ? 0 : call->row * job->row_bytes),
+        .logits_rows = is_guided ? 2 * job->rows_read : rows,
         .params = job->row_params,
         .index = job->index,
         .tokens = job->tokens,
         .status = job->status,
-        .logprob_raw = (outputs & LMS_OUT_LOGPROB_RAW) != 0 ? job->raw_logprobs : NULL,
-        .logprob = (outputs & LMS_OUT_LOGPROB) != 0 ? job->logprobs : NULL,
-        .kept = (outputs & LMS_OUT_KEPT) != 0 ? job->kept : NULL,
+        .logprob_raw = sides[SIDE_RAW_LOGPROBS],
+        .logprob = sides[SIDE_LOGPROBS],
+        .kept = sides[SIDE_KEPT],
         .probs = call->probs,
+        .tables = sample_requests_tables(job->requests),
+        .logprob_edited = sides[SIDE_EDITED_LOGPROBS],
+        .rank_raw = sides[SIDE_RAW_RANKS],
+        .rank_edited = sides[SIDE_RANKS],
+        .entropy_raw = sides[SIDE_RAW_ENTROPY],
+        .entropy = sides[SIDE_ENTROPY],
+        .top_tokens = job->top_tokens,
+        .top_values = job->top_values,
     };
     const lms_status status = lms_sample_host(job->sampler, &batch);
     return status == LMS_OK ? EXIT_DONE : fail_library("device", status);
@@ -204,9 +246,10 @@ static int write_call(sample_job *job, const sample_call *call)
         .params = job->row_params,
         .tokens = job->tokens,
         .status = job->status,
-        .logprobs = job->logprobs,
-        .raw_logprobs = job->raw_logprobs,
-        .kept = job->kept,
+        .sides = job->sides,
+        .top = sample_requests_top(job->requests),
+        .top_tokens = job->top_tokens,
+        .top_values = job->top_values,
     };
     note_empty(job, call);
     return sample_results_draws(job->results, &draws);
@@ -255,8 +298,14 @@ static int sample_all(sample_job *job)
     const uint64_t rows = job->logits->rows;
     while (job->first_row < rows) {
         const size_t count = (size_t)least(job->batch, rows - job->first_row);
+        job->rows_read = count;
         int status = logits_file_read(job->logits, job->rows, count);
+        if (status == EXIT_DONE) {
+            status = sample_requests_begin(job->requests, job->context, job->first_row, count,
+                                           job->rows);
+        }
         if (status == EXIT_DONE) status = sample_batch(job, count);
+        if (status == EXIT_DONE) status = sample_requests_end(job->requests);
         if (status != EXIT_DONE) return status;
         job->first_row += count;
     }
@@ -264,17 +313,20 @@ static int sample_all(sample_job *job)
 }
 
 int sample_rows(const sample_options *options, lms_context *context, logits_file *logits,
-                const params_file *params, sample_results *results, sample_summary *summary)
+                const params_file *params, sample_requests *requests, sample_results *results,
+                sample_summary *summary)
 {
     sample_job job = {.options = options,
                       .logits = logits,
                       .params = params,
+                      .requests = requests,
+                      .context = context,
                       .results = results,
                       .summary = summary};
     memset(summary, 0, sizeof *summary);
     choose_sizes(&job);
     int status = allocate_all(&job);
-    if (status == EXIT_DONE) status = make_sampler(&job, context);
+    if (status == EXIT_DONE) status = make_sampler(&job);
     if (status == EXIT_DONE) {
         const bool by_draw = options->draws > 1 && logits->rows <= UINT64_MAX / options->draws;
         job.draws_shown = by_draw ? 1 : most(options->draws, 1);

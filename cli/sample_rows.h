@@ -5,6 +5,7 @@
 #include "logits_file.h"
 #include "params_file.h"
 #include "sample_options.h"
+#include "sample_requests.h"
 #include "sample_results.h"
 
 typedef struct sample_summary {
@@ -14,6 +15,7 @@ typedef struct sample_summary {
 
 /* Reads all rows and writes all results. Prints what is wrong and returns an exit status. */
 int sample_rows(const sample_options *options, lms_context *context, logits_file *logits,
-                const params_file *params, sample_results *results, sample_summary *summary);
+                const params_file *params, sample_requests *requests, sample_results *results,
+                sample_summary *summary);
 
 #endif

@@ -1,12 +1,9 @@
 #include "sampling.h"
 
 #include "message.h"
+#include "numbers.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <float.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,47 +28,17 @@ static const struct {
     {"top-k-ties", LMS_TOP_K_TIES},
 };
 
-__attribute__((format(printf, 3, 4))) static bool refuse(char *error, size_t error_size,
-                                                         const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error, error_size, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
-/* A decimal number and nothing else; also without what strtod takes beside numbers: blanks,
- * hexadecimal, infinities. What is not 0 stays so: for a field, 0 is another thing. */
-static bool read_number(const char *text, double *value)
-{
-    char *end = NULL;
-    if (text[strspn(text, "+-.0123456789eE")] != '\0') return false;
-    errno = 0;
-    *value = strtod(text, &end);
-    if (*value == 0 && errno == ERANGE) *value = text[0] == '-' ? -DBL_MIN : DBL_MIN;
-    return end != text && *end == '\0' && isfinite(*value);
-}
-
-static bool read_whole(const char *text, uint64_t *value)
-{
-    char *end = NULL;
-    if (!isdigit((unsigned char)text[0])) return false;
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    return *end == '\0' && errno == 0;
-}
-
 static bool set_temperature(lms_row_params *params, const char *text, char *error, size_t size)
 {
     double value = 0;
     lms_row_params tried = *params;
-    const bool is_number = read_number(text, &value);
+    const bool is_number = number_read(text, &value);
     tried.filters.temperature = is_number ? (float)value : -1.0f;
     /* A temperature that float32 rounds to 0 would be greedy without having asked for it. */
     if ((value != 0 && tried.filters.temperature == 0) ||
         lms_row_params_check(&tried) == LMS_FIELD_TEMPERATURE) {
-        return refuse(error, size, "is \"%s\", must be 0 (greedy) or from 2^-64 to 2^64", text);
+        return number_refuse(error, size, "is \"%s\", must be 0 (greedy) or from 2^-64 to 2^64",
+                             text);
     }
     params->filters.temperature = tried.filters.temperature;
     return true;
@@ -80,8 +47,9 @@ static bool set_temperature(lms_row_params *params, const char *text, char *erro
 static bool set_share(float *field, const char *text, const char *off, char *error, size_t size)
 {
     double value = 0;
-    if (!read_number(text, &value) || value < 0 || value > 1) {
-        return refuse(error, size, "is \"%s\", must be from 0 to 1 (%s: off)", text, off);
+    if (!number_read(text, &value) || value < 0 || value > 1) {
+        return number_refuse(error, size, "is \"%s\", must be from 0 to 1 (%s: off)", text,
+                             off);
     }
     /* 0 means another thing than the smallest share, and some processes flush subnormals. */
     *field = value > 0 && value < 0x1p-126 ? 0x1p-126f : (float)value;
@@ -95,19 +63,25 @@ static bool set_top_k(lms_row_params *params, const char *text, char *error, siz
         params->filters.top_k = 0;
         return true;
     }
-    if (!read_whole(text, &value)) {
-        return refuse(error, size, "is \"%s\", must be a whole number from 0 (off) to 2^64 - 1",
-                      text);
+    if (!number_read_whole(text, &value)) {
+        return number_refuse(
+            error, size, "is \"%s\", must be a whole number from 0 (off) to 2^64 - 1", text);
     }
     /* No vocabulary has so many tokens: off. */
     params->filters.top_k = value < INT32_MAX ? (int32_t)value : INT32_MAX;
     return true;
 }
 
-static bool set_whole(uint64_t *field, const char *text, char *error, size_t size)
+/* 2^64 - 1 is LMS_STEP_OF_SLOT. */
+static bool set_step(uint64_t *field, const char *text, char *error, size_t size)
 {
-    if (read_whole(text, field)) return true;
-    return refuse(error, size, "is \"%s\", must be a whole number from 0 to 2^64 - 1", text);
+    uint64_t value = 0;
+    if (number_read_whole(text, &value) && value != LMS_STEP_OF_SLOT) {
+        *field = value;
+        return true;
+    }
+    return number_refuse(error, size, "is \"%s\", must be a whole number from 0 to 2^64 - 2",
+                         text);
 }
 
 /* Negative ones, as engines have them, are taken modulo 2^64. */
@@ -115,10 +89,10 @@ static bool set_seed(uint64_t *field, const char *text, char *error, size_t size
 {
     const bool is_negative = text[0] == '-';
     uint64_t value = 0;
-    if (!read_whole(text + is_negative, &value) ||
+    if (!number_read_whole(text + is_negative, &value) ||
         (is_negative && value > (uint64_t)INT64_MAX + 1)) {
-        return refuse(error, size, "is \"%s\", must be a whole number from -2^63 to 2^64 - 1",
-                      text);
+        return number_refuse(error, size,
+                             "is \"%s\", must be a whole number from -2^63 to 2^64 - 1", text);
     }
     *field = is_negative ? 0 - value : value;
     return true;
@@ -136,11 +110,12 @@ static bool set_preset(lms_row_params *params, const char *text, char *error, si
             i++;
         }
         if (i == sizeof presets / sizeof presets[0]) {
-            return refuse(error, size,
-                          "is \"%s\", must be vllm, hugging-face, llama.cpp or joint, or of "
-                          "temperature-last, min-p-last, top-p-whole-row, top-k-ties with + "
-                          "between",
-                          text);
+            return number_refuse(
+                error, size,
+                "is \"%s\", must be vllm, hugging-face, llama.cpp or joint, or of "
+                "temperature-last, min-p-last, top-p-whole-row, top-k-ties with + "
+                "between",
+                text);
         }
         flags |= presets[i].flags;
         if (word[length] == '\0') break;
@@ -164,11 +139,12 @@ bool sampling_set(lms_row_params *params, const char *field, const char *text, c
         return set_share(&params->filters.min_p, text, "0", error, error_size);
     }
     if (strcmp(field, "seed") == 0) return set_seed(&params->seed, text, error, error_size);
-    if (strcmp(field, "step") == 0) return set_whole(&params->step, text, error, error_size);
+    if (strcmp(field, "step") == 0) return set_step(&params->step, text, error, error_size);
     if (strcmp(field, "preset") == 0) return set_preset(params, text, error, error_size);
-    return refuse(error, error_size,
-                  "is no field; the fields are temperature, top_k, top_p, min_p, seed, step, "
-                  "preset");
+    return number_refuse(
+        error, error_size,
+        "is no field; the fields are temperature, top_k, top_p, min_p, seed, step, "
+        "preset");
 }
 
 bool sampling_is_greedy(const lms_row_params *params)
@@ -242,7 +218,7 @@ unsigned long long parse_count(struct argp_state *state, const char *option, con
 {
     uint64_t value = 0;
     (void)state;
-    if (!read_whole(text, &value) || value < least || value > most) {
+    if (!number_read_whole(text, &value) || value < least || value > most) {
         exit(fail(EXIT_USAGE, "--%s: is \"%s\", must be a whole number from %llu to %llu",
                   option, text, least, most));
     }

@@ -26,6 +26,10 @@ extern const struct argp sampling_argp;
  * top_p, min_p, seed, step, preset. */
 extern const char *const sampling_fields[];
 
+enum {
+    sampling_field_count = 7
+};
+
 /* Sets a field from its text. On failure says what the text is and what it must be, such as
  * "is -1, must be 0 (greedy) or 2^-64 to 2^64". */
 bool sampling_set(lms_row_params *params, const char *field, const char *text, char *error,

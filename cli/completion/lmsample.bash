@@ -11,7 +11,13 @@ _lmsample_options()
         devices) options='-j --json -n --names -T --test' ;;
         sample)
             options="-l --logits --bfloat16 --draws --params -f --format -o --output --details
-                --logprobs --raw-logprobs --kept --probs --batch $sampling"
+                --logprobs --raw-logprobs --edited-logprobs --ranks --raw-ranks --entropy
+                --raw-entropy --kept --probs --batch --history --penalties
+                --repetition-penalty --frequency-penalty --presence-penalty --penalty-window
+                --bias --mask --allowed --banned --bad-words --end-tokens --min-tokens
+                --ignore-end --no-repeat-ngram --dry-multiplier --dry-base
+                --dry-allowed-length --dry-range --dry-breakers --force --guidance
+                --unconditional --target --top-logprobs --logprobs-of $sampling"
             ;;
         explain)
             options="--logits --row --bfloat16 --vocabulary --prompt --model --top --format
@@ -33,12 +39,28 @@ _lmsample_kind()
     case $1 in
         sample:-l | *:--logits | *:--params | *:--logprobs | *:--raw-logprobs | *:--kept | \
             *:--probs | *:--vocabulary | *:--svg | *:-o | *:--output) kind='file' ;;
+        sample:--history | sample:--bias | sample:--mask | sample:--allowed | sample:--banned | \
+            sample:--bad-words | sample:--end-tokens | sample:--dry-breakers | \
+            sample:--unconditional | sample:--target | sample:--edited-logprobs | \
+            sample:--ranks | sample:--raw-ranks | sample:--entropy | sample:--raw-entropy)
+            kind='file'
+            ;;
         *:-m | *:--model) kind='folder' ;;
         *:-d | *:--device) kind='device' ;;
         sample:-f | sample:--format) kind='choice' choices='text json npy' ;;
         *:--format) kind='choice' choices='text json' ;;
         *:--color) kind='choice' choices='auto always never' ;;
+        sample:--penalties)
+            kind='choice' choices='vllm hugging-face llama.cpp tensorrt-llm sglang mlc'
+            ;;
+        sample:--logprobs-of) kind='choice' choices='raw edited processed' ;;
         *:--preset) kind='choice' choices='vllm hugging-face llama.cpp joint' ;;
+        sample:--repetition-penalty | sample:--frequency-penalty | sample:--presence-penalty | \
+            sample:--penalty-window | sample:--min-tokens | sample:--no-repeat-ngram | \
+            sample:--dry-multiplier | sample:--dry-base | sample:--dry-allowed-length | \
+            sample:--dry-range | sample:--force | sample:--guidance | sample:--top-logprobs)
+            kind='nothing'
+            ;;
         completion:arguments) kind='choice' choices='bash zsh fish' ;;
         *:-[tkpslb] | *:--temperature | *:--top-k | *:--top-p | *:--min-p | *:--seed | *:--step | \
             *:--draws | *:--batch | *:--row | *:--prompt | *:--top | *:--length | generate:-n | \

@@ -19,7 +19,9 @@ function(lms_fuzz_target name)
 endfunction()
 
 lms_fuzz_target(npy npy.c logits_file.c)
-lms_fuzz_target(params params_file.c params_json.c params_csv.c sampling.c)
+lms_fuzz_target(lists token_lists.c token_lists_csv.c json_file.c numbers.c npy_array.c npy.c)
+lms_fuzz_target(params params_file.c params_json.c params_csv.c sampling.c
+                request_fields.c numbers.c json_file.c)
 
 # It calls the command line's own functions, without a device.
 target_link_libraries(test_npy PRIVATE lms_cli)

@@ -40,14 +40,16 @@ static void make_links(void)
 static void load(const char *path)
 {
     const lms_row_params defaults = LMS_ROW_PARAMS_INIT;
+    const row_request nothing = ROW_REQUEST_INIT;
     params_file file;
     fuzz_lines = 0;
-    const int status = params_file_load(path, &defaults, &file);
+    const int status = params_file_load(path, &defaults, &nothing, &file);
     FUZZ_CHECK(status == EXIT_DONE || status == EXIT_INPUT);
     FUZZ_CHECK(fuzz_lines == (status == EXIT_DONE ? 0 : 1));
     for (uint64_t row = 0; status == EXIT_DONE && row < file.rows; row++) {
         FUZZ_CHECK(lms_row_params_check(&file.records[row].params) == 0);
         FUZZ_CHECK(file.records[row].params.filters.top_k >= 0);
+        FUZZ_CHECK(params_file_request(&file, row)->edits.repetition > 0);
         const lms_row_params params = params_file_row(&file, row);
         FUZZ_CHECK(params.filters.temperature == file.records[row].params.filters.temperature);
         if (file.records[row].has_seed && file.rows > 1) {
