@@ -10,11 +10,11 @@
 #include "lines.h"
 #include "list.h"
 #include "machine.h"
-#include "measure.h"
-#include "options.h"
+#include "request_run.h"
+#include "run.h"
 #include "say.h"
+#include "serve.h"
 #include "start.h"
-#include "write.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,35 +22,9 @@
 #include <string.h>
 
 enum {
-    CACHES = 4, /* times the last-level cache that is rotated over */
-    BATCHES_LEAST = 4,
-    BATCHES_NEEDED = 2, /* where memory is short */
-    MEMORY_SHARE = 3,   /* logits take at most one part in so many of what is free */
     LINE_ROWS = 1024,
     LINE_VOCAB = 128256
 };
-
-/* How thorough a run is. */
-typedef struct effort {
-    unsigned repeats;
-    double case_seconds;
-    unsigned line_rounds;
-} effort;
-
-static const effort quick = {101, 1.5, 11};
-static const effort full = {101, 1.2, 15};
-
-typedef struct run {
-    options o;
-    stage on;
-    plan what;
-    beam_plan beams;
-    contrastive_plan contrasts;
-    rows_file real;
-    pool logits; /* or hidden states */
-    size_t memory_most;
-    results all;
-} run;
 
 /* Most rows of a batch among the settings that have the same logits. */
 static size_t rows_of_alike(const plan *p, const setting *s)
@@ -65,39 +39,9 @@ static size_t rows_of_alike(const plan *p, const setting *s)
     return most;
 }
 
-/* False if they would take more memory than they may. */
-static bool make_logits(run *r, bench_shape shape, uint32_t vocab, lms_dtype dtype, size_t rows)
+static void measure_plan(run *r)
 {
-    const size_t rows_most = r->memory_most / (vocab * dtype_size(dtype));
-    const size_t wanted = BATCHES_LEAST * rows;
-    pool_wish wish = {shape, vocab, dtype, 0, 0, r->memory_most, false, r->o.model, &r->real};
-    if (rows_most < BATCHES_NEEDED * rows) return false;
-    wish.bytes = r->o.rotate_mib > 0 ? r->o.rotate_mib << 20 : CACHES * r->on.cache_bytes;
-    wish.least_rows = wanted < rows_most ? wanted : rows_most;
-    wish.huge_pages = r->o.huge_pages;
-    pool_fill(&r->logits, r->on.all, &wish);
-    return true;
-}
-
-static void leave_out(const run *r, bench_shape shape, uint32_t rows, uint32_t vocab,
-                      lms_dtype dtype)
-{
-    progress_clear();
-    table_print(
-        "\n%s: %u x %u %s: left out, two batches are more than the %zu MiB that logits may "
-        "take\n",
-        shape_name(shape), rows, vocab, dtype_name(dtype), r->memory_most >> 20);
-}
-
-static pace pace_of(const run *r, const effort *e)
-{
-    return (pace){r->o.repeats > 0 ? r->o.repeats : e->repeats, r->o.repeats > 0,
-                  r->o.case_seconds > 0.0 ? r->o.case_seconds : e->case_seconds};
-}
-
-static void measure_plan(run *r, const effort *e)
-{
-    const pace tempo = pace_of(r, e);
+    const pace tempo = run_pace(r);
     for (size_t i = 0; i < r->what.count && !is_stopped(); ++i) {
         const setting *const s = &r->what.settings[i];
         const size_t from = r->all.count;
@@ -126,7 +70,7 @@ static void measure_extras(run *r, const effort *e)
         if (!make_logits(r, shapes[i], LINE_VOCAB, LMS_FLOAT32, LINE_ROWS)) continue;
         measure_lines(&r->on, &r->logits, chosen, e->line_rounds, &r->all);
     }
-    const pace tempo = pace_of(r, e);
+    const pace tempo = run_pace(r);
     if (!is_stopped() &&
         make_logits(r, SHAPE_HALF_FLAT, LINE_VOCAB, LMS_FLOAT32, HEAVY_ROWS_LEAST))
         measure_heavy(&r->on, &r->logits, &tempo, &r->all);
@@ -145,9 +89,9 @@ static size_t beam_rows_of_alike(const beam_plan *p, const beam_setting *s)
     return most;
 }
 
-static void measure_beam_plan(run *r, const effort *e)
+static void measure_beam_plan(run *r)
 {
-    const pace tempo = pace_of(r, e);
+    const pace tempo = run_pace(r);
     for (size_t i = 0; i < r->beams.count && !is_stopped(); ++i) {
         const beam_setting *const s = &r->beams.settings[i];
         const size_t from = r->all.beam_count;
@@ -168,9 +112,9 @@ static void measure_beam_plan(run *r, const effort *e)
 }
 
 /* Of few live beams, one shape and vocabulary. */
-static void measure_few_beams(run *r, const effort *e)
+static void measure_few_beams(run *r)
 {
-    const pace tempo = pace_of(r, e);
+    const pace tempo = run_pace(r);
     const choice *const vocabs = &r->o.selected.vocabs;
     const uint32_t vocab = vocabs->count > 0 ? vocabs->values[0] : LINE_VOCAB;
     if (make_logits(r, SHAPE_PEAKED, vocab, LMS_FLOAT32, beam_parts_rows()))
@@ -178,14 +122,14 @@ static void measure_few_beams(run *r, const effort *e)
 }
 
 /* Hidden states: rows of `width` normal numbers. The contexts, which are made of them, take as
- * much memory again, so that both together are CACHES times the last-level cache. */
+ * much memory again, so that both together are RUN_CACHES times the last-level cache. */
 static bool make_states(run *r, const contrastive_setting *s)
 {
     const size_t rows = (size_t)s->size.requests * s->size.context;
-    const size_t bytes = CACHES / 2 * r->on.cache_bytes;
+    const size_t bytes = RUN_CACHES / 2 * r->on.cache_bytes;
     pool_wish wish = {SHAPE_FLAT,     s->size.width, s->dtype, 0,   0,
                       r->memory_most, false,         NULL,     NULL};
-    if (BATCHES_NEEDED * contrastive_bytes(s) > r->memory_most) {
+    if (RUN_BATCHES_NEEDED * contrastive_bytes(s) > r->memory_most) {
         progress_clear();
         table_print("  %u x %u x %u %s: left out, two sets of contexts are more than %zu MiB\n",
                     s->size.requests, s->size.context, s->size.width, dtype_name(s->dtype),
@@ -193,7 +137,7 @@ static bool make_states(run *r, const contrastive_setting *s)
         return false;
     }
     wish.bytes = r->o.rotate_mib > 0 ? r->o.rotate_mib << 20 : bytes;
-    wish.least_rows = BATCHES_NEEDED * rows;
+    wish.least_rows = RUN_BATCHES_NEEDED * rows;
     wish.huge_pages = r->o.huge_pages;
     pool_fill(&r->logits, r->on.all, &wish);
     return true;
@@ -231,11 +175,10 @@ static void measure_contrastive_extras(run *r, const pace *tempo)
 
 static void measure_all_contrasts(run *r)
 {
-    const effort *const e = r->o.selected.full ? &full : &quick;
     const bool has_extras = r->o.extras || !is_contrastive_selected(&r->o.selected);
-    const pace tempo = pace_of(r, e);
+    const pace tempo = run_pace(r);
     r->all.cold_s = r->all.warm_s = NAN;
-    r->memory_most = machine_available_bytes() / MEMORY_SHARE;
+    r->memory_most = machine_available_bytes() / RUN_MEMORY_SHARE;
     for (size_t i = 0; i < r->contrasts.count && !is_stopped(); ++i)
         measure_contrast(r, &r->contrasts.settings[i], CALL_SELECT, &tempo);
     if (has_extras && !is_stopped()) measure_contrastive_extras(r, &tempo);
@@ -245,24 +188,23 @@ static void measure_all_contrasts(run *r)
 
 static void measure_all_beams(run *r)
 {
-    const effort *const e = r->o.selected.full ? &full : &quick;
     const bool has_extras = r->o.extras || !is_beam_selected(&r->o.selected);
     r->all.cold_s = r->all.warm_s = NAN;
-    r->memory_most = machine_available_bytes() / MEMORY_SHARE;
-    measure_beam_plan(r, e);
-    if (has_extras && !is_stopped()) measure_few_beams(r, e);
+    r->memory_most = machine_available_bytes() / RUN_MEMORY_SHARE;
+    measure_beam_plan(r);
+    if (has_extras && !is_stopped()) measure_few_beams(r);
     r->all.is_interrupted = is_stopped();
     progress_clear();
 }
 
 static void measure_all(run *r)
 {
-    const effort *const e = r->o.selected.full ? &full : &quick;
+    const effort *const e = run_effort(r);
     const bool has_extras = r->o.extras || !is_selected(&r->o.selected);
     r->all.cold_s = r->all.warm_s = NAN;
     if (has_extras) measure_start(r->o.device, r->o.work_items, &r->all.cold_s, &r->all.warm_s);
-    r->memory_most = machine_available_bytes() / MEMORY_SHARE;
-    measure_plan(r, e);
+    r->memory_most = machine_available_bytes() / RUN_MEMORY_SHARE;
+    measure_plan(r);
     if (has_extras) measure_extras(r, e);
     r->all.is_interrupted = is_stopped();
     progress_clear();
@@ -274,7 +216,9 @@ static void make_plans(run *r)
         r->beams = make_beam_plan(&r->o.selected);
     } else if (r->o.selected.contrastive) {
         r->contrasts = make_contrastive_plan(&r->o.selected);
-    } else {
+    } else if (r->o.selected.requests) {
+        r->requests = make_request_plan(&r->o.selected);
+    } else if (!r->o.selected.serve) {
         r->what = make_plan(&r->o.selected);
     }
 }
@@ -284,7 +228,36 @@ static void close_inputs(run *r)
     rows_file_close(&r->real);
     beam_plan_free(&r->beams);
     contrastive_plan_free(&r->contrasts);
+    request_plan_free(&r->requests);
     plan_free(&r->what);
+}
+
+static void list_plan(const run *r)
+{
+    if (r->o.selected.beam) {
+        list_beams(&r->beams);
+    } else if (r->o.selected.contrastive) {
+        list_contrasts(&r->contrasts);
+    } else if (r->o.selected.requests) {
+        list_requests(&r->requests);
+    } else {
+        list_cases(&r->what);
+    }
+}
+
+static void measure_plans(run *r)
+{
+    if (r->o.selected.beam) {
+        measure_all_beams(r);
+    } else if (r->o.selected.contrastive) {
+        measure_all_contrasts(r);
+    } else if (r->o.selected.requests) {
+        measure_all_requests(r);
+    } else if (r->o.selected.serve) {
+        serve(r);
+    } else {
+        measure_all(r);
+    }
 }
 
 /* What else runs takes cores from some steps and reads and not from others. */
@@ -306,13 +279,7 @@ int main(int argc, char **argv)
     r.o.selected.real_vocab = r.real.vocab;
     make_plans(&r);
     if (r.o.list) {
-        if (r.o.selected.beam) {
-            list_beams(&r.beams);
-        } else if (r.o.selected.contrastive) {
-            list_contrasts(&r.contrasts);
-        } else {
-            list_cases(&r.what);
-        }
+        list_plan(&r);
         close_inputs(&r);
         return 0;
     }
@@ -330,13 +297,7 @@ int main(int argc, char **argv)
         warn_if_busy();
     }
     table_begin(&h);
-    if (r.o.selected.beam) {
-        measure_all_beams(&r);
-    } else if (r.o.selected.contrastive) {
-        measure_all_contrasts(&r);
-    } else {
-        measure_all(&r);
-    }
+    measure_plans(&r);
     table_end(&r.all);
     if (json != NULL) write_json(json, &h, &r.all);
     if (csv != NULL) write_csv(csv, &h, &r.all);

@@ -81,6 +81,10 @@ typedef struct selection {
     uint32_t beam_modes; /* 0: none chosen */
     bool contrastive;    /* contrastive search instead, contrastive_cases.h */
     contrastive_sizes contrasts;
+    bool requests; /* requests instead, request_cases.h */
+    choice request_cases;
+    bool serve; /* a simulation of serving instead, serve.h */
+    double serve_seconds;
 } selection;
 
 /* The values that the full matrix has. */

@@ -32,6 +32,8 @@ typedef struct fields {
 void fields_of_case(fields *f, const result *r);
 void fields_of_beam(fields *f, const beam_result *r);
 void fields_of_contrast(fields *f, const contrastive_result *r);
+void fields_of_request(fields *f, const request_result *r);
+void fields_of_serving(fields *f, const serve_result *r);
 void fields_of_part(fields *f, const beam_part *p);
 void fields_of_heavy(fields *f, const heavy *h);
 

@@ -36,6 +36,22 @@ void list_beams(const beam_plan *p)
     }
 }
 
+void list_requests(const request_plan *p)
+{
+    printf("cases:\n");
+    for (unsigned i = 0; i < REQUEST_CASES; ++i) printf("  %s\n", request_name(i));
+    printf("settings:\n");
+    for (size_t i = 0; i < p->count; ++i) {
+        const request_setting *const s = &p->settings[i];
+        printf("  %-9s %5u x %6u %-9s:", shape_name(s->shape), s->rows, s->vocab,
+               dtype_name(s->dtype));
+        for (unsigned k = 0, n = 0; k < REQUEST_CASES; ++k) {
+            if (s->cases >> k & 1u) printf("%s %s", n++ > 0 ? "," : "", request_name(k));
+        }
+        printf("\n");
+    }
+}
+
 void list_contrasts(const contrastive_plan *p)
 {
     printf("settings: requests x context x width, candidates\n");

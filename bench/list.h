@@ -5,9 +5,11 @@
 #include "beam_cases.h"
 #include "cases.h"
 #include "contrastive_cases.h"
+#include "request_cases.h"
 
 void list_cases(const plan *p);
 void list_beams(const beam_plan *p);
+void list_requests(const request_plan *p);
 void list_contrasts(const contrastive_plan *p);
 
 #endif

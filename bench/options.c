@@ -2,12 +2,11 @@
 
 #include "beam_cases.h"
 #include "pool.h"
+#include "request_cases.h"
 #include "say.h"
+#include "words.h"
 
 #include <argp.h>
-#include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +25,8 @@ enum {
     KEY_BEAM,
     KEY_MODE,
     KEY_CONTRASTIVE,
+    KEY_REQUESTS,
+    KEY_SERVE,
     KEY_REPEATS,
     KEY_SECONDS,
     KEY_DEVICE,
@@ -65,6 +66,11 @@ static const struct argp_option known[] = {
     {"contrastive", KEY_CONTRASTIVE, "LIST", OPTION_ARG_OPTIONAL, "Measure contrastive search "
      "instead: of all sizes, or of these, REQUESTSxCONTEXTxWIDTHxCANDIDATES, such as "
      "8x2048x4096x5; --dtype chooses too", 0},
+    {NULL, 0, NULL, 0, "Requests:", 0},
+    {"requests", KEY_REQUESTS, "LIST", OPTION_ARG_OPTIONAL, "Measure what rows ask for "
+     "instead, penalties, masks, log-probabilities ...: all cases, or these", 0},
+    {"serve", KEY_SERVE, "SECONDS", OPTION_ARG_OPTIONAL, "Simulate serving instead, for so "
+     "long (10); --rows are its slots (1024)", 0},
     {NULL, 0, NULL, 0, "Measuring:", 0},
     {"repeats", KEY_REPEATS, "N", 0, "Times that a case is measured at most", 0},
     {"case-seconds", KEY_SECONDS, "S", 0, "Seconds after which it gets no further repeat", 0},
@@ -92,30 +98,6 @@ static const struct argp_option known[] = {
 };
 /* clang-format on */
 
-/* One line, and the exit status of a wrong call. */
-static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void refuse(const char *format, ...)
-{
-    va_list arguments;
-    fputs("bench: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-static unsigned long whole_number(const char *option, const char *text, unsigned long least,
-                                  unsigned long most)
-{
-    char *end = NULL;
-    const unsigned long value = strtoul(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end != '\0' || value < least || value > most) {
-        refuse("--%s: \"%s\" is not a whole number from %lu to %lu", option, text, least, most);
-    }
-    return value;
-}
-
 /* The names of a kind of value, for lists. */
 typedef struct kind {
     const char *option;
@@ -131,26 +113,7 @@ static const kind shapes = {"shape", shape_by_number, 0, SHAPES};
 static const kind dtypes = {"dtype", dtype_by_number, LMS_FLOAT32, 3};
 static const kind subjects = {"strategy", subject_name, 0, SUBJECTS};
 static const kind modes = {"mode", beam_mode_name, 0, BEAM_MODES};
-
-/* Blanks and dashes do not count: "top-k 50" is also "topk50" and "top-k-50". */
-static bool is_name(const char *text, const char *name)
-{
-    for (;; ++text, ++name) {
-        text += strspn(text, " -");
-        name += strspn(name, " -");
-        if (tolower((unsigned char)*text) != tolower((unsigned char)*name)) return false;
-        if (*text == '\0') return true;
-    }
-}
-
-static void add_value(const char *option, choice *out, unsigned long value)
-{
-    for (unsigned i = 0; i < out->count; ++i) {
-        if (out->values[i] == value) return;
-    }
-    if (out->count == LIST_MOST) refuse("--%s: more than %d values", option, LIST_MOST);
-    out->values[out->count++] = (uint32_t)value;
-}
+static const kind asked = {"requests", request_name, 0, REQUEST_CASES};
 
 static void add_named(const kind *k, const char *word, choice *out)
 {
@@ -258,12 +221,12 @@ static void parse_contrasts(const char *text, contrastive_sizes *out)
     free(copy);
 }
 
-static double seconds(const char *text)
+static double seconds(const char *option, const char *text)
 {
     char *end = NULL;
     const double value = strtod(text, &end);
     if (end == text || *end != '\0' || !(value > 0.0 && value <= 3600.0))
-        refuse("--case-seconds: \"%s\" is not above 0 and at most 3600", text);
+        refuse("--%s: \"%s\" is not above 0 and at most 3600", option, text);
     return value;
 }
 
@@ -280,6 +243,14 @@ static error_t parse_selection(int key, char *text, selection *s)
     case KEY_CONTRASTIVE:
         s->contrastive = true;
         if (text != NULL) parse_contrasts(text, &s->contrasts);
+        return 0;
+    case KEY_REQUESTS:
+        s->requests = true;
+        if (text != NULL) parse_list("requests", &asked, text, 0, NULL, &s->request_cases);
+        return 0;
+    case KEY_SERVE:
+        s->serve = true;
+        s->serve_seconds = text != NULL ? seconds("serve", text) : 10.0;
         return 0;
     case KEY_MODE:
         parse_list("mode", &modes, text, 0, NULL, &chosen);
@@ -302,7 +273,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     options *const o = state->input;
     switch (key) {
     case KEY_REPEATS: o->repeats = (unsigned)whole_number("repeats", text, 1, 100000); return 0;
-    case KEY_SECONDS: o->case_seconds = seconds(text); return 0;
+    case KEY_SECONDS: o->case_seconds = seconds("case-seconds", text); return 0;
     case KEY_DEVICE: o->device = text; return 0;
     case KEY_WORK_ITEMS:
         o->work_items = (uint32_t)whole_number("work-items", text, 0, 256);
@@ -331,10 +302,11 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
 static void check_real(options *o)
 {
     choice *const chosen = &o->selected.shapes;
-    const bool is_other = o->selected.beam || o->selected.contrastive;
+    const selection *const s = &o->selected;
+    const bool is_other = s->beam || s->contrastive || s->requests || s->serve;
     unsigned kept = 0;
     if (o->rows_file != NULL && is_other)
-        refuse("--rows-file: is not for --beam and --contrastive");
+        refuse("--rows-file: is not for --beam, --contrastive, --requests and --serve");
     if (o->rows_file != NULL) return;
     for (unsigned i = 0; i < chosen->count; ++i) {
         if (chosen->values[i] != SHAPE_REAL) {
@@ -353,8 +325,11 @@ static void check_subject(const selection *s)
     if (s->beam && s->rows.count > 0) refuse("--rows: is not for --beam, which has its own");
     if (s->beam && s->subjects != 0) refuse("--strategy: is not for --beam, which has --mode");
     if (s->beam && s->fresh) refuse("--fresh: is not for --beam");
+    if (s->beam + s->contrastive + s->requests + s->serve > 1)
+        refuse("--beam, --contrastive, --requests, --serve: are not for each other");
+    if ((s->requests || s->serve) && (s->subjects != 0 || s->fresh))
+        refuse("--strategy, --fresh: are not for --requests and --serve");
     if (!s->contrastive) return;
-    if (s->beam) refuse("--beam: is not for --contrastive");
     if (s->rows.count > 0 || s->vocabs.count > 0 || s->shapes.count > 0 || s->subjects != 0 ||
         s->fresh)
         refuse("--rows, --vocab, --shape, --strategy, --fresh: are not for --contrastive");

@@ -32,6 +32,7 @@ except ImportError:
 import peers_common as common
 import peers_reference as reference
 import peers_contrastive as contrastive
+import peers_requests as requests
 from peers_beam import SIZES, OursBeams, TorchBeams, check_beams, steps_of
 from peers_common import Absent, Floats, Peer, Step
 from peers_flashinfer import FlashInfer
@@ -154,6 +155,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--contrastive", type=_contrasts, nargs="?", const=list(contrastive.SIZES),
         metavar="LIST", help="compares steps of contrastive search instead, with torch: of these "
         f"sizes ({','.join(map(str, contrastive.SIZES))}), REQUESTSxCONTEXTxWIDTHxCANDIDATES")
+    add("--requests", type=_names(tuple(requests.ASKS)), nargs="?", const=list(requests.ASKS),
+        metavar="LIST", help="compares rows that ask for something instead, with vLLM's sampler in "
+        f"torch and with llama.cpp, of: {', '.join(requests.ASKS)}")
     add("--dtype", type=_names(contrastive.DTYPES), default=list(contrastive.DTYPES),
         metavar="LIST", help="of the hidden states of --contrastive (all)")
     add("--peer", type=_names(tuple(PEERS)), default=list(PEERS), metavar="LIST",
@@ -177,6 +181,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         name = word.split("=")[0]
         if name in ("--rows", "--strategy", "--peer"):
             parser.error(f"argument {name}: is not for --beam")
+    for word in arguments if options.requests and not options.one_core else ():
+        name = word.split("=")[0]
+        if name in ("--strategy", "--peer", "--beam", "--contrastive"):
+            parser.error(f"argument {name}: is not for --requests")
     for word in arguments if options.contrastive else ():
         name = word.split("=")[0]
         if name in ("--rows", "--vocab", "--shape", "--strategy", "--peer", "--beam"):
@@ -507,6 +515,53 @@ class ContrastiveComparison(Comparison):
         return {**super().results(), "cases": [], "contrastive": self.cases}
 
 
+class RequestComparison(Comparison):
+    """Rows that ask for something."""
+
+    def run(self) -> None:
+        kinds = (requests.LlamaRequests,) if self.options.one_core else (
+            requests.TorchRequests, requests.LlamaRequests)
+        peers = []
+        for kind in kinds:
+            try:
+                peers.append(kind())
+            except Absent as reason:
+                self.absent.append({"who": kind.name, "why": str(reason)})
+        for rows, vocab, shape in product(self.options.rows, self.options.vocab,
+                                          self.options.shape):
+            for peer in peers:
+                self._requests(peer, rows, vocab, shape)
+
+    def _requests(self, peer: requests.Asker, rows: int, vocab: int, shape: str) -> None:
+        o = self.options
+        count = 1 if o.check else batch_count(rows, vocab, o.rotate)
+        batches, world = make_batches(shape, rows, vocab, count), requests.World(rows, vocab)
+        ours = requests.OursRequests(self.lmsample, self.context, peer.counts_prompt)
+        for one in (ours, peer):
+            one.load(batches)
+            one.begin(world)
+        for name in o.requests:
+            ask = requests.ASKS[name]
+            step = peer.ask(ask, requests.TEMPERATURE)
+            if step is None:
+                continue
+            checked = requests.check_asks(ours, peer, batches, world, ask)
+            if o.check:
+                say(f"{shape:<9} {name:<26} {peer.name:<21} {checked} rows agree")
+                continue
+            our_step = ours.ask(ask, requests.TEMPERATURE)
+            assert our_step is not None
+            steps: Dict[str, Tuple[Peer, Step]] = {"ours": (ours, our_step), "peer": (peer, step)}
+            timings = time_pair(steps, count, o.repeats, o.case_seconds)
+            case = make_case(name, shape, peer, batches, timings, checked)
+            self.cases.append(case)
+            show(case, o.one_core)
+        ours.close()
+
+    def results(self) -> Dict[str, Any]:
+        return {**super().results(), "cases": [], "requests": self.cases}
+
+
 def one_core(options: argparse.Namespace) -> List[Dict[str, Any]]:
     """The cases of the peers that have one thread, beside lmsample on one core. OpenCL runtimes
     take their number of threads from the environment when they start: so in another process."""
@@ -514,7 +569,7 @@ def one_core(options: argparse.Namespace) -> List[Dict[str, Any]]:
         file = Path(folder) / "cases.json"
         command = [sys.executable, "-B", str(Path(__file__).resolve()), "--one-core",
                    "--json", str(file)]
-        for name in ("rows", "vocab", "shape", "strategy"):
+        for name in ("rows", "vocab", "shape", "requests" if options.requests else "strategy"):
             command.append(f"--{name}={','.join(map(str, getattr(options, name)))}")
         command += [f"--peer={','.join(ONE_CORE)}", f"--repeats={options.repeats}",
                     f"--case-seconds={options.case_seconds}", f"--rotate={options.rotate}"]
@@ -523,7 +578,8 @@ def one_core(options: argparse.Namespace) -> List[Dict[str, Any]]:
         ran = subprocess.run(command, env={**os.environ, **ONE_CORE_ENVIRONMENT}, check=False)
         if ran.returncode != 0:
             raise Failure("the comparison on one core failed")
-        return list(json.loads(file.read_text(encoding="utf-8"))["cases"])
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return list(found["requests" if options.requests else "cases"])
 
 
 def add_one_core(cases: List[Dict[str, Any]], single: List[Dict[str, Any]]) -> None:
@@ -594,6 +650,8 @@ def write_csv(file: str, cases: Sequence[Dict[str, Any]]) -> None:
 def comparison_of(options: argparse.Namespace) -> Comparison:
     if options.contrastive:
         return ContrastiveComparison(options)
+    if options.requests:
+        return RequestComparison(options)
     return BeamComparison(options) if options.beam else Comparison(options)
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 _HERE = Path(__file__).resolve().parent
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout", "30")
@@ -86,10 +86,11 @@ def _make_environment(folder: Path) -> Path:
     return python
 
 
-def install(folder: Path) -> None:
-    """Says what was installed. Raises RuntimeError where there can be no environment."""
+def install(folder: Path, wanted: Optional[Sequence[Package]] = None) -> None:
+    """Says what was installed; without `wanted`, the peers. Raises RuntimeError where there can be
+    no environment."""
     python = _make_environment(folder)
-    everything = [Package("numpy", [["numpy"]]), *packages()]
+    everything = [Package("numpy", [["numpy"]]), *(packages() if wanted is None else wanted)]
     for package in everything:
         log = folder / f"{package.module}.log"
         print(f"peers: {package.module} ...", file=sys.stderr, flush=True)

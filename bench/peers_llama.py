@@ -82,7 +82,10 @@ class LlamaCpp(Peer):
         return array
 
     def plan(self, strategies: Sequence[Strategy]) -> Optional[Step]:
-        chains = [self._chain(strategy) for strategy in strategies]
+        return self.steps([self._chain(strategy) for strategy in strategies])
+
+    def steps(self, chains: Sequence[Any]) -> Step:
+        """One chain for each row."""
         apply = self._llama.llama_sampler_apply
 
         def step(batch: int) -> Ints:

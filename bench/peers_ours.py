@@ -141,6 +141,18 @@ class Batch(ctypes.Structure):
         ("kept", View),
         ("probs", View),
         ("probs_stride", _SIZE),
+        ("tables", _POINTER),
+        ("append", _UINT),
+        ("logprob_edited", View),
+        ("rank_raw", View),
+        ("rank_edited", View),
+        ("entropy_raw", View),
+        ("entropy", View),
+        ("top_tokens", View),
+        ("top_values", View),
+        ("top_stride", _SIZE),
+        ("named_values", View),
+        ("named_stride", _SIZE),
     ]
 
 
@@ -197,7 +209,8 @@ class Calls:
 
     def __init__(self, lmsample: Any, context: Any) -> None:
         self.check = lmsample._library.check
-        self._lib = lmsample._library.lib
+        # Functions of its own: the package's take the package's records only.
+        self._lib = ctypes.CDLL(lmsample._library.lib._name)
         self._context = context
         self._cl = OpenCL()
         for name in ("lms_context_cl_context", "lms_context_queue"):

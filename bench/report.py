@@ -15,7 +15,7 @@ import report_tables
 from report_data import COLUMNS, ReportError, Results, Run, read_runs
 from report_targets import read_targets
 
-LISTS = ("cases", "heavy", "beams", "beam_parts", "contrastive")
+LISTS = ("cases", "heavy", "beams", "beam_parts", "contrastive", "requests")
 PLOT_NAMES = ("share.svg", "mixed.svg", "batch.svg", "cost.svg", "peers.svg", "contrastive.svg")
 
 
@@ -61,7 +61,11 @@ def json_text(runs: list[Run]) -> str:
 
 
 def csv_text(runs: list[Run]) -> str:
-    cases = [case for run in runs for case in (*run.cases, *run.beams, *run.contrasts)]
+    cases = [
+        case
+        for run in runs
+        for case in (*run.cases, *run.beams, *run.contrasts, *run.requests)
+    ]
     used = {name for case in cases for name in case.fields}
     names = [name for name in COLUMNS if name in used] + sorted(used - set(COLUMNS))
     stream = io.StringIO()

@@ -97,6 +97,13 @@ PART_COUNTS = ("vocab", "requests", "live", "width", "max_width")
 HEAVY_NUMBERS = ("over_mean", "over_mean_p5", "over_mean_p95", "median_s")
 PART_NUMBERS = ("over_alone", "over_alone_p5", "over_alone_p95", "median_s", "alone_median_s")
 CONTRASTIVE_SIZES = ("context", "k", "requests", "width")
+OVER = ("over_temperature", "over_logprob", "over_beside")
+REQUEST_NUMBERS = tuple(
+    f"{name}{end}" for name in OVER for end in ("", "_p5", "_p95", "_cpu", "_at_most")
+) + ("cpu_median_s", "temperature_median_s", "logprob_median_s")
+SERVING_COUNTS = ("slots", "vocab", "steps", "resident_begin_bytes", "resident_end_bytes")
+SERVING_NUMBERS = ("rows_per_step", "tokens_per_s", "median_s", "p99_s", "calls_per_step",
+                   "launches_per_step")  # fmt: skip
 USUAL_REQUESTS = 8  # of a contrastive search
 LINEAR_FROM = 512  # positions: below, what a call costs by itself is more than a tenth
 COLUMNS = (*TEXTS[:2], "call", *COUNTS, *TEXTS[2:], "rotated", "limit", *NUMBERS)
@@ -174,6 +181,11 @@ class BeamCase(Case):
 
 
 @dataclass(frozen=True)
+class RequestCase(Case):
+    """Rows that ask for something."""
+
+
+@dataclass(frozen=True)
 class HeavyCase(Measured):
     """Batches of peaked rows and a flat one, beside batches of one kind."""
 
@@ -230,6 +242,7 @@ class Run:
     beams: tuple[BeamCase, ...]
     contrasts: tuple[ContrastiveCase, ...]
     heavy: tuple[HeavyCase, ...] = ()
+    requests: tuple[RequestCase, ...] = ()
 
     def text(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -390,6 +403,36 @@ def read_beam(fields: Fields, device: Device) -> BeamCase:
     return BeamCase(**vars(case), requests=fields.count("requests"), width=fields.count("width"))
 
 
+def read_request(fields: Fields, device: Device) -> RequestCase:
+    for name in (*NUMBERS, *REQUEST_NUMBERS):
+        fields.number(name, required=False)
+    who = fields.name("who")
+    for name in ("over_temperature",) if who == LIBRARY else ("lmsample_median_s", "speedup"):
+        fields.positive(name)
+    fields.positive("median_s")
+    fields.text("beside", required=False)
+    return RequestCase(
+        strategy=fields.name("strategy"),
+        shape=fields.one_of("shape", SHAPES),
+        rows=fields.count("rows"),
+        vocab=fields.count("vocab"),
+        dtype=fields.one_of("dtype", tuple(DTYPES)),
+        who=who,
+        rotated=True,
+        device=device,
+        fields=fields.value,
+    )
+
+
+def check_serving(fields: Fields) -> None:
+    fields.one_of("shape", SHAPES)
+    fields.one_of("dtype", tuple(DTYPES))
+    for name in SERVING_COUNTS:
+        fields.count(name)
+    for name in SERVING_NUMBERS:
+        fields.positive(name)
+
+
 def read_contrast(fields: Fields, device: Device) -> ContrastiveCase:
     for name in NUMBERS:
         fields.number(name, required=False)
@@ -475,9 +518,14 @@ def read_run(value: Any, file: str, place: str) -> Run:
     for item in fields.items("beam_parts", False):
         check_part(item)
     heavy = [read_heavy(item, device) for item in fields.items("heavy", False)]
+    requests = [read_request(item, device) for item in fields.items("requests", False)]
+    refuse_repeats(requests, file, place + "requests")
+    if fields.get("serving", False) is not None:
+        check_serving(fields.inner("serving"))
     return Run(
-        fields.value, device, tuple(cases), tuple(beams), tuple(contrasts), tuple(heavy)
-    )
+        fields.value, device, tuple(cases), tuple(beams), tuple(contrasts), tuple(heavy),
+        tuple(requests),
+    )  # fmt: skip
 
 
 def refuse_repeats(cases: list[Any], file: str, where: str) -> None:
@@ -561,6 +609,17 @@ class Results:
         for run in self.runs:
             found.update((case.key, case) for case in run.contrasts)
         return [case for case in found.values() if case.device == self.device]
+
+    def requests(self) -> list[RequestCase]:
+        """Of the main device."""
+        found: dict[tuple[Any, ...], RequestCase] = {}
+        for run in self.runs:
+            found.update((case.key, case) for case in run.requests)
+        return [case for case in found.values() if case.device == self.device]
+
+    def servings(self) -> list[dict[str, Any]]:
+        runs = [run for run in self.runs if run.device == self.device]
+        return [run.fields["serving"] for run in runs if run.fields.get("serving")]
 
     def heavy(self) -> list[HeavyCase]:
         """Of the main device."""

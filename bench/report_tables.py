@@ -8,6 +8,7 @@ from report_beams import beam_section
 from report_contrastive import contrastive_section
 from report_data import Case, Device, Results
 from report_draws import draws_section, heavy_section, p99_section, real_size
+from report_requests import request_section
 from report_targets import NOT_REACHED, VERDICTS, Limit, Targets
 from report_text import (
     MICROSECONDS,
@@ -596,6 +597,7 @@ def page_text(page: Page, folder: str) -> str:
         peers_section,
         beam_section,
         contrastive_section,
+        request_section,
     )
     parts = [section(page) for section in sections]
     lines = [

@@ -77,6 +77,13 @@ void results_add_contrastive(results *all, const contrastive_result *one)
     all->contrasts[all->contrast_count++] = *one;
 }
 
+void results_add_request(results *all, const request_result *one)
+{
+    all->requests = realloc(all->requests, (all->request_count + 1) * sizeof *all->requests);
+    if (all->requests == NULL) fail("out of memory for results");
+    all->requests[all->request_count++] = *one;
+}
+
 void fit_line(const double *logits, const double *seconds, unsigned count, linear *out)
 {
     double w = 0, x = 0, y = 0, xx = 0, xy = 0;
@@ -113,5 +120,6 @@ void results_free(results *all)
     free(all->beams);
     free(all->beam_parts);
     free(all->contrasts);
+    free(all->requests);
     memset(all, 0, sizeof *all);
 }

@@ -5,6 +5,7 @@
 #include "beam_cases.h"
 #include "cases.h"
 #include "contrastive_cases.h"
+#include "request_cases.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -125,6 +126,59 @@ typedef struct contrastive_result {
     unsigned checked_rows;
 } contrastive_result;
 
+/* A figure by both clocks, or the median of paired ratios with its spread. */
+typedef struct clocks {
+    double wall;
+    double cpu;
+} clocks;
+
+typedef struct paired {
+    clocks ratio;
+    double wall_p5;
+    double wall_p95;
+} paired;
+
+/* Steps whose rows have requests, beside steps of the same rows that have none. */
+typedef struct request_result {
+    request_setting what;
+    unsigned which; /* of request_cases */
+    unsigned repeats;
+    size_t batches;
+    size_t batch_bytes;
+    paired over[2]; /* of request_bases; NAN where it is not beside that */
+    paired over_beside;
+    clocks median_s;
+    clocks base_median_s[2];
+    unsigned launches;
+    unsigned checked_rows;
+} request_result;
+
+/* A simulation of serving. Seconds are of whole steps, or of parts of them. */
+typedef struct serve_result {
+    setting what;
+    double seconds; /* that it took */
+    size_t steps;
+    double rows_per_step;
+    uint64_t tokens;
+    double tokens_per_s;
+    uint64_t arrived;  /* requests */
+    uint64_t finished; /* sequences */
+    uint64_t waiting;  /* requests at the end */
+    double calls_per_step;
+    double launches_per_step;
+    double median_s;
+    double p99_s;
+    double sampler_median_s;
+    double beam_median_s;
+    double contrastive_median_s;
+    size_t resident_begin;
+    size_t resident_end;
+    size_t device_begin;
+    size_t device_end;
+    unsigned samples;  /* sequences that were had again alone, */
+    uint64_t compared; /* and their tokens */
+} serve_result;
+
 typedef struct results {
     result *cases;
     size_t count;
@@ -141,6 +195,10 @@ typedef struct results {
     size_t beam_part_count;
     contrastive_result *contrasts;
     size_t contrast_count;
+    request_result *requests;
+    size_t request_count;
+    serve_result serving;
+    bool has_serving;
     double cold_s; /* NAN: not measured */
     double warm_s;
     bool is_interrupted;
@@ -153,6 +211,7 @@ void results_add_line(results *all, const linear *line);
 void results_add_beam(results *all, const beam_result *one);
 void results_add_beam_part(results *all, const beam_part *one);
 void results_add_contrastive(results *all, const contrastive_result *one);
+void results_add_request(results *all, const request_result *one);
 void results_free(results *all);
 
 /* Least squares of the relative residuals, so that small batches count as much as large. Fills

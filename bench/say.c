@@ -39,11 +39,18 @@ static clockid_t used_clock = CLOCK_MONOTONIC;
 
 void count_cpu_time(void) { used_clock = CLOCK_PROCESS_CPUTIME_ID; }
 
-double now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(used_clock, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double now(void) { return seconds_of(used_clock); }
+
+moment moment_now(void)
+{
+    return (moment){seconds_of(CLOCK_MONOTONIC), seconds_of(CLOCK_PROCESS_CPUTIME_ID)};
 }
 
 void progress(const char *format, ...)

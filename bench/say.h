@@ -17,6 +17,14 @@ double now(void);
 /* From now on of the clock of the CPU time of all threads. */
 void count_cpu_time(void);
 
+/* Both clocks at once, whichever of them now() shows. */
+typedef struct moment {
+    double wall;
+    double cpu;
+} moment;
+
+moment moment_now(void);
+
 /* What is being done: on a terminal one line that is written over, elsewhere a line now and
  * then. */
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -24,6 +24,8 @@ void table_setting(const results *all, size_t from);
 /* The same of beam search, and of contrastive search. */
 void table_beams(const results *all, size_t from);
 void table_contrasts(const results *all, size_t from);
+void table_requests(const results *all, size_t from);
+void table_serving(const serve_result *r);
 void table_end(const results *all);
 
 /* Both close the file. */

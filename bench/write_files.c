@@ -148,6 +148,17 @@ static json_object *json_of_contrasts(const results *all)
     return array;
 }
 
+static json_object *json_of_requests(const results *all)
+{
+    json_object *const array = json_object_new_array();
+    fields f;
+    for (size_t i = 0; i < all->request_count; ++i) {
+        fields_of_request(&f, &all->requests[i]);
+        json_object_array_add(array, json_of_fields(&f));
+    }
+    return array;
+}
+
 static json_object *json_of_mixed(const results *all)
 {
     json_object *const array = json_object_new_array();
@@ -230,6 +241,12 @@ void write_json(FILE *file, const heading *h, const results *all)
     set(root, "linear", json_of_lines(all));
     if (h->o->selected.beam) set_beams(root, all);
     if (h->o->selected.contrastive) set(root, "contrastive", json_of_contrasts(all));
+    if (h->o->selected.requests) set(root, "requests", json_of_requests(all));
+    if (all->has_serving) {
+        fields f;
+        fields_of_serving(&f, &all->serving);
+        set(root, "serving", json_of_fields(&f));
+    }
     set(root, "absent", json_object_new_array());
     fputs(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
                                                    JSON_C_TO_STRING_NOSLASHESCAPE),
@@ -281,6 +298,14 @@ void write_csv(FILE *file, const heading *h, const results *all)
     }
     for (size_t i = 0; i < all->contrast_count; ++i) {
         fields_of_contrast(&f, &all->contrasts[i]);
+        print_fields(file, &f, false);
+    }
+    for (size_t i = 0; i < all->request_count; ++i) {
+        fields_of_request(&f, &all->requests[i]);
+        print_fields(file, &f, false);
+    }
+    if (all->has_serving) {
+        fields_of_serving(&f, &all->serving);
         print_fields(file, &f, false);
     }
     close_written(file, "CSV");

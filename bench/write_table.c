@@ -38,13 +38,20 @@ void table_begin(const heading *h)
     printf("%s, %u cores\n", cpu, machine_cores());
     printf("%s: %s, %u compute units, driver %s\n", h->on->device.platform, h->on->device.name,
            h->on->device.compute_units, h->on->device.driver);
-    printf("ratio: median of (time of one read / time of the step); the read is %s\n",
-           h->on->reads_on_device ? "an OpenCL kernel's" : "plain C's, on as many threads");
+    if (!h->o->selected.requests && !h->o->selected.serve)
+        printf("ratio: median of (time of one read / time of the step); the read is %s\n",
+               h->on->reads_on_device ? "an OpenCL kernel's" : "plain C's, on as many threads");
     if (h->o->cpu_time) printf("all times are CPU time, of all threads together\n");
     if (h->o->selected.beam)
         printf(
             "/top-k: median of (time of the step / time of a top-k step of the same rows that "
             "returns\nlog-probabilities too, k = 2 x beams)\n");
+    if (h->o->selected.requests)
+        printf(
+            "/temperature, /log-prob: median of (time of the step / time of a step of the same "
+            "rows that\nhave no request), without and with the raw log-probability; by the "
+            "wall "
+            "clock and by CPU time;\n* above what is to be held\n");
     if (h->o->selected.contrastive)
         printf("the read is of the contexts, as they are stored; of propose, of the logits: "
                "width is the vocabulary\n");
