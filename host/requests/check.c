@@ -311,9 +311,10 @@ lms_status lmsi_tables_check(const lmsi_operator *op, lmsi_requester *q, const l
     r->mask_type = t->mask_type;
     r->mask_columns = t->mask_columns;
     r->mask_stride = t->mask_stride != 0 ? t->mask_stride : t->mask_columns;
-    r->list_entries = t->list_offsets != NULL && t->list_count > 0
-                          ? t->list_offsets[t->list_count]
-                          : t->list_entries;
+    /* Without lists nothing of the arrays counts, whatever is said of them. */
+    r->list_entries = t->list_count == 0        ? 0
+                      : t->list_offsets != NULL ? t->list_offsets[t->list_count]
+                                                : t->list_entries;
     LMSI_TRY(arrays_check(op, t, place->room, r));
     if (q->bits != 0) LMSI_TRY(records_check(q, t));
     lmsi_tables_place(t, place, r);

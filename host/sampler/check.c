@@ -71,13 +71,6 @@ static void place_growths(const lms_sampler *s, const lms_sampler_run_args *b,
     run->brought_bytes = (run->requests.growths.offset + b->rows) * each;
 }
 
-/* Does the device know alone what rows want? */
-static int are_wants_on_device(const lms_tables *t)
-{
-    return t != NULL && t->want_count > 0 &&
-           (t->wants_device.buffer != NULL || t->list_ids_device.buffer != NULL);
-}
-
 static lms_status doors_check(lms_sampler *s, const lms_sampler_run_args *b,
                               lmsi_sampler_run *run, size_t behind)
 {
@@ -101,7 +94,7 @@ static lms_status doors_check(lms_sampler *s, const lms_sampler_run_args *b,
     LMSI_TRY(lmsi_sampler_append_check(s, b->append, b->params, b->rows));
     if (b->append) place_growths(s, b, run);
     /* What records on the device have is seen by the kernel that prepares rows. */
-    if (b->params == NULL || are_wants_on_device(b->tables)) has_request = 1;
+    if (b->params == NULL) has_request = 1;
     run->requests.has_prepared = s->requester.bits != 0 && has_request;
     LMSI_TRY(lmsi_index_check(rows, "rows", b->index, b->index_device));
 fail:

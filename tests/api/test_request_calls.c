@@ -30,6 +30,21 @@ static void test_requests_matter(void **state)
     }
 }
 
+/* Arrays of lists that are none are not looked at, whatever is said of their length. */
+static void test_no_lists(void **state)
+{
+    const request_rig *const w = *state;
+    static const int32_t id = 0;
+    static const float value = 0.0f;
+    const lms_tables none = {.list_ids = &id, .list_values = &value, .list_entries = 1u << 28};
+    lms_row_params plain[ROWS];
+    lms_sampler_run_args a = request_run(w, &none);
+    for (uint32_t r = 0; r < ROWS; ++r) plain[r] = (lms_row_params)LMS_ROW_PARAMS_INIT;
+    a.params = plain;
+    RIG_OK(lms_sampler_run(w->sampler, w->queue, &a, 0, NULL, NULL));
+    clFinish(w->queue);
+}
+
 static void test_tables_on_the_device(void **state)
 {
     const request_rig *const w = *state;
@@ -155,8 +170,11 @@ static void test_parts_that_append(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests_matter),   cmocka_unit_test(test_tables_on_the_device),
-        cmocka_unit_test(test_recordings),        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_requests_matter),
+        cmocka_unit_test(test_no_lists),
+        cmocka_unit_test(test_tables_on_the_device),
+        cmocka_unit_test(test_recordings),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_parts_that_append),
     };
     return cmocka_run_group_tests_name("request_calls", tests, request_setup, request_teardown);
