@@ -70,7 +70,7 @@ lms_part lms_cut_part(const lms_row *row, lms_cutting *c)
 int lms_largest_own(const lms_row *row)
 {
     int largest = LMS_NEVER;
-    for (uint i = lms_item(); i < row->tiles; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < row->tiles; i += LMS_TEAM) {
         largest = max(largest, row->tile_keys[i]);
     }
     return largest;
@@ -81,7 +81,7 @@ void lms_head_own(const lms_row *row, __local const lms_cutting *c)
     const lms_search head = c->head;
     const uint n = row->tiles * (c->is_head_of_tiles ? 1 : LMS_TILE_GROUPS);
     __global const int *const keys = c->is_head_of_tiles ? row->tile_keys : row->groups;
-    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < n; i += LMS_TEAM) {
         if (!lms_inside(&head, keys[i])) continue;
         lms_bin_add(&row->shared->bins, lms_bin_of(&head, keys[i]), 1);
     }

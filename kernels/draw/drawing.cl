@@ -33,7 +33,7 @@ long lms_first_own(const lms_row *row)
 {
     LMS_EACH_TILE(tile, row, row->max_key) {
         LMS_EACH_GROUP(begin, row, tile, row->max_key) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 const lms_ints keys = lms_keys(lms_read(&row->logits, at));
                 const uint found = lms_mask(keys >= row->max_key);
                 if (found) return -(long)(at + 31 - clz(found & -found));

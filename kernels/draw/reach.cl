@@ -150,7 +150,7 @@ lms_cut lms_first_groups(const lms_row *row, uint k, bool keeps_ties, uint *list
 /* Bins of the groups in the interval: this work-item's part. */
 void lms_bin_maxima(const lms_row *row, const lms_search *s)
 {
-    for (uint i = lms_item(); i < row->tiles * LMS_TILE_GROUPS; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < row->tiles * LMS_TILE_GROUPS; i += LMS_TEAM) {
         const int place = lms_place_of(s, row->groups[i], i);
         if (lms_inside(s, place)) lms_bin_add(&row->shared->bins, lms_bin_of(s, place), 1);
     }

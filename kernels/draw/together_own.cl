@@ -13,7 +13,7 @@ void lms_attempts_own(const lms_row *row, __local const lms_team_draw *t,
 {
     const lms_scaled scaled = t->d.scaled;
     const lms_words words = t->d.words;
-    for (uint i = lms_item(); i < LMS_ROUND; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < LMS_ROUND; i += LMS_TEAM) {
         const uint id = lms_propose_one(row, &scaled, t->d.reach, t->d.envelope, &words,
                                         t->d.attempts + i);
         round->proposed[i].id = id;
@@ -43,16 +43,17 @@ lms_sums lms_before_own(const lms_row *row, const lms_scaled *scaled, const lms_
         if (by_mass) unit = lms_unit_of(scaled, row->tile_keys[tile]);
         const uint up = by_mass ? lms_rounded_shift(unit) : 0;
         LMS_EACH_GROUP(begin, row, tile, least) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints keys = lms_keys(x);
                 lms_uints measures = (lms_uints)(1);
                 if (by_mass) measures = lms_rounded(unit, lms_weights(unit, x));
 #pragma unroll
                 for (uint i = 0; i < LMS_JUDGED; ++i) {
-                    if (i >= count) break;
-                    const lms_uints kept = LMS_V(as_uint)(lms_kept(cuts[i], keys, at));
-                    sums.of[i] += lms_sum_below30(measures & kept) << up;
+                    if (i < count) { /* a loop that is left early is not unrolled */
+                        const lms_uints kept = LMS_V(as_uint)(lms_kept(cuts[i], keys, at));
+                        sums.of[i] += lms_sum_below30(measures & kept) << up;
+                    }
                 }
             }
         }
@@ -75,7 +76,9 @@ lms_part lms_judge_part(const lms_row *row, __local const lms_team_draw *t,
     }
     const lms_sums sums = lms_before_own(row, &scaled, cuts, t->judged_count, by_mass);
 #pragma unroll
-    for (uint i = 1; i < LMS_JUDGED; ++i) row->shared->more[i - 1][lms_item()] = sums.of[i];
+    for (uint i = 1; i < LMS_JUDGED; ++i) {
+        row->shared->more[i - 1][lms_item_of(row)] = sums.of[i];
+    }
     return lms_part_make(sums.of[0], LONG_MIN);
 }
 
@@ -87,7 +90,7 @@ lms_part lms_envelope_part(const lms_row *row, __local const lms_team_draw *t)
         const lms_scaled at_rules = t->d.judge.scaled;
         mass = lms_summed_own(row, &at_rules);
     }
-    row->shared->more[0][lms_item()] = mass;
+    row->shared->more[0][lms_item_of(row)] = mass;
     return lms_part_make(lms_envelope_own(row, &scaled, t->d.reach), LONG_MIN);
 }
 

@@ -43,16 +43,14 @@ void lms_guide_alone(lms_edits *d, const lms_asked_edits *a, lms_logits conditio
 /* All steps behind guidance. */
 void lms_edit_all(lms_edits *d, const lms_asked_edits *a)
 {
-    if (!d->places && d->read.order.ids) {
-        lms_edit_bias_ordered(d, &a->q->lists, a->e->bias);
-        return;
-    }
     if (!d->places) {
-        lms_edit_penalties_ordered(d, &a->penalties, &a->slot);
+        lms_edit_ordered(d, a);
         return;
     }
     lms_edit_listed(d, a);
-    if (lms_has_window(a)) lms_count_window(&a->slot, a->e->flags, a->e->window, a->counts);
+    if (lms_has_window(a)) {
+        lms_count_window(d, &a->slot, a->e->flags, a->e->window, a->counts);
+    }
     lms_edit_repeated(d, a);
     lms_edit_repetitions(d, a);
     lms_edit_last(d, a);

@@ -84,16 +84,33 @@ lms_asked lms_asked_of_request(const lms_named *named, const lms_request request
     return a;
 }
 
-/* Of a row that asks for nothing, too. */
+/* LMS_ROW_EDITS_INIT, member by member: of an initializer as long, compilers to SPIR-V make a
+ * table of zeros that the kernel does not declare. */
+lms_row_edits lms_edits_of_nothing(void)
+{
+    lms_row_edits e;
+    e.repetition = e.guidance = 1.0f;
+    e.frequency = e.presence = e.dry_multiplier = 0.0f;
+    e.decay_factor = e.top_p_decay = e.top_p_min = 0.0f;
+    e.dry_base = 1.75f;
+    e.dry_allowed_length = 2;
+    e.flags = LMS_EDITS_VLLM;
+    e.window = e.bias = e.sequence_bias = e.allowed = e.banned = e.bad_words = 0;
+    e.end_tokens = e.min_tokens = e.ngram = e.encoder_ngram = e.encoder = 0;
+    e.dry_range = e.dry_breakers = e.forced = e.decay_start = e.top_p_reset = 0;
+    for (uint i = 0; i < 5; ++i) e.reserved[i] = 0;
+    return e;
+}
+
 lms_row_edits lms_edits_of(const lms_named *named, const lms_asked *a)
 {
-    const lms_row_edits none = LMS_ROW_EDITS_INIT;
-    if (a->bad || !a->request.edits) return none;
+    if (a->bad || !a->request.edits) return lms_edits_of_nothing();
     return named->edits[a->request.edits - 1];
 }
 lms_row_wants lms_wants_of(const lms_named *named, const lms_asked *a)
 {
-    const lms_row_wants none = {0, 0, 0, 0};
+    lms_row_wants none;
+    none.top_n = none.named = none.flags = none.reserved = 0;
     if (a->bad || !a->wants) return none;
     return named->wants[a->wants - 1];
 }
@@ -123,22 +140,26 @@ bool lms_are_bad_records(const lms_named *named, const lms_row_edits *e, const l
 }
 
 /* ... with the lists of good ones, in this work-item's part of them? */
-bool lms_are_bad_lists(const lms_named *named, const lms_row_edits *e, const lms_row_wants *w)
+bool lms_are_bad_lists(const lms_named *named, const lms_row_edits *e, const lms_row_wants *w,
+                       uint item)
 {
     const uint ids = LMS_LIST_OF_IDS, sequences = LMS_LIST_OF_SEQUENCES;
     const uint values = LMS_LIST_WITH_VALUES;
     const uint names[] = {e->bias,       e->sequence_bias, e->allowed,
                           e->banned,     e->bad_words,     e->end_tokens,
                           e->encoder,    e->dry_breakers,  w->named};
-    const uint uses[] = {ids | values, sequences | values, ids, ids, sequences,
-                         ids,          ids,                sequences, ids};
+    uint uses[9];
     const uint valued = lms_list_named(&named->lists, e->bias).count |
                         lms_list_named(&named->lists, e->sequence_bias).count;
     const bool has_many =
         lms_list_named(&named->lists, e->dry_breakers).count > LMS_MAX_BREAKERS;
     bool bad = (valued && !named->has_list_values) || has_many;
+    for (uint i = 0; i < 9; ++i) uses[i] = ids;
+    uses[0] = ids | values;
+    uses[1] = sequences | values;
+    uses[4] = uses[7] = sequences; /* bad words, breakers */
     for (uint i = 0; i < 9 && !bad; ++i) {
-        bad = lms_is_bad_list(&named->lists, names[i], uses[i], named->vocab);
+        bad = lms_is_bad_list(&named->lists, names[i], uses[i], named->vocab, item);
     }
     return bad;
 }

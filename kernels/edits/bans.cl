@@ -10,7 +10,8 @@
 typedef struct lms_bans {
     __global uint *words;
     uint vocab;
-    bool any; /* this work-item has banned a token */
+    bool any;  /* this work-item has banned a token */
+    uint item; /* which that is; row/row.cl says why it is told */
 } lms_bans;
 
 #if LMS_TEAM == 1
@@ -53,7 +54,7 @@ void lms_fill_bans(const lms_bans *b, const lms_mask_row *mask)
     const uint tiles = (b->vocab + LMS_TILE - 1) / LMS_TILE;
     const uint columns = mask->type == LMS_MASK_BYTES ? mask->columns / 32 : mask->columns;
     const uint whole = min(columns, b->vocab / 32) / LMS_TILE_GROUPS;
-    for (uint tile = lms_item(); tile < tiles; tile += LMS_TEAM) {
+    for (uint tile = b->item; tile < tiles; tile += LMS_TEAM) {
         if (tile < whole) {
             vstore8(lms_mask_whole_tile(mask, tile), tile, b->words);
             continue;
@@ -66,7 +67,7 @@ void lms_fill_bans(const lms_bans *b, const lms_mask_row *mask)
 void lms_fill_bans_with(const lms_bans *b, uint word)
 {
     const uint tiles = (b->vocab + LMS_TILE - 1) / LMS_TILE;
-    for (uint tile = lms_item(); tile < tiles; tile += LMS_TEAM) {
+    for (uint tile = b->item; tile < tiles; tile += LMS_TEAM) {
         vstore8((uint8)(word), tile, b->words);
     }
 }
@@ -75,19 +76,19 @@ void lms_fill_bans_with(const lms_bans *b, uint word)
 void lms_allow_list(const lms_bans *b, const lms_list *list, const lms_mask_row *mask,
                     bool has_mask)
 {
-    for (ulong i = lms_item(); i < list->count; i += LMS_TEAM) {
+    for (ulong i = b->item; i < list->count; i += LMS_TEAM) {
         const uint token = (uint)list->ids[i];
         if (!has_mask || lms_mask_allows(mask, token)) lms_allow(b, token);
     }
 }
 void lms_ban_list(lms_bans *b, const lms_list *list)
 {
-    for (ulong i = lms_item(); i < list->count; i += LMS_TEAM) lms_ban(b, (uint)list->ids[i]);
+    for (ulong i = b->item; i < list->count; i += LMS_TEAM) lms_ban(b, (uint)list->ids[i]);
 }
 void lms_ban_last_of_sequences(lms_bans *b, const lms_list *list, const lms_slot *slot,
                                uint most)
 {
-    for (ulong i = lms_item(); i < list->count; i += LMS_TEAM) {
+    for (ulong i = b->item; i < list->count; i += LMS_TEAM) {
         const uint end = (uint)i;
         if (lms_ends_sequence(list, end) && lms_sequence_matches(list, end, slot, most)) {
             lms_ban(b, (uint)list->ids[end - 1]);

@@ -11,7 +11,7 @@ void lms_edit_bias(lms_edits *d, const lms_lists *lists, uint name)
     lms_edits own = *d;
     for (uint i = 0; i < bias.count; ++i) {
         const uint t = (uint)bias.ids[i];
-        if (!lms_is_own_token(t)) continue;
+        if (!lms_is_own_token(d, t)) continue;
         const float x = lms_value(&own, t);
         lms_put(&own, t, x, lms_biased(x, bias.values[i]));
     }
@@ -26,7 +26,7 @@ void lms_edit_sequence_bias(lms_edits *d, const lms_lists *lists, uint name,
     for (uint i = 0; i < bias.count; ++i) {
         if (!lms_ends_sequence(&bias, i)) continue;
         const uint t = (uint)bias.ids[i - 1];
-        if (!lms_is_own_token(t)) continue;
+        if (!lms_is_own_token(d, t)) continue;
         if (!lms_sequence_matches(&bias, i, slot, slot->length)) continue;
         const float x = lms_value(d, t);
         lms_put(d, t, x, lms_biased(x, bias.values[i]));
@@ -50,7 +50,7 @@ void lms_edit_decay(lms_edits *d, const lms_lists *lists, uint name, float facto
     const float more = lms_power(factor, beyond) - 1.0f;
     for (uint i = 0; i < ends.count; ++i) {
         const uint t = (uint)ends.ids[i];
-        if (!lms_is_own_token(t) || lms_is_again(&ends, i)) continue;
+        if (!lms_is_own_token(d, t) || lms_is_again(&ends, i)) continue;
         const float x = lms_value(d, t);
         lms_put(d, t, x, lms_decayed(x, more));
     }

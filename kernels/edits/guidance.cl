@@ -34,7 +34,7 @@ void lms_edit_guidance(lms_edits *d, lms_logits conditional, lms_logits uncondit
 {
     const uint groups = lms_tiles_of(conditional.vocab) * LMS_TILE_GROUPS;
     const float factor = lms_tidy(guidance);
-    for (uint group = lms_item(); group < groups; group += LMS_TEAM) {
+    for (uint group = lms_edits_item(d); group < groups; group += LMS_TEAM) {
 #if LMS_TEAM == 1
         d->places[group] = group * LMS_GROUP;
 #endif

@@ -68,15 +68,15 @@ bool lms_are_bad_entries(const lms_list *list, uint i, uint use, uint vocab)
     return lms_any(bad);
 }
 
-/* Is something wrong with a list, in the work-item's own part of it? */
+/* Is something wrong with a list, in a work-item's own part of it? */
 LMS_APART
-bool lms_is_bad_list(const lms_lists *all, uint name, uint use, uint vocab)
+bool lms_is_bad_list(const lms_lists *all, uint name, uint use, uint vocab, uint item)
 {
     if (!lms_has_good_offsets(all, name)) return true;
     const lms_list list = lms_list_named(all, name);
     bool bad = (use & LMS_LIST_OF_SEQUENCES) && list.count > 0 &&
                list.ids[list.count - 1] != LMS_NO_TOKEN;
-    for (ulong i = (ulong)lms_item() * LMS_LANES; i < list.count; i += LMS_TEAM * LMS_LANES) {
+    for (ulong i = (ulong)item * LMS_LANES; i < list.count; i += LMS_TEAM * LMS_LANES) {
         if (i + LMS_LANES <= list.count) {
             bad |= lms_are_bad_entries(&list, (uint)i, use, vocab);
             continue;

@@ -25,7 +25,7 @@ void lms_ban_ngrams(lms_bans *b, const lms_slot *slot, uint n)
 {
     if (n == 0 || n > slot->length) return;
     if (n == 1) {
-        for (uint i = lms_item(); i < slot->distinct; i += LMS_TEAM) {
+        for (uint i = b->item; i < slot->distinct; i += LMS_TEAM) {
             lms_ban(b, lms_distinct_token(lms_slot_distinct(slot, i)));
         }
         return;
@@ -33,7 +33,7 @@ void lms_ban_ngrams(lms_bans *b, const lms_slot *slot, uint n)
     const lms_wanted end = lms_wanted_end(slot, n > 2);
     const uint low = n - 2, high = slot->length - 2;
     uint banned = slot->distinct;
-    for (uint page = low / LMS_SLOT_PAGE + lms_item(); page <= high / LMS_SLOT_PAGE;
+    for (uint page = low / LMS_SLOT_PAGE + b->item; page <= high / LMS_SLOT_PAGE;
          page += LMS_TEAM) {
         const uint begin = page * LMS_SLOT_PAGE;
         const uint last = min(high, begin + LMS_SLOT_PAGE - 1);
@@ -63,7 +63,7 @@ void lms_ban_encoder_ngrams(lms_bans *b, const lms_slot *slot, const lms_list *l
 {
     if (n == 0 || n > list->count || n - 1 > slot->length) return;
     const uint last = n > 1 ? lms_slot_token(slot, slot->length - 1) : 0;
-    for (ulong i = (ulong)(n - 1) + lms_item(); i < list->count; i += LMS_TEAM) {
+    for (ulong i = (ulong)(n - 1) + b->item; i < list->count; i += LMS_TEAM) {
         const uint at = (uint)i, token = (uint)list->ids[at];
         if (n > 1 && (uint)list->ids[at - 1] != last) continue;
         if (lms_is_banned(b, token)) continue;

@@ -123,7 +123,7 @@ void lms_edit_penalties(lms_edits *d, const lms_penalties *penalties, const lms_
     lms_edits here = *d;
     const lms_penalties own = *penalties;
     const lms_slot sequence = *slot;
-    for (uint first = lms_item() * LMS_LANES; first < sequence.distinct;
+    for (uint first = lms_edits_item(d) * LMS_LANES; first < sequence.distinct;
          first += LMS_TEAM * LMS_LANES) {
         __global const ulong *const entries =
             lms_slot_distinct_page(&sequence, first / LMS_SLOT_PAGE) + first % LMS_SLOT_PAGE;
@@ -167,16 +167,17 @@ uint lms_count_at(const lms_slot *slot, uint flags, uint i)
 }
 
 /* The first position of the window that is this work-item's. */
-uint lms_own_position(const lms_slot *slot, uint window)
+uint lms_own_position(const lms_edits *d, const lms_slot *slot, uint window)
 {
-    return slot->length - min(slot->length, window) + lms_item();
+    return slot->length - min(slot->length, window) + lms_edits_item(d);
 }
 
 /* Counts the window's tokens. */
 LMS_APART
-void lms_count_window(const lms_slot *slot, uint flags, uint window, __global uint *counts)
+void lms_count_window(const lms_edits *d, const lms_slot *slot, uint flags, uint window,
+                      __global uint *counts)
 {
-    for (uint i = lms_own_position(slot, window); i < slot->length; i += LMS_TEAM) {
+    for (uint i = lms_own_position(d, slot, window); i < slot->length; i += LMS_TEAM) {
         const uint entry = lms_slot_entry(slot, i), more = lms_count_at(slot, flags, i);
 #if LMS_TEAM == 1
         counts[entry] = (counts[entry] + (more & 1)) | (more & ~1u);
@@ -192,7 +193,7 @@ LMS_APART
 void lms_edit_counted(lms_edits *d, const lms_penalties *penalties, const lms_slot *slot,
                       uint window, __global uint *counts)
 {
-    for (uint i = lms_own_position(slot, window); i < slot->length; i += LMS_TEAM) {
+    for (uint i = lms_own_position(d, slot, window); i < slot->length; i += LMS_TEAM) {
         const uint entry = lms_slot_entry(slot, i);
 #if LMS_TEAM == 1
         const uint n = counts[entry];
@@ -219,7 +220,7 @@ LMS_APART
 void lms_edit_dry(lms_edits *d, const lms_slot *slot, __global const uint *repeats,
                   float multiplier, float base)
 {
-    for (uint i = lms_item(); i < slot->distinct; i += LMS_TEAM) {
+    for (uint i = lms_edits_item(d); i < slot->distinct; i += LMS_TEAM) {
         const uint n = repeats[i];
         if (n == 0) continue;
         const uint t = lms_distinct_token(lms_slot_distinct(slot, i));

@@ -117,7 +117,7 @@ void lms_bans_begin(const lms_preparing *p, lms_bans *b)
 void lms_bans_allow(const lms_preparing *p, lms_bans *b)
 {
     if (p->edits.forced) {
-        if (lms_item() == 0) lms_allow(b, p->edits.forced - 1);
+        if (b->item == 0) lms_allow(b, p->edits.forced - 1);
     } else if (p->edits.allowed) {
         lms_allow_list(b, &p->allowed, &p->mask, p->has_mask);
     }
@@ -181,16 +181,17 @@ void lms_prepare_row(const lms_named *named, lms_asked a, lms_mask_row mask,
                      __global lms_prepared *out, LMS_OURS uint *flags)
 {
     const lms_row_wants w = lms_wants_of(named, &a);
+    const uint item = lms_item();
     lms_row_edits e = lms_edits_of(named, &a);
-    if (lms_item() == 0) flags[0] = flags[1] = 0;
+    if (item == 0) flags[0] = flags[1] = 0;
     lms_sync();
     if (!a.bad && lms_are_bad_records(named, &e, &w)) a.bad = LMS_FIELD_RECORD;
-    if (!a.bad && lms_are_bad_lists(named, &e, &w)) lms_raise(&flags[0]);
+    if (!a.bad && lms_are_bad_lists(named, &e, &w, item)) lms_raise(&flags[0]);
     lms_sync();
     if (!a.bad && flags[0]) a.bad = LMS_FIELD_LIST;
     e = a.bad ? lms_edits_of(named, &a) : e;
     const lms_preparing p = lms_preparing_of(named, &a, e, mask);
-    lms_bans b = {words, named->vocab, false};
+    lms_bans b = {words, named->vocab, false, item};
     lms_bans_begin(&p, &b);
     lms_sync();
     lms_bans_allow(&p, &b);
@@ -198,7 +199,7 @@ void lms_prepare_row(const lms_named *named, lms_asked a, lms_mask_row mask,
     lms_bans_end(&p, &b);
     if (b.any) lms_raise(&flags[1]);
     lms_sync();
-    if (lms_item() != 0) return;
+    if (item != 0) return;
     *out = lms_prepared_of(named, &a, &p, flags[1] || lms_begins_banned(&p), z, repeats);
 }
 

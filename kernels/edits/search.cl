@@ -3,11 +3,13 @@
 #include "edits/alone.cl"
 #include "edits/together.cl"
 
-/* What edits of values need of a row's parameters. */
+/* What edits of values need of a row's parameters. Member by member: asked.cl says why. */
 lms_row_params lms_params_of_search(const lms_requests *q, ulong r, lms_filters filters)
 {
-    const lms_row_params none = {0, 0, LMS_REQUEST_INIT, LMS_FILTERS_INIT, 0, 0, {0, 0}};
-    lms_row_params p = none;
+    lms_row_params p;
+    p.seed = p.step = p.request.slot = 0;
+    p.request.mask = p.request.reserved = p.wants = p.target = 0;
+    p.reserved[0] = p.reserved[1] = 0;
     p.request.edits = q->prepared[r].edits;
     p.request.unconditional = q->prepared[r].unconditional;
     p.filters = filters;

@@ -44,7 +44,7 @@ void lms_edit_listed(lms_edits *d, const lms_asked_edits *a)
     const uint forced = a->e->forced;
     if (forced) {
         const uint t = forced - 1;
-        if (lms_is_own_token(t)) lms_put(d, t, lms_value(d, t), 0.0f);
+        if (lms_is_own_token(d, t)) lms_put(d, t, lms_value(d, t), 0.0f);
         return;
     }
     if (a->e->bias) lms_edit_bias(d, &a->q->lists, a->e->bias);

@@ -17,18 +17,18 @@ int lms_tile_key(const lms_logits *x, uint tile)
 }
 
 /* The largest key in this work-item's part of a row; its part of the row's mass. */
-long lms_largest_part(const lms_logits *x)
+long lms_largest_part(const lms_logits *x, uint item)
 {
     int key = LMS_NEVER;
-    for (uint tile = lms_item(); tile < lms_tiles_of(x->vocab); tile += LMS_TEAM) {
+    for (uint tile = item; tile < lms_tiles_of(x->vocab); tile += LMS_TEAM) {
         key = max(key, lms_tile_key(x, tile));
     }
     return key;
 }
-ulong lms_mass_part(const lms_logits *x, const lms_scaled *scaled)
+ulong lms_mass_part(const lms_logits *x, const lms_scaled *scaled, uint item)
 {
     ulong mass = 0;
-    for (uint tile = lms_item(); tile < lms_tiles_of(x->vocab); tile += LMS_TEAM) {
+    for (uint tile = item; tile < lms_tiles_of(x->vocab); tile += LMS_TEAM) {
         const lms_unit unit = lms_unit_of(scaled, lms_tile_key(x, tile));
         if (unit.shift >= LMS_NO_SHARE) continue;
         mass += lms_mass_of_sum(unit.shift, lms_tile_sum(x, tile, unit));
@@ -49,8 +49,8 @@ void lms_log_scales(lms_logits a, lms_logits b, bool is_wanted, __local lms_shar
         lms_log_scale s = scales[step / 2];
         lms_part part = lms_part_make(0, LONG_MIN);
         const lms_scaled scaled = lms_at_scale(scale, s.max_key);
-        if (is_wanted && step % 2 == 0) part.best = lms_largest_part(&x);
-        if (is_wanted && step % 2 == 1) part.sum = lms_mass_part(&x, &scaled);
+        if (is_wanted && step % 2 == 0) part.best = lms_largest_part(&x, lms_item());
+        if (is_wanted && step % 2 == 1) part.sum = lms_mass_part(&x, &scaled, lms_item());
         const lms_meeting m = lms_meet(shared, part, 0);
         if (step % 2 == 0) {
             s.max_key = (int)m.best;
@@ -74,7 +74,9 @@ void lms_edit_row(lms_edits *d, const lms_asked_edits *a, lms_logits conditional
     } else {
         lms_clear_edits(d, conditional.vocab);
     }
-    if (lms_has_window(a)) lms_count_window(&a->slot, a->e->flags, a->e->window, a->counts);
+    if (lms_has_window(a)) {
+        lms_count_window(d, &a->slot, a->e->flags, a->e->window, a->counts);
+    }
     lms_sync();
     lms_edit_listed(d, a);
     lms_sync();
@@ -96,6 +98,7 @@ void lms_edit_together(const lms_requests *q, ulong r, const lms_row_params *p, 
     d.edited = q->edited + r * groups;
     d.values = q->values + r * groups * LMS_GROUP;
     d.bans = 0;
+    d.item = lms_item();
     lms_begin_meetings(shared);
     lms_edit_row(&d, &a, x, unconditional, lms_is_guided(q, p) && !a.e->forced, shared);
 }

@@ -24,8 +24,20 @@ typedef struct lms_edits {
     uint lost_count;     /* ... LMS_LOST_MOST of them at most */
     lms_logits read;     /* as edited so far */
     uint seen;           /* NaN that an edit has made */
+#else
+    uint item; /* this work-item; row/row.cl says why it is told */
 #endif
 } lms_edits;
+
+#if LMS_TEAM == 1
+uint lms_edits_item(const lms_edits *d)
+{
+    (void)d;
+    return 0;
+}
+#else
+uint lms_edits_item(const lms_edits *d) { return d->item; }
+#endif
 
 #define LMS_LOST_MOST (LMS_LIST * LMS_LIST_BYTES / 4)
 
@@ -37,7 +49,9 @@ void lms_clear_edits(const lms_edits *d, uint vocab)
     for (uint i = 0; i < tiles / 2; ++i) vstore16((uint16)(0), i, d->edited);
     if (tiles % 2) vstore8((uint8)(0), tiles - 1, d->edited);
 #else
-    for (uint i = lms_item(); i < tiles; i += LMS_TEAM) vstore8((uint8)(0), i, d->edited);
+    for (uint i = lms_edits_item(d); i < tiles; i += LMS_TEAM) {
+        vstore8((uint8)(0), i, d->edited);
+    }
 #endif
 }
 
@@ -78,9 +92,9 @@ int lms_chained_key(const lms_edits *d, uint group)
     uint others = d->bans ? d->bans[group] : UINT_MAX; /* allowed, and not edited */
     lms_ints best = (lms_ints)(LMS_NEVER);
     int key = LMS_NEVER;
-    for (uint link = d->edited[group]; link; link = order->next[link - 1]) {
-        const uint bit = 1u << lms_ordered_token(order, link - 1) % LMS_GROUP;
-        if (others & bit) key = max(key, lms_key(order->values[link - 1]));
+    for (uint at = lms_linked(d->edited[group]); at; at = lms_linked(order->next[at - 1])) {
+        const uint bit = 1u << lms_ordered_token(order, at - 1) % LMS_GROUP;
+        if (others & bit) key = max(key, lms_key(order->values[at - 1]));
         others &= ~bit;
     }
     for (uint i = 0; i < LMS_GROUP; i += LMS_LANES) {
@@ -162,4 +176,7 @@ LMS_INLINE void lms_put(lms_edits *d, uint t, float before, float after)
 
 /* Does this work-item edit the token, where it is one of a list, which is gone through in
  * order? */
-bool lms_is_own_token(uint t) { return t / LMS_GROUP % LMS_TEAM == lms_item(); }
+bool lms_is_own_token(const lms_edits *d, uint t)
+{
+    return t / LMS_GROUP % LMS_TEAM == lms_edits_item(d);
+}

@@ -162,6 +162,16 @@ uint lms_mask(lms_ints m)
     return (uint)lms_sum(m & LMS_V(convert_int)((lms_uints)(1) << LMS_LANE_IDS));
 }
 
+/* The same: in one instruction, where a CPU's comparisons are such bits. */
+LMS_INLINE uint lms_lanes(lms_ints m)
+{
+#if LMS_LANES == 16 && defined(__clang__) && defined(__AVX512DQ__)
+    return (ushort)__builtin_ia32_cvtd2mask512(m);
+#else
+    return lms_mask(m);
+#endif
+}
+
 int lms_max8(int8 v)
 {
     const int4 a = max(v.lo, v.hi);

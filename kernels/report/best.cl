@@ -91,16 +91,13 @@ void lms_sort_best(const lms_row *row, uint n)
     }
 }
 
-/* How many logits of a whole tile are not below a limit, by lanes. `is_edited` is a literal
- * where this is called. */
-LMS_INLINE lms_ints lms_counts_from(const lms_logits *x, uint begin, bool is_edited,
-                                    float limit, lms_ints one)
+/* How many logits of a whole tile that is not edited are not below a limit, by lanes. */
+LMS_INLINE lms_ints lms_counts_from(const lms_logits *x, uint begin, float limit, lms_ints one)
 {
     lms_ints count = (lms_ints)(0);
 #pragma unroll
     for (uint i = 0; i < LMS_TILE; i += LMS_LANES) {
-        const lms_floats v = is_edited ? lms_read(x, begin + i) : lms_read_plain(x, begin + i);
-        count += (v >= limit) & one;
+        count += (lms_read_plain(x, begin + i) >= limit) & one;
     }
     return count;
 }
@@ -116,14 +113,14 @@ ulong lms_count_from_own(const lms_row *row, int least)
     for (uint tile = 0; tile < row->tiles; ++tile) {
         const uint begin = tile * LMS_TILE, end = min(begin + LMS_TILE, logits.vocab);
         if (row->tile_keys[tile] < least) continue;
-        if (!by_floats || end < begin + LMS_TILE) {
-            for (uint at = begin; at < end; at += LMS_LANES) {
-                count += (lms_keys(lms_read(&logits, at)) >= least) & one;
-            }
-        } else if (lms_is_edited(&logits, begin, end)) {
-            count += lms_counts_from(&logits, begin, true, limit, one);
-        } else {
-            count += lms_counts_from(&logits, begin, false, limit, one);
+        if (by_floats && end == begin + LMS_TILE && !lms_is_edited(&logits, begin, end)) {
+            count += lms_counts_from(&logits, begin, limit, one);
+            continue;
+        }
+#pragma unroll 1
+        for (uint at = begin; at < end; at += LMS_LANES) {
+            const lms_floats v = lms_read(&logits, at);
+            count += (by_floats ? v >= limit : lms_keys(v) >= least) & one;
         }
     }
     return (ulong)lms_sum(count);

@@ -86,7 +86,7 @@ ulong lms_mass_own(const lms_row *row, const lms_scaled *scaled)
 void lms_raw_groups_own(const lms_row *raw)
 {
     uint seen = 0;
-    for (uint g = lms_item(); g < raw->tiles * LMS_TILE_GROUPS; g += LMS_TEAM) {
+    for (uint g = lms_item_of(raw); g < raw->tiles * LMS_TILE_GROUPS; g += LMS_TEAM) {
         raw->groups[g] = lms_group_key(&raw->logits, g * LMS_GROUP, &seen);
     }
 }
@@ -95,7 +95,7 @@ void lms_raw_groups_own(const lms_row *raw)
 int lms_raw_tiles_own(const lms_row *raw)
 {
     int largest = LMS_NEVER;
-    for (uint tile = lms_item(); tile < raw->tiles; tile += LMS_TEAM) {
+    for (uint tile = lms_item_of(raw); tile < raw->tiles; tile += LMS_TEAM) {
         const int key = lms_max8(vload8(tile, raw->groups));
         raw->tile_keys[tile] = key;
         largest = max(largest, key);
@@ -144,7 +144,7 @@ void lms_store_best_own(const lms_tell_to *to, const lms_row *row, const lms_tel
 {
     __global int *const tokens = to->top_tokens + o->r * to->top_stride;
     __global float *const values = to->top_values + o->r * to->top_stride;
-    for (uint i = lms_item(); i < o->top_n; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < o->top_n; i += LMS_TEAM) {
         if (i >= o->listed) {
             tokens[i] = LMS_NO_TOKEN;
             values[i] = LMS_NAN;
@@ -165,7 +165,7 @@ void lms_store_named_own(const lms_tell_to *to, const lms_requests *q, const lms
                          const lms_telling *o)
 {
     __global float *const values = to->named_values + o->r * to->named_stride;
-    for (uint i = lms_item(); i < o->named; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < o->named; i += LMS_TEAM) {
         const uint id = (uint)q->lists.ids[o->names + i];
         values[i] = id < row->logits.vocab ? lms_value_at(o, row, id) : LMS_NAN;
     }
@@ -206,7 +206,7 @@ void lms_store_view_own(const lms_tell_to *to, const lms_requests *q, const lms_
         lms_store_probs(row, &o->scaled, o->kept, is_live && !is_first ? o->mass : 0,
                         is_live && is_first ? o->kept.id : UINT_MAX, probs);
     }
-    if (lms_item() == 0) lms_store_numbers(to, row, o);
+    if (lms_item_of(row) == 0) lms_store_numbers(to, row, o);
 }
 
 /* What is behind the tokens that a row wants, and all of one that tells nothing. */

@@ -13,20 +13,44 @@
  * ahead at the end of a page. */
 #define LMS_AHEAD 768u
 
+/* Or for the first line of each of the next two pages alone: hardware goes on from there, and
+ * takes less time than where all lines are asked for, unless a tile's reads are too many in too
+ * short a time, as those of half as wide vectors are where there are no bans. */
+#if LMS_LANES == 16
+#define LMS_ASKS_FOR_PAGES(has_bans) true
+#elif defined(LMS_REQUESTS)
+#define LMS_ASKS_FOR_PAGES(has_bans) (has_bans)
+#else
+#define LMS_ASKS_FOR_PAGES(has_bans) false
+#endif
+LMS_INLINE void lms_prefetch_pages(const lms_logits *x, uint begin)
+{
+    const uint page = 4096 / sizeof(lms_element);
+    if (begin % page) return;
+    LMS_PREFETCH(x->stored + begin + page);
+    LMS_PREFETCH(x->stored + begin + 2 * page);
+}
+
 /* What the work-items of a team share in the tile pass. */
 typedef struct lms_tile_shared {
     uint seen;
 } lms_tile_shared;
 
 /* Keys of the groups of a tile without edited values; none of its tokens may be allowed. */
-LMS_INLINE int8 lms_tile_of_block(const lms_logits *x, uint tile, int8 *odd)
+LMS_INLINE int8 lms_tile_of_block(const lms_logits *x, uint tile, bool has_bans, int8 *odd)
 {
 #ifdef LMS_REQUESTS
-    if (x->bans) {
+    if (has_bans) {
         const int8 words = as_int8(vload8(tile, x->bans));
         if (!lms_any8(words)) return (int8)(LMS_NEVER);
-        if (lms_any8(~words)) return lms_whole_tile(x, tile * LMS_TILE, true, odd);
+        if (lms_any8(~words)) {
+            /* Hardware does not look ahead of reads with masks. */
+            lms_prefetch(x, tile * LMS_TILE + LMS_AHEAD, LMS_TILE);
+            return lms_whole_tile(x, tile * LMS_TILE, true, odd);
+        }
     }
+#else
+    (void)has_bans;
 #endif
     return lms_whole_tile(x, tile * LMS_TILE, false, odd);
 }
@@ -34,7 +58,8 @@ LMS_INLINE int8 lms_tile_of_block(const lms_logits *x, uint tile, int8 *odd)
 /* Maxima of the groups and tiles [first, last) of a block. False if they are not to be trusted.
  * Where the block is gone through twice, each time asks for one half of each tile of the next
  * block, so that the memory is at work all the time. */
-bool lms_maxima_of_block(const lms_logits *x, uint first, uint last, const lms_tiles *t)
+LMS_INLINE bool lms_maxima_of_tiles(const lms_logits *x, uint first, uint last,
+                                    const lms_tiles *t, bool has_bans)
 {
     const bool is_twice = t->scale > 0.0f;
     /* Copies, which no store to the maxima can change. */
@@ -45,14 +70,31 @@ bool lms_maxima_of_block(const lms_logits *x, uint first, uint last, const lms_t
         const uint begin = tile * LMS_TILE;
         if (is_twice) {
             lms_prefetch(&logits, begin + LMS_BLOCK, LMS_TILE / 2);
+        } else if (LMS_ASKS_FOR_PAGES(has_bans)) {
+            lms_prefetch_pages(&logits, begin);
         } else {
             lms_prefetch(&logits, begin + LMS_AHEAD, LMS_TILE);
         }
-        const int8 keys = lms_tile_of_block(&logits, tile, &odd);
+        const int8 keys = lms_tile_of_block(&logits, tile, has_bans, &odd);
         vstore8(keys, tile, groups);
         tile_keys[tile] = lms_max8(keys);
     }
     return !lms_any8(odd);
+}
+
+/* Rows without bans have a loop of their own, as if there were none anywhere. */
+bool lms_maxima_of_block(const lms_logits *x, uint first, uint last, const lms_tiles *t)
+{
+#ifdef LMS_REQUESTS
+    if (x->bans) {
+        /* The next block's words, a line for two tiles. */
+        for (uint i = 0; i < LMS_BLOCK_TILES; i += 2) {
+            LMS_PREFETCH(x->bans + (first + LMS_BLOCK_TILES + i) * LMS_TILE_GROUPS);
+        }
+        return lms_maxima_of_tiles(x, first, last, t, true);
+    }
+#endif
+    return lms_maxima_of_tiles(x, first, last, t, false);
 }
 
 /* The sum of such a tile whose product with the scale is rounded to `h`. */
@@ -117,7 +159,7 @@ uint lms_do_tiles(const lms_logits *x, uint first, uint last, const lms_tiles *t
     const uint whole = min(last, x->vocab / LMS_TILE);
     uint seen = 0;
     (void)shared;
-    for (uint tile = first + (uint)get_local_id(0) * LMS_BLOCK_TILES; tile < last;
+    for (uint tile = first + lms_item() * LMS_BLOCK_TILES; tile < last;
          tile += LMS_TEAM * LMS_BLOCK_TILES) {
         const uint end = min(tile + LMS_BLOCK_TILES, last);
         uint next = tile;

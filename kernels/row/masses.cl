@@ -78,7 +78,7 @@ ulong lms_count_kept_own(const lms_row *row, lms_cut cut)
     lms_ints count = (lms_ints)(0);
     LMS_EACH_TILE(tile, row, cut.key) {
         LMS_EACH_GROUP(begin, row, tile, cut.key) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 count -= lms_kept(cut, lms_keys(lms_read(&row->logits, at)), at);
             }
         }
@@ -97,7 +97,7 @@ lms_kept_part lms_kept_own(const lms_row *row, const lms_scaled *scaled, lms_cut
         lms_pairs rounded = (lms_pairs)(0);
         lms_ints count = (lms_ints)(0);
         LMS_EACH_GROUP(begin, row, tile, cut.key) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints kept = lms_kept(cut, lms_keys(x), at);
                 rounded += lms_widen(lms_rounded(unit, lms_weights(unit, x) & kept));

@@ -20,7 +20,7 @@ ulong lms_row_of_group(void) { return get_group_id(LMS_ROWS_ALONG); }
 
 /* Is the scale of the sums this work-item's to find out? In teams of 32 and more one does it
  * for all. */
-bool lms_finds_scale(void) { return LMS_TEAM < 32 || get_local_id(0) == 0; }
+bool lms_finds_scale(void) { return LMS_TEAM < 32 || lms_item() == 0; }
 
 /* The chunk of a row's tiles that is this work-group's, which are `chunk` tiles; its place in
  * `seen` gets what was seen in it. */
@@ -41,14 +41,14 @@ void lms_do_chunk(const lms_logits *x, const lms_workspace *w, ulong row, float 
 #if LMS_TEAM == 1
     *seen = lms_do_tiles(x, first, last, &tiles, shared);
 #else
-    if (get_local_id(0) == 0) shared->seen = 0;
+    if (lms_item() == 0) shared->seen = 0;
 #if LMS_TEAM < 32 /* else there is a barrier in the tile pass */
     barrier(CLK_LOCAL_MEM_FENCE);
 #endif
     const uint own = lms_do_tiles(x, first, last, &tiles, shared);
     if (own) atomic_or(&shared->seen, own);
     barrier(CLK_LOCAL_MEM_FENCE);
-    if (get_local_id(0) == 0) *seen = shared->seen;
+    if (lms_item() == 0) *seen = shared->seen;
 #endif
 }
 

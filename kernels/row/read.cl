@@ -1,89 +1,7 @@
 /* read.cl - READ: the only place where logits are read. They go from how they are stored, by
  * way of what a row has edited, to floats. */
 #pragma once
-#include "numeric/keys.cl"
-#include "numeric/types.cl"
-#include "row/ordered.cl"
-#include "row/records.h"
-
-/* A row's logits, and its edits: tokens that have another logit than the stored one, and tokens
- * that are banned, of which -inf is read. By bits: bit t % 32 of word t / 32 is token t's. */
-typedef struct lms_logits {
-    __global const lms_element *stored;
-    uint vocab;
-#if LMS_TEAM > 1
-    bool is_aligned; /* the first of them is at a multiple of LMS_ALIGNMENT */
-#endif
-    uint suppressed_count;
-    __global const int *suppressed; /* their ids, in no order */
-#ifdef LMS_REQUESTS
-    __global const uint *bans;    /* 1: it is not banned; or 0: none is */
-    __global const uint *edited;  /* 1: its logit is among the values; or 0: none is */
-    __global const float *values; /* LMS_GROUP of each group that has some; lms_values_at() */
-#if LMS_TEAM == 1
-    __global const uint *places; /* where those of a group begin; or 0: ... */
-    lms_order order; /* ... these, and each group's bits are 1 + the first of its chain */
-#endif
-#endif
-} lms_logits;
-
-lms_logits lms_logits_at(__global const lms_element *stored, uint vocab)
-{
-    lms_logits x;
-    x.stored = stored;
-    x.vocab = vocab;
-#if LMS_TEAM > 1
-    x.is_aligned = LMS_IS_ALIGNED(stored);
-#endif
-    x.suppressed_count = 0;
-    x.suppressed = 0;
-#ifdef LMS_REQUESTS
-    x.bans = 0;
-    x.edited = 0;
-    x.values = 0;
-#if LMS_TEAM == 1
-    x.places = 0;
-#endif
-#endif
-    return x;
-}
-
-/* May logits of the row be read otherwise than they are stored? */
-bool lms_has_edits(const lms_logits *x)
-{
-#ifdef LMS_REQUESTS
-    if (x->bans || x->edited) return true;
-#endif
-    return x->suppressed_count > 0;
-}
-
-/* Has one of the tokens [begin, end), or of their groups, another logit than the stored one,
- * not counting bans? */
-bool lms_has_edited_values(const lms_logits *x, uint begin, uint end)
-{
-#ifdef LMS_REQUESTS
-    for (uint g = begin / LMS_GROUP; x->edited && g * LMS_GROUP < end; ++g) {
-        if (x->edited[g] != 0) return true;
-    }
-#endif
-    for (uint i = 0; i < x->suppressed_count; ++i) {
-        const uint id = (uint)x->suppressed[i];
-        if (id >= begin && id < end) return true;
-    }
-    return false;
-}
-
-/* Is one of the tokens [begin, end) read otherwise than it is stored? Whole tiles and blocks of
- * which none is take the fast path. */
-bool lms_is_edited(const lms_logits *x, uint begin, uint end)
-{
-#ifdef LMS_REQUESTS
-    for (uint g = begin / LMS_GROUP; x->bans && g * LMS_GROUP < min(end, x->vocab); ++g) {
-        if (x->bans[g] != UINT_MAX) return true;
-    }
-#endif
-    return lms_has_edited_values(x, begin, end);
-}
+#include "row/logits.cl"
 
 #ifdef LMS_REQUESTS
 /* Comparisons by bits, from token `begin` on. */
@@ -114,10 +32,24 @@ LMS_INLINE lms_floats lms_with_values(const lms_logits *x, uint begin, lms_float
     return lms_bits_at(x->edited, begin) ? LMS_V(vload)(0, lms_values_at(x, begin)) : v;
 }
 
+/* Where CPUs have masks for lanes, a mask's bits are that as they are, and cost little.
+ * Elsewhere it is a comparison for each lane. */
+#if LMS_TEAM == 1 && LMS_LANES == 16 && defined(__clang__) && defined(__AVX512VL__) &&         \
+    defined(__AVX512BW__)
+#define LMS_BITS_ARE_LANES 1
+#else
+#define LMS_BITS_ARE_LANES 0
+#endif
+
 /* ... with -inf in the place of banned tokens. */
 LMS_INLINE lms_floats lms_unbanned(const lms_logits *x, uint begin, lms_floats v)
 {
+#if LMS_BITS_ARE_LANES
+    const ushort bits = ((__global const ushort *)x->bans)[begin / LMS_LANES];
+    return __builtin_ia32_selectps_512(bits, v, (float16)(-INFINITY));
+#else
     return lms_bits_at(x->bans, begin) ? v : (lms_floats)(-INFINITY);
+#endif
 }
 #endif
 
@@ -177,8 +109,13 @@ LMS_INLINE lms_floats lms_read(const lms_logits *x, uint begin)
     return lms_has_edits(x) ? lms_edited(x, begin, v) : v;
 }
 
-/* One logit. */
+/* One logit. Most rows of teams of one have no edits, and a call for one that has. */
+#if defined(LMS_REQUESTS) && LMS_TEAM == 1
+LMS_APART
+float lms_read_edited_one(const lms_logits *x, uint id)
+#else
 float lms_read_one(const lms_logits *x, uint id)
+#endif
 {
     for (uint i = 0; i < x->suppressed_count; ++i) {
         if ((uint)x->suppressed[i] == id) return -INFINITY;
@@ -196,6 +133,13 @@ float lms_read_one(const lms_logits *x, uint id)
 #endif
     return lms_element_at(x->stored, id);
 }
+
+#if defined(LMS_REQUESTS) && LMS_TEAM == 1
+float lms_read_one(const lms_logits *x, uint id)
+{
+    return lms_has_edits(x) ? lms_read_edited_one(x, id) : lms_element_at(x->stored, id);
+}
+#endif
 
 /* A vector of a whole tile in which nothing is edited, or, where that is masked, banned tokens
  * are. */
@@ -216,11 +160,19 @@ LMS_INLINE short16 lms_read_keys16(const lms_logits *x, uint begin, bool is_mask
 {
     const short16 keys = lms_keys16(vload16(0, (__global const short *)(x->stored + begin)));
 #ifdef LMS_REQUESTS
+#if LMS_BITS_ARE_LANES
+    const short16 never = (short16)(LMS_NEVER16);
+    if (is_masked) {
+        const ushort bits = ((__global const ushort *)x->bans)[begin / LMS_LANES];
+        return __builtin_ia32_selectw_256(bits, keys, never);
+    }
+#else
     if (is_masked) {
         const short word = (short)(x->bans[begin / LMS_GROUP] >> begin % LMS_GROUP);
         const short16 is_allowed = ((short16)(word) & LMS_LANE_BITS16) != (short)0;
         return is_allowed ? keys : (short16)(LMS_NEVER16);
     }
+#endif
 #endif
     (void)is_masked;
     return keys;

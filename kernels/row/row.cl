@@ -64,7 +64,22 @@ typedef struct lms_row {
     __global uint *list_id;
     __global ulong *sums; /* a tile's sum of weights, later the envelope before it */
     __local lms_shared *shared;
+#if LMS_TEAM > 1
+    uint item; /* this work-item */
+#endif
 } lms_row;
+
+/* The work-item that goes through a row. Not lms_item(): pocl compiles a function that asks for
+ * it, and all that call it, into every kernel anew, and three times there. */
+#if LMS_TEAM == 1
+uint lms_item_of(const lms_row *row)
+{
+    (void)row;
+    return 0;
+}
+#else
+uint lms_item_of(const lms_row *row) { return row->item; }
+#endif
 
 uint lms_tiles_of(uint vocab) { return (vocab + LMS_TILE - 1) / LMS_TILE; }
 
@@ -72,6 +87,16 @@ uint lms_tiles_of(uint vocab) { return (vocab + LMS_TILE - 1) / LMS_TILE; }
 uint lms_first_of(const lms_row *row, uint item)
 {
     return min(item * ((row->tiles + LMS_TEAM - 1) / LMS_TEAM), row->tiles);
+}
+
+/* Makes it this work-item's. */
+void lms_make_own(lms_row *row)
+{
+#if LMS_TEAM > 1
+    row->item = lms_item();
+#endif
+    row->first = lms_first_of(row, lms_item_of(row));
+    row->last = lms_first_of(row, lms_item_of(row) + 1);
 }
 
 /* A row in a place of the workspace. */
@@ -82,8 +107,7 @@ lms_row lms_row_at(lms_logits logits, const lms_workspace *w, ulong place,
     row.logits = logits;
     row.next = 0;
     row.tiles = lms_tiles_of(logits.vocab);
-    row.first = lms_first_of(&row, lms_item());
-    row.last = lms_first_of(&row, lms_item() + 1);
+    lms_make_own(&row);
     row.groups = w->groups + place * row.tiles * LMS_TILE_GROUPS;
     row.tile_keys = w->tile_keys + place * row.tiles;
     row.list_mass = w->list + place * 2 * LMS_LIST;
@@ -101,8 +125,7 @@ lms_row lms_row_at(lms_logits logits, const lms_workspace *w, ulong place,
 lms_row lms_own_row(__local const lms_row *ours, __local lms_shared *shared)
 {
     lms_row row = *ours;
-    row.first = lms_first_of(&row, lms_item());
-    row.last = lms_first_of(&row, lms_item() + 1);
+    lms_make_own(&row);
     row.next = 0;
     row.shared = shared;
 #ifndef LMS_EDITS_ROWS
@@ -148,7 +171,7 @@ uint lms_first_bit(uint bits) { return 31 - clz(bits & -bits); }
 /* Tiles whose keys are looked at together, as each look takes its time to come back. */
 #define LMS_LOOK 8u
 #define LMS_EACH_TILE(tile, row, least)                                                        \
-    for (uint look = lms_item() / LMS_TILE_TEAM; look < (row)->tiles;                          \
+    for (uint look = lms_item_of(row) / LMS_TILE_TEAM; look < (row)->tiles;                    \
          look += LMS_LOOK * LMS_TILES_AT_ONCE)                                                 \
         for (uint there = lms_look(row, look, least), tile;                                    \
              there && (tile = look + lms_first_bit(there) * LMS_TILES_AT_ONCE, true);          \
@@ -172,21 +195,21 @@ uint lms_look(const lms_row *row, uint from, int least)
  * all turns of a loop, compilers for AMD's GPUs keep in registers, one for each lane. */
 #define LMS_EACH_GROUP(begin, row, tile, least)                                                \
     for (uint begin = (tile) * LMS_TILE +                                                      \
-                      lms_item() % LMS_TILE_TEAM / LMS_GROUP_TEAM * LMS_GROUP,                 \
+                      lms_item_of(row) % LMS_TILE_TEAM / LMS_GROUP_TEAM * LMS_GROUP,           \
               group = 0;                                                                       \
          group < 1; ++group)                                                                   \
         if ((row)->groups[begin / LMS_GROUP] >= (least))
-#define LMS_EACH_VECTOR(at, begin)                                                             \
-    for (uint at = (begin) + lms_item() % LMS_GROUP_TEAM * LMS_LANES, turn = 0; turn < 1;      \
-         ++turn)
+#define LMS_EACH_VECTOR(at, row, begin)                                                        \
+    for (uint at = (begin) + lms_item_of(row) % LMS_GROUP_TEAM * LMS_LANES, turn = 0;          \
+         turn < 1; ++turn)
 #else
 #define LMS_EACH_GROUP(begin, row, tile, least)                                                \
-    for (uint group = lms_item() % LMS_TILE_TEAM / LMS_GROUP_TEAM, begin;                      \
+    for (uint group = lms_item_of(row) % LMS_TILE_TEAM / LMS_GROUP_TEAM, begin;                \
          group < LMS_TILE_GROUPS && (begin = (tile) * LMS_TILE + group * LMS_GROUP, true);     \
          group += LMS_TILE_TEAM / LMS_GROUP_TEAM)                                              \
         if ((row)->groups[begin / LMS_GROUP] >= (least))
-#define LMS_EACH_VECTOR(at, begin)                                                             \
-    for (uint at = (begin) + lms_item() % LMS_GROUP_TEAM * LMS_LANES;                          \
+#define LMS_EACH_VECTOR(at, row, begin)                                                        \
+    for (uint at = (begin) + lms_item_of(row) % LMS_GROUP_TEAM * LMS_LANES;                    \
          at < (begin) + LMS_GROUP; at += LMS_GROUP_TEAM * LMS_LANES)
 #endif
 

@@ -84,7 +84,7 @@ void lms_bin_row(const lms_row *row, const lms_scaled *scaled, const lms_search 
         const lms_unit unit = lms_unit_of(scaled, row->tile_keys[tile]);
         const uint up = s->by_mass ? lms_rounded_shift(unit) : 0;
         LMS_EACH_GROUP(begin, row, tile, least) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints keys = lms_keys(x);
                 const lms_ints places =

@@ -33,7 +33,7 @@ uint lms_list_own(const lms_row *row, const lms_scaled *scaled, const lms_search
     uint found = 0;
     LMS_EACH_TILE(tile, row, s->low + 1) {
         LMS_EACH_GROUP(begin, row, tile, s->low + 1) {
-            LMS_EACH_VECTOR(at, begin) {
+            LMS_EACH_VECTOR(at, row, begin) {
                 const lms_floats x = lms_read(&row->logits, at);
                 const lms_ints keys = lms_keys(x);
                 const uint hits = lms_mask(lms_insides(s, keys));

@@ -10,7 +10,7 @@ ulong lms_listed_measure(const lms_row *row, const lms_search *s, uint i)
 
 void lms_bin_list(const lms_row *row, const lms_search *s, uint n)
 {
-    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < n; i += LMS_TEAM) {
         const int key = row->list_key[i];
         if (!lms_inside(s, key)) continue;
         lms_bin_add(&row->shared->bins, lms_bin_of(s, key), lms_listed_measure(row, s, i));
@@ -21,7 +21,7 @@ void lms_bin_list(const lms_row *row, const lms_search *s, uint n)
 ulong lms_listed_mass(const lms_row *row, uint n, lms_cut base)
 {
     ulong mass = 0;
-    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < n; i += LMS_TEAM) {
         if (lms_keeps(base, row->list_key[i], row->list_id[i])) mass += row->list_mass[i];
     }
     return mass;
@@ -50,7 +50,7 @@ uint lms_tied_at(const lms_row *row, const lms_search *s, uint n, ulong stop)
  * there are few, adds up what comes before it. */
 long lms_rank_listed(const lms_row *row, const lms_search *s, uint n)
 {
-    for (uint i = lms_item(); i < n; i += LMS_TEAM) {
+    for (uint i = lms_item_of(row); i < n; i += LMS_TEAM) {
         const int key = row->list_key[i];
         const uint id = row->list_id[i];
         ulong before = s->above;

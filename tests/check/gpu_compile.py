@@ -406,7 +406,7 @@ DEVICES = [Ptx("ptx", is_main=True), Nvidia("sm_90", is_main=True), Nvidia("sm_8
 
 class Limits:
     """The table of gpu_limits.txt. The last line that is about a kernel and a device, or its family,
-    counts."""
+    counts. Kernels are called program/kernel; lines without a program are about all of them."""
 
     def __init__(self, path):
         lines = [line.split("#", 1)[0].split() for line in
@@ -415,9 +415,10 @@ class Limits:
                       for words in lines if words and words[0] != "kernel"]
 
     def of(self, kernel, family, device=""):
+        alone = kernel.rsplit("/", 1)[-1]
         found = [limits for pattern, of, limits in self.lines
                  if (of == family or fnmatch.fnmatch(device, of)) and
-                 fnmatch.fnmatch(kernel, pattern)]
+                 fnmatch.fnmatch(kernel if "/" in pattern else alone, pattern)]
         return {figure: int(limit) for figure, limit in (found[-1] if found else {}).items()
                 if limit != "-"}
 
@@ -443,7 +444,7 @@ class Results:
                                                                variant))
 
     def print_worst(self):
-        print(f"\nThe worst of all variants:\n{'kernel':24} {'device':7} {'':7}",
+        print(f"\nThe worst of all variants:\n{'kernel':38} {'device':7} {'':7}",
               *(f"{figure:>9}" for figure in FIGURES))
         for (kernel, device, inlined), figures in sorted(self.worst.items()):
             print(row(kernel, device, "", inlined, figures))
@@ -463,7 +464,7 @@ class Results:
 
 
 def row(kernel, device, variant, inlined, figures):
-    return " ".join([f"{kernel:24} {device:7} {variant}{'inlined' if inlined else '':7}",
+    return " ".join([f"{kernel:38} {device:7} {variant}{'inlined' if inlined else '':7}",
                      *(f"{figures.get(figure, '-'):>9}" for figure in FIGURES)])
 
 
@@ -516,7 +517,7 @@ def main():
             return error
 
     if options.table:
-        print(f"{'kernel':24} {'device':7} {'type':8} team {'':7}",
+        print(f"{'kernel':38} {'device':7} {'type':8} team {'':7}",
               *(f"{figure:>9}" for figure in FIGURES))
     with ThreadPoolExecutor(2) as pool:
         for item, result in zip(work, pool.map(compile_one, work)):
@@ -528,9 +529,10 @@ def main():
             for kernel, figures in result.items():
                 if kernels and kernel not in kernels:
                     continue
-                results.add(device, kernel, figures, variant, inlined)
+                called = f"{program}/{kernel}"
+                results.add(device, called, figures, variant, inlined)
                 if options.table:
-                    print(row(kernel, device.name, f"{elements:8} {team:4} ", inlined, figures),
+                    print(row(called, device.name, f"{elements:8} {team:4} ", inlined, figures),
                           flush=True)
     results.print_worst()
     used = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]

@@ -115,6 +115,15 @@ def test_the_table_itself():
     assert limits.of("lms_beam_advance", "nvidia")["registers"] == 96
 
 
+def test_limits_of_a_program(tmp_path):
+    table = tmp_path / "limits.txt"
+    table.write_text("kernel family registers\n* nvidia 96\n*_requests/lms_* nvidia 160\n")
+    limits = gpu_compile.Limits(table)
+    assert limits.of("sample_requests/lms_sample", "nvidia") == {"registers": 160}
+    assert limits.of("sample/lms_sample", "nvidia") == {"registers": 96}
+    assert limits.of("lms_sample", "nvidia") == {"registers": 96}
+
+
 def test_compilers_that_are_missing_are_named(tmp_path):
     (tmp_path / "programs").mkdir()
     done = subprocess.run([sys.executable, "-B", FOLDER / "gpu_compile.py", "--kernels", tmp_path],
