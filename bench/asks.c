@@ -214,7 +214,7 @@ void asks_prepare(asks *a)
 
 static lms_view output_at(const asks *a, size_t place)
 {
-    return (lms_view){place > 0 ? a->words : NULL, place};
+    return (lms_view){place > 0 ? a->words : NULL, place, NULL};
 }
 
 void asks_run(asks *a, lms_view logits, cl_command_queue queue)

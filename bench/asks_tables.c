@@ -21,7 +21,8 @@ static void *host_bytes(size_t count, size_t size)
 
 static int32_t random_token(const asks *a, uint64_t *state)
 {
-    return (int32_t)(random_next(state) % a->size.vocab);
+    const uint64_t bits = random_next(state);
+    return a->size.vocab > 0 ? (int32_t)(bits % a->size.vocab) : 0;
 }
 
 static uint32_t bias_of(const asks *a)
@@ -174,7 +175,7 @@ static lms_view table_on_device(asks *a, const void *from, size_t bytes)
                                    CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, bytes, copy, &code);
     expect(code, "a table");
     a->tables[a->table_count++] = buffer;
-    return (lms_view){buffer, 0};
+    return (lms_view){buffer, 0, NULL};
 }
 
 static size_t mask_bytes(const asks *a)

@@ -104,7 +104,7 @@ _POINTER, _SIZE, _UINT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
 class View(ctypes.Structure):
     """lms_view"""
 
-    _fields_ = [("buffer", _POINTER), ("offset", _SIZE)]
+    _fields_ = [("buffer", _POINTER), ("offset", _SIZE), ("svm", _POINTER)]
 
 
 class Filters(ctypes.Structure):

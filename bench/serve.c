@@ -40,12 +40,13 @@ typedef struct steps {
 /* Pages that are in memory. */
 static size_t resident_bytes(void)
 {
-    unsigned long total = 0, resident = 0;
+    char text[256] = "", *resident = text; /* the second number */
     FILE *const file = fopen("/proc/self/statm", "r");
     if (file == NULL) return 0;
-    if (fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
+    if (fgets(text, sizeof text, file) == NULL) text[0] = '\0';
     fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
+    strtoul(text, &resident, 10);
+    return strtoul(resident, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static size_t device_bytes(const serving *s)
@@ -93,7 +94,7 @@ static void run_steps(serving *s, steps *t, double seconds, serve_result *out)
 {
     const double begin = now();
     double passed = 0.0;
-    for (; passed < seconds && t->count < STEPS_MOST && !is_stopped(); passed = now() - begin) {
+    while (passed < seconds && t->count < STEPS_MOST && !is_stopped()) {
         one_step(s, t);
         if (out->resident_begin == 0 && now() - begin >= seconds / WARM_UP) {
             out->resident_begin = resident_bytes();
@@ -101,6 +102,7 @@ static void run_steps(serving *s, steps *t, double seconds, serve_result *out)
         }
         progress("%.1f of %.1f s: %u sequences, %llu are over", passed, seconds, s->active,
                  (unsigned long long)s->finished);
+        passed = now() - begin;
     }
     out->seconds = passed;
     out->resident_end = resident_bytes();

@@ -114,9 +114,9 @@ static void follow(serving *s)
     memset(&tokens, 0, sizeof tokens);
     tokens.count = SERVE_BEAM_ROWS;
     tokens.names = s->others.beam_names;
-    tokens.tokens = (lms_view){s->others.beam_moves, SERVE_BEAM_ROWS};
+    tokens.tokens = (lms_view){s->others.beam_moves, SERVE_BEAM_ROWS, NULL};
     expect(lms_slots_reorder(s->slots, s->on->queue, SERVE_BEAM_ROWS, s->others.beam_names,
-                             (lms_view){s->others.beam_moves, 0}, 0, 0, NULL, NULL),
+                             (lms_view){s->others.beam_moves, 0, NULL}, 0, 0, NULL, NULL),
            "lms_slots_reorder");
     expect(lms_slots_append(s->slots, s->on->queue, &tokens, 0, NULL, NULL),
            "lms_slots_append");

@@ -58,7 +58,7 @@ void serve_contrasts_open(serving *s)
 static lms_view hidden_of(const serving *s, uint64_t step, uint32_t rows)
 {
     const size_t row = serve_mixed(step, 2, 7) % (s->others.hidden_rows - rows + 1);
-    return (lms_view){s->others.hidden, row * SERVE_CONTRASTIVE_WIDTH};
+    return (lms_view){s->others.hidden, row * SERVE_CONTRASTIVE_WIDTH, NULL};
 }
 
 /* All contexts anew, with prompts. */

@@ -212,9 +212,11 @@ static void fill_masks(serve_tables *t, uint32_t columns)
     for (uint32_t m = 0; m < SERVE_MASKS; ++m) {
         for (uint32_t w = 0; w < columns; ++w) {
             uint32_t word = (uint32_t)random_next(&state);
-            if (m % 4 == 1) word &= (uint32_t)(random_next(&state) & random_next(&state));
+            for (int i = 0; i < 2; ++i) {
+                if (m % 4 == 1) word &= (uint32_t)random_next(&state);
+                if (m % 4 == 3) word |= (uint32_t)random_next(&state);
+            }
             if (m % 4 == 2) word = w % 64 == m ? word | 1u : 0u;
-            if (m % 4 == 3) word |= (uint32_t)(random_next(&state) | random_next(&state));
             t->masks[(size_t)m * columns + w] = word;
         }
         t->masks[(size_t)m * columns] |= 1u; /* never nothing */

@@ -208,8 +208,12 @@ static void open_requests(serving *s, opening *o)
 static unsigned poisson(uint64_t *state, double mean)
 {
     const double end = exp(-mean);
+    double product = random_uniform(state);
     unsigned count = 0;
-    for (double p = random_uniform(state); p > end; p *= random_uniform(state)) ++count;
+    while (product > end) {
+        product *= random_uniform(state);
+        ++count;
+    }
     return count;
 }
 

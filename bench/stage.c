@@ -176,7 +176,7 @@ lms_view batch_logits(const batches *b, size_t which)
 {
     const size_t in_buffer = which % b->per_buffer;
     return (lms_view){b->buffers[which / b->per_buffer],
-                      in_buffer * b->what.rows * (size_t)b->what.vocab};
+                      in_buffer * b->what.rows * (size_t)b->what.vocab, NULL};
 }
 
 void batches_prepare(batches *b, unsigned subject, size_t which)

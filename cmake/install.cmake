@@ -6,8 +6,8 @@ install(TARGETS lmsample EXPORT lmsample
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
 install(TARGETS lmsample_static EXPORT lmsample
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
-install(FILES include/lmsample.h include/lms_beam.h include/lms_contrastive.h include/lms_abi.h
-              include/lms_edits.h include/lms_filters.h include/lms_opencl.h include/lms_recording.h
+install(FILES include/lmsample.h include/lmsample.hpp include/lms_beam.h include/lms_contrastive.h
+              include/lms_abi.h include/lms_edits.h include/lms_filters.h include/lms_opencl.h include/lms_recording.h
               include/lms_slots.h include/lms_tables.h include/lms_tuning.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
@@ -50,7 +50,7 @@ configure_file(cmake/lmsample.pc.in ${PROJECT_BINARY_DIR}/lmsample.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/lmsample.pc DESTINATION ${LMS_PC_DIR} COMPONENT dev)
 
 include(cmake/pages.cmake)
-install(FILES examples/minimal.c cmake/example/CMakeLists.txt
+install(FILES examples/minimal.c examples/minimal.cpp cmake/example/CMakeLists.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT dev)
 file(GLOB pages CONFIGURE_DEPENDS docs/reference/man/*.3)
 if(pages)
@@ -61,9 +61,6 @@ if(NOT LMS_BUILD_CLI)
 endif()
 
 install(TARGETS lmsample_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
-install(FILES examples/model/model.safetensors examples/model/tokenizer.json
-              examples/model/README.md
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/lmsample/model COMPONENT tools)
 file(GLOB pages CONFIGURE_DEPENDS docs/reference/man/*.1)
 if(pages)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)

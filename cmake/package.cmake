@@ -48,7 +48,7 @@ set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME lmsample)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS "pocl-opencl-icd | opencl-icd")
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "batched LLM token sampling on OpenCL - command line
-${LMS_ABOUT}\n\nThis package has the program, and a small language model to try it with.")
+${LMS_ABOUT}\n\nThis package has the program.")
 
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/debian/prepare.cmake)
 # What that script reads.

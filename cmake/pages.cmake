@@ -18,7 +18,8 @@ endfunction()
 file(GLOB pages RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/use/*.md
      ${PROJECT_SOURCE_DIR}/docs/reference/*.md ${PROJECT_SOURCE_DIR}/docs/develop/*.md)
 file(GLOB pictures CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/pictures/*)
-lms_install_page(README.md "docs/[a-z]+/[a-z-]+\\.[a-z]+|CHANGELOG\\.md|examples/minimal\\.c")
+lms_install_page(README.md "docs/[a-z]+/[a-z-]+\\.[a-z]+|docs/[a-z-]+\\.md|CHANGELOG\\.md|examples/minimal\\.c")
+lms_install_page(docs/engines.md "[a-z]+/[a-z-]+\\.[a-z]+|../README\\.md|../CHANGELOG\\.md")
 foreach(page ${pages})
     lms_install_page(${page} "[a-z-]+\\.md|../[a-z]+/[a-z-]+\\.[a-z]+|\
 ../../README\\.md|../../CHANGELOG\\.md|../../examples/minimal\\.c")

@@ -112,6 +112,43 @@ typedef struct lms_beam_results_args {
     lms_view beams;             /* out: int32[sequences][token_stride], the beam that each
                                    token continued; then -1; optional                       */
 } lms_beam_results_args;
+
+/* A step whose data is all in host memory: shapes and rules as in lms_beam_step_args. All of
+ * the logits' rows are there, also those that are not read. Of the outputs by rows, those of
+ * the requests' rows are written. */
+typedef struct lms_beam_step_host_args {
+    uint32_t requests;          /* 0 .. max_requests; 0 does nothing                        */
+    const uint32_t *slots;      /* in: [requests]                                           */
+    const uint32_t *first_rows; /* in: [requests], rising; NULL: r * max_width              */
+    const void *logits;         /* in: [logits_rows][row_stride]                            */
+    size_t row_stride;          /*     >= V; 0 = V                                          */
+    size_t logits_rows;         /*     <= 2^31; 0 = as many as the requests need            */
+    int32_t *parents;           /* out: [logits_rows]                                       */
+    void *tokens;               /* out: int32 or int64[logits_rows], by the token type      */
+    float *scores;              /* out: [logits_rows]; NULL if not wanted                   */
+    int64_t *scores_fixed;      /* out: [logits_rows]; NULL if not wanted                   */
+    uint32_t *done;             /* out: [requests]                                          */
+    uint32_t *status;           /* out: [requests]; NULL if not wanted                      */
+    const lms_tables *tables;   /* in: all on the host, also above table_bytes; NULL:
+                                   nothing                                                  */
+    const lms_request *row_requests; /* in: [logits_rows], those of the requests' rows are
+                                        read; NULL: the logits as they are                  */
+} lms_beam_step_host_args;
+
+/* Results in host memory, as lms_beam_results_args has them. */
+typedef struct lms_beam_results_host_args {
+    uint32_t requests;          /* 0 .. max_requests; 0 does nothing                        */
+    const uint32_t *slots;      /* in: [requests]                                           */
+    uint32_t max_results;
+    size_t token_stride;        /* 0 = max_length                                           */
+    int32_t *counts;            /* out: [requests]                                          */
+    int32_t *lengths;           /* out: [sequences]                                         */
+    void *tokens;               /* out: int32 or int64[sequences][token_stride]             */
+    float *scores;              /* out: [sequences]; NULL if not wanted, like all below     */
+    float *logprobs;            /* out: [sequences]                                         */
+    float *token_logprobs;      /* out: [sequences][token_stride]                           */
+    int32_t *beams;             /* out: [sequences][token_stride]                           */
+} lms_beam_results_host_args;
 /* clang-format on */
 
 /* As lms_sampler_create. With C = max(2, 1 + max_end_tokens) * max_width, it holds about
@@ -152,6 +189,17 @@ LMS_API lms_status lms_beam_step(lms_beam *beam, cl_command_queue queue,
 LMS_API lms_status lms_beam_results(lms_beam *beam, cl_command_queue queue,
                                     const lms_beam_results_args *output, cl_uint num_wait,
                                     const cl_event *wait_list, cl_event *event);
+
+/* The same three for callers that have arrays on the host: they run on the context's queue and
+ * wait. Where host and device share memory the logits are read in place, else copied. They may
+ * allocate. What is wrong with an argument is said before anything is done; if OpenCL fails
+ * later, the outputs hold nothing of use and the requests may have taken the step: close
+ * them. */
+LMS_API lms_status lms_beam_open_host(lms_beam *beam, uint32_t slot,
+                                      const lms_beam_params *params, const int32_t *end_tokens);
+LMS_API lms_status lms_beam_step_host(lms_beam *beam, const lms_beam_step_host_args *batch);
+LMS_API lms_status lms_beam_results_host(lms_beam *beam,
+                                         const lms_beam_results_host_args *output);
 
 /* clang-format off */
 /* Hugging Face's defaults for a width; max_length must be set, and end_tokens if any. */

@@ -143,6 +143,56 @@ typedef struct lms_contrastive_select_args {
     lms_view row_penalties;     /* out: float[candidate_rows], the same; optional           */
     lms_view status;            /* out: uint32[requests], LMS_CHOICE_...; optional          */
 } lms_contrastive_select_args;
+
+/* Hidden states in host memory, to append: as in lms_contrastive_append_args. */
+typedef struct lms_contrastive_append_host_args {
+    uint32_t requests;          /* 0 .. max_requests; 0 does nothing                        */
+    const uint32_t *slots;      /* in: [requests]                                           */
+    const uint32_t *counts;     /* in: [requests]; NULL: 1 each                             */
+    const uint32_t *first_rows; /* in: [requests]; NULL: one behind the other               */
+    const void *hidden;         /* in: [hidden_rows][row_stride]                            */
+    size_t row_stride;          /*     >= width; 0 = width                                  */
+    size_t hidden_rows;         /*     <= 2^31; 0 = as many as the requests need            */
+} lms_contrastive_append_host_args;
+
+/* First half of a step whose data is all in host memory: as in lms_contrastive_propose_args.
+ * Of the outputs by candidate rows, those of the requests' candidates are written. */
+typedef struct lms_contrastive_propose_host_args {
+    uint32_t requests;          /* 0 .. max_requests; 0 does nothing                        */
+    const uint32_t *slots;      /* in: [requests]                                           */
+    const uint32_t *first_rows; /* in: [requests], rising; NULL: r * max_k                  */
+    size_t candidate_rows;      /*     <= 2^31; 0 = as many as the requests need            */
+    const void *logits;         /* in: [logits_rows][row_stride]                            */
+    size_t row_stride;          /*     >= V; 0 = V                                          */
+    size_t logits_rows;         /*     <= 2^31; 0 = `requests`                              */
+    const int32_t *index;       /* in: [requests], LMS_SKIP_ROW for none; NULL: request r
+                                   reads logits row r                                       */
+    void *tokens;               /* out: int32 or int64[candidate_rows], by the token type   */
+    float *probs;               /* out: [candidate_rows]                                    */
+    uint32_t *status;           /* out: [requests]; NULL if not wanted                      */
+    const lms_tables *tables;   /* in: all on the host, also above table_bytes; NULL:
+                                   nothing                                                  */
+    const lms_request *row_requests; /* in: [requests]; NULL: the logits as they are        */
+} lms_contrastive_propose_host_args;
+
+/* Second half: as in lms_contrastive_select_args. */
+typedef struct lms_contrastive_select_host_args {
+    uint32_t requests;          /* 0 .. max_requests; 0 does nothing                        */
+    const uint32_t *slots;      /* in: [requests]                                           */
+    const uint32_t *first_rows; /* in: [requests], rising; NULL: r * max_k                  */
+    size_t candidate_rows;      /*     <= 2^31; 0 = as many as the requests need            */
+    const void *hidden;         /* in: [candidate_rows][row_stride]                         */
+    size_t row_stride;          /*     >= width; 0 = width                                  */
+    const void *tokens;         /* in: int32 or int64[candidate_rows], as proposed          */
+    const float *probs;         /* in: [candidate_rows]                                     */
+    void *next;                 /* out: int32 or int64[requests]                            */
+    int32_t *rows;              /* out: [requests]                                          */
+    float *scores;              /* out: [requests]; NULL if not wanted, like all below      */
+    float *penalties;           /* out: [requests]                                          */
+    float *row_scores;          /* out: [candidate_rows]                                    */
+    float *row_penalties;       /* out: [candidate_rows]                                    */
+    uint32_t *status;           /* out: [requests]                                          */
+} lms_contrastive_select_host_args;
 /* clang-format on */
 
 /* As lms_sampler_create. It holds max_positions times the bytes of a state (the width rounded
@@ -212,6 +262,20 @@ LMS_API lms_status lms_contrastive_select(lms_contrastive *contrastive, cl_comma
                                           const lms_contrastive_select_args *batch,
                                           cl_uint num_wait, const cl_event *wait_list,
                                           cl_event *event);
+
+/* The same four for callers that have arrays on the host: they run on the context's queue and
+ * wait. Where host and device share memory logits and hidden states are read in place, else
+ * copied. They may allocate. What is wrong with an argument is said before anything is done; if
+ * OpenCL fails later, the outputs hold nothing of use and the contexts may have grown: close
+ * them. */
+LMS_API lms_status lms_contrastive_fork_host(lms_contrastive *contrastive, uint32_t from,
+                                             uint32_t to, const lms_contrastive_params *params);
+LMS_API lms_status lms_contrastive_append_host(lms_contrastive *contrastive,
+                                               const lms_contrastive_append_host_args *states);
+LMS_API lms_status lms_contrastive_propose_host(
+    lms_contrastive *contrastive, const lms_contrastive_propose_host_args *proposal);
+LMS_API lms_status lms_contrastive_select_host(lms_contrastive *contrastive,
+                                               const lms_contrastive_select_host_args *batch);
 
 /* clang-format off */
 /* Temperature 1, no filter, the whole context. The paper has alpha 0.6 and k 5 or 8. */

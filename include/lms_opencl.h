@@ -24,11 +24,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A buffer and the element at which the data begins, counted in elements of that array: logits,
- * tokens, records. NULL as the buffer: not given. */
+/* Where an array is, and the element at which the data begins, counted in elements of that
+ * array: logits, tokens, records. Not given, if buffer and svm are both NULL.
+ *
+ * svm, which takes the place of a buffer, is a pointer that the device reads as its own, where
+ * it can (else LMS_E_UNSUPPORTED): shared virtual memory of OpenCL 2.0, of clSVMAlloc or the
+ * host's own where the device shares all of that, or Intel's unified shared memory. It is
+ * aligned as the elements are: to the largest power of two that divides their size, at most
+ * 16. How much memory there is OpenCL does not tell, so that is not checked. Who frees it, maps
+ * it or writes to it waits for the call's event. */
 typedef struct lms_view {
     cl_mem buffer;
     size_t offset;
+    void *svm;
 } lms_view;
 
 #endif /* LMSAMPLE_OPENCL_H */

@@ -18,9 +18,10 @@ typedef struct lms_recording lms_recording;
  * LMS_E_ARGUMENT, and so are 0 rows. May allocate and build; enqueues nothing. *out is NULL
  * unless LMS_OK is returned.
  *
- * The recording retains the queue and the buffers of the batch. It is of its sampler: destroy
- * it before that, and use both from one thread at a time. A sampler may have any number of
- * recordings; their runs and its other calls wait for each other on the device. */
+ * The recording retains the queue and the buffers of the batch; what svm points to is kept by
+ * the caller. It is of its sampler: destroy it before that, and use both from one thread at a
+ * time. A sampler may have any number of recordings; their runs and its other calls wait for
+ * each other on the device. */
 LMS_API lms_status lms_sampler_record(lms_sampler *sampler, cl_command_queue queue,
                                       const lms_sampler_run_args *batch, lms_recording **out);
 

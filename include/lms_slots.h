@@ -43,7 +43,9 @@ extern "C" {
 
 /* clang-format off */
 typedef struct lms_slots_desc {
-    uint64_t max_tokens;     /* of all slots together, 0 = max_slots * max_length           */
+    uint64_t max_tokens;     /* of all slots together, 0, or more than that: max_slots *
+                                max_length. In pages of 256 tokens, a slot's last one filled
+                                up, these are at most 2^32 - 256                            */
     uint32_t max_slots;      /* open at once: 1 .. LMS_MAX_SLOTS                            */
     uint32_t max_length;     /* tokens of one: 1 .. LMS_MAX_SLOT_LENGTH                     */
     uint32_t vocab;          /* V: tokens are 0 .. V-1; 1 .. LMS_MAX_VOCAB                  */
@@ -87,6 +89,17 @@ typedef struct lms_slots_append_args {
     const uint32_t *rows;       /* in: [count], on the host: the row of each; NULL: i       */
     size_t token_rows;          /*     rows that the buffer has; 0 = as many as needed      */
 } lms_slots_append_args;
+
+/* The same with tokens in host memory. */
+typedef struct lms_slots_append_host_args {
+    uint32_t count;             /* 0 .. max_call; 0 does nothing                            */
+    const uint64_t *names;      /* in: [count]                                              */
+    const uint32_t *counts;     /* in: [count]; NULL: 1 each                                */
+    const void *tokens;         /* in: int32 or int64[rows][stride], by the token type      */
+    size_t stride;              /*     at least the largest count; 0 = that                 */
+    const uint32_t *rows;       /* in: [count], the row of each; NULL: i                    */
+    size_t token_rows;          /*     0 = as many as needed                                */
+} lms_slots_append_host_args;
 /* clang-format on */
 
 /* Allocates all memory. *out is NULL unless LMS_OK is returned. What samplers and searches are
@@ -130,6 +143,20 @@ LMS_API lms_status lms_slots_reorder(lms_slots *slots, cl_command_queue queue, u
                                      const uint64_t *names, lms_view parents, int32_t first,
                                      cl_uint num_wait, const cl_event *wait_list,
                                      cl_event *event);
+
+/* The same for callers that have arrays on the host: they run on the context's queue and wait.
+ * They may allocate. lms_slots_open_host takes tokens on the host or on the device; parents of
+ * lms_slots_reorder_host are int32[count]. */
+LMS_API lms_status lms_slots_open_host(lms_slots *slots, const lms_slots_open_args *args);
+LMS_API lms_status lms_slots_append_host(lms_slots *slots,
+                                         const lms_slots_append_host_args *args);
+LMS_API lms_status lms_slots_roll_back_host(lms_slots *slots, uint32_t count,
+                                            const uint64_t *names, const uint32_t *lengths);
+LMS_API lms_status lms_slots_fork_host(lms_slots *slots, uint32_t count, const uint64_t *from,
+                                       uint64_t *names);
+LMS_API lms_status lms_slots_reorder_host(lms_slots *slots, uint32_t count,
+                                          const uint64_t *names, const int32_t *parents,
+                                          int32_t first);
 
 /* Frees a slot and its pages; enqueues nothing. Calls in flight still finish with it. A record
  * on the device that names it later finds no slot, or what it had, until somebody needs its

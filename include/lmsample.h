@@ -36,7 +36,8 @@
  * Units         Offsets, strides and sizes count elements, never bytes, and are 64 bits wide.
  * Buffers       Every buffer is of the context's cl_context, holds all that the call may read
  *               or write, and was made for that use (CL_MEM_READ_ONLY, _WRITE_ONLY). No output
- *               may overlap another array of the call: that is not checked.
+ *               may overlap another array of the call: that is not checked. In the place of
+ *               any buffer a call may be given a pointer that the device takes: lms_view.svm.
  * Ownership     The library retains the cl_context, device and queue handles it keeps, and
  *               never keeps a buffer, event or pointer of a call beyond it, except that
  *               enqueued commands use the buffers until the call's event completes. Until

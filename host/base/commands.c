@@ -1,6 +1,8 @@
 /* commands.c - command buffers, by the functions of the platform that has them. */
 #include "base/commands.h"
 
+#include "base/extensions.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,32 +30,12 @@ typedef cl_int(CL_API_CALL *finalize_function)(void *buffer);
         memcpy(&(function), &found_, sizeof(function));                                        \
     } while (0)
 
-static int has_extension(cl_device_id device)
-{
-    static const char name[] = "cl_khr_command_buffer";
-    size_t bytes = 0;
-    int found = 0;
-    if (clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, 0, NULL, &bytes) != CL_SUCCESS) return 0;
-    char *const list = calloc(bytes + 1, 1);
-    if (list == NULL) return 0;
-    if (clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, bytes, list, NULL) == CL_SUCCESS) {
-        const char *at = list;
-        while (!found && *at != '\0') {
-            const size_t length = strcspn(at, " ");
-            found = length == sizeof name - 1 && memcmp(at, name, length) == 0;
-            at += length + (at[length] == ' ');
-        }
-    }
-    free(list);
-    return found;
-}
-
 /* Does the device take lists of such a queue, as often as it is told to? */
 static int takes(cl_device_id device, cl_command_queue queue)
 {
     cl_bitfield able = 0, required = 0;
     cl_command_queue_properties properties = 0;
-    if (!has_extension(device) ||
+    if (!lmsi_has_extension(device, "cl_khr_command_buffer") ||
         clGetDeviceInfo(device, CAPABILITIES, sizeof able, &able, NULL) != CL_SUCCESS ||
         clGetDeviceInfo(device, REQUIRED_PROPERTIES, sizeof required, &required, NULL) !=
             CL_SUCCESS ||

@@ -69,6 +69,7 @@ static lms_status create(cl_context context, cl_device_id device, lms_context **
     ctx->id = device;
     ctx->queue = clCreateCommandQueue(context, device, 0, &code);
     LMSI_CL_NAMED(code, "clCreateCommandQueue");
+    ctx->set_pointer = lmsi_pointers_of(device);
     LMSI_TRY(lmsi_cache_dir(&ctx->device, &ctx->cache_dir));
     *out = ctx;
     return LMS_OK;

@@ -3,6 +3,7 @@
 #define LMSI_CONTEXT_H
 
 #include "lmsample.h"
+#include "base/pointers.h"
 #include "base/source.h"
 
 #include <pthread.h>
@@ -44,6 +45,7 @@ struct lms_context {
     cl_context context;
     cl_device_id id;
     cl_command_queue queue;
+    lmsi_set_pointer set_pointer; /* NULL: the device takes no pointers */
     lmsi_device device;
     pthread_mutex_t lock; /* guards programs */
     lmsi_program *programs;

@@ -13,6 +13,30 @@ static uint64_t bytes_of(const lmsi_array *a)
     return lmsi_product(lmsi_sum(lmsi_product(a->rows - 1, a->stride), behind), a->element);
 }
 
+/* Of memory that is no buffer, OpenCL tells nothing; only addresses have an end. */
+static lms_status pointer_check(const lms_context *ctx, const lmsi_array *a)
+{
+    const uint64_t power = a->element & (~a->element + 1); /* that divides it */
+    const uint64_t least = power < 16 ? power : 16;
+    lms_status status = LMS_OK;
+    LMSI_FAIL_IF(a->view.buffer != NULL, LMS_E_ARGUMENT,
+                 "%s: has a buffer and svm; at most one of them is given", a->name);
+    LMSI_FAIL_IF(ctx->set_pointer == NULL, LMS_E_UNSUPPORTED,
+                 "%s: svm is given, but the device has no shared virtual memory", a->name);
+    LMSI_FAIL_IF((uintptr_t)a->view.svm % least != 0, LMS_E_ARGUMENT,
+                 "%s: svm is %p, must be a multiple of %u bytes", a->name, a->view.svm,
+                 (unsigned)least);
+    LMSI_FAIL_IF(
+        bytes_of(a) > UINTPTR_MAX - (uintptr_t)a->view.svm, LMS_E_BUFFER_SIZE,
+        "%s: offset %llu + (%llu rows - 1) * stride %llu + %llu elements of %llu bytes "
+        "go beyond the last address",
+        a->name, (unsigned long long)a->view.offset, (unsigned long long)a->rows,
+        (unsigned long long)a->stride, (unsigned long long)a->columns,
+        (unsigned long long)a->element);
+fail:
+    return status;
+}
+
 static lms_status array_check(const lms_context *ctx, const lmsi_array *a)
 {
     lms_status status = LMS_OK;
@@ -55,10 +79,10 @@ lms_status lmsi_arrays_check(const lms_context *ctx, const lmsi_array *arrays, s
     uint32_t bits = 0;
     for (size_t i = 0; i < count; ++i) {
         const lmsi_array *const a = &arrays[i];
-        LMSI_FAIL_IF((a->use & LMSI_REQUIRED) && a->view.buffer == NULL, LMS_E_ARGUMENT,
+        LMSI_FAIL_IF((a->use & LMSI_REQUIRED) && !lmsi_is_given(a->view), LMS_E_ARGUMENT,
                      "%s: is NULL", a->name);
-        if (a->view.buffer == NULL) continue;
-        LMSI_TRY(array_check(ctx, a));
+        if (!lmsi_is_given(a->view)) continue;
+        LMSI_TRY(a->view.svm != NULL ? pointer_check(ctx, a) : array_check(ctx, a));
         bits |= a->bit;
     }
     if (given != NULL) *given = bits;

@@ -11,6 +11,8 @@ enum {
     LMSI_REQUIRED = 2
 };
 
+static inline int lmsi_is_given(lms_view v) { return v.buffer != NULL || v.svm != NULL; }
+
 /* An array that a call may be given: `rows` rows of `columns` elements, `stride` apart. */
 typedef struct lmsi_array {
     const char *name;

@@ -233,9 +233,9 @@ static lms_status dry_run(lmsi_operator *op)
     batch.logits.buffer = mem[0];
     batch.tables = b->requester.bits != 0 ? &tables : NULL;
     batch.row_requests = b->requester.bits != 0 ? &request : NULL;
-    batch.parents = output.counts = (lms_view){mem[1], 0};
-    batch.done = output.lengths = (lms_view){mem[1], 1};
-    batch.tokens = output.tokens = (lms_view){mem[1], 2};
+    batch.parents = output.counts = (lms_view){mem[1], 0, NULL};
+    batch.done = output.lengths = (lms_view){mem[1], 1, NULL};
+    batch.tokens = output.tokens = (lms_view){mem[1], 2, NULL};
     LMSI_TRY(lmsi_beam_open(b, &where, slot, &params, NULL, LMS_BEAM_DONE));
     LMSI_CL(clFinish(queue)); /* one call may be all that can be in flight */
     LMSI_TRY(lms_beam_step(b, queue, &batch, 0, NULL, NULL));

@@ -96,6 +96,11 @@ lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
 lms_status lmsi_beam_results_check(lms_beam *b, const lmsi_where *where,
                                    const lms_beam_results_args *o, lmsi_beam_results *results);
 
+/* For calls on arrays: what can be wrong beside the arrays. A step has room for any tables. */
+lms_status lmsi_beam_step_host_check(lms_beam *b, const lms_beam_step_args *batch,
+                                     lmsi_beam_step *step);
+lms_status lmsi_beam_results_host_check(lms_beam *b, const lms_beam_results_args *o);
+
 /* lms_beam_open with a status to begin with. */
 lms_status lmsi_beam_open(lms_beam *b, const lmsi_where *where, uint32_t slot,
                           const lms_beam_params *params, const int32_t *ends,

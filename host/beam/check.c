@@ -195,8 +195,8 @@ fail:
     return status;
 }
 
-/* What the beams' rows name. */
-static lms_status requests_check(lms_beam *b, lmsi_beam_step *step)
+/* What the beams' rows name; there is `room` for tables on the host. */
+static lms_status requests_check(lms_beam *b, size_t room, lmsi_beam_step *step)
 {
     const lms_beam_step_args *const a = &step->args;
     const lmsi_search_rows rows = {
@@ -208,6 +208,7 @@ static lms_status requests_check(lms_beam *b, lmsi_beam_step *step)
         .is_listed = 1,
         .logits_rows = step->rows.logits_rows,
         .brought = b->op.mem[LMSI_BEAM_BROUGHT],
+        .room = room,
     };
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_search_check(&b->op, &b->requester, &rows, &step->requests));
@@ -243,8 +244,26 @@ lms_status lmsi_beam_step_check(lms_beam *b, const lmsi_where *where,
         .max_candidates = b->max_choices,
         .max_choices = b->max_choices,
     };
-    LMSI_TRY(requests_check(b, step));
+    LMSI_TRY(requests_check(b, b->requester.table_bytes, step));
     LMSI_TRY(step_arrays_check(b, step));
+fail:
+    return status;
+}
+
+lms_status lmsi_beam_step_host_check(lms_beam *b, const lms_beam_step_args *batch,
+                                     lmsi_beam_step *step)
+{
+    lms_status status = LMS_OK;
+    uint32_t beams = 0;
+    uint64_t rows = 0;
+    LMSI_TRY(lmsi_slots_check(&b->open, batch->slots, batch->requests));
+    LMSI_TRY(rows_check(b, batch, &beams, &rows));
+    *step = (lmsi_beam_step){
+        .rows = lmsi_rows_of(&b->op, beams, batch->logits, batch->row_stride, rows),
+        .args = *batch,
+    };
+    LMSI_TRY(lmsi_stride_check("row_stride", step->rows.stride, "vocab", b->desc.vocab));
+    LMSI_TRY(requests_check(b, SIZE_MAX, step));
 fail:
     return status;
 }
@@ -266,6 +285,15 @@ static lms_status room_check(const lms_beam *b, const lms_beam_results_args *o, 
     LMSI_FAIL_IF(o->max_results > b->desc.max_width, LMS_E_ARGUMENT,
                  "max_results: %u is above max_width (%u)", (unsigned)o->max_results,
                  (unsigned)b->desc.max_width);
+fail:
+    return status;
+}
+
+lms_status lmsi_beam_results_host_check(lms_beam *b, const lms_beam_results_args *o)
+{
+    lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_slots_check(&b->open, o->slots, o->requests));
+    LMSI_TRY(room_check(b, o, o->token_stride != 0 ? o->token_stride : b->desc.max_length));
 fail:
     return status;
 }

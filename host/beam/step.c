@@ -46,7 +46,7 @@ static lms_status bring_requests(lmsi_call *call, const lms_beam_step_args *batc
     for (uint32_t i = 0; i < beams && batch->row_requests != NULL; ++i) {
         ((lms_request *)staged)[i] = batch->row_requests[entries[i].row];
     }
-    for (uint32_t i = 0; i < beams && batch->row_requests_device.buffer != NULL; ++i) {
+    for (uint32_t i = 0; i < beams && lmsi_is_given(batch->row_requests_device); ++i) {
         ((cl_uint *)staged)[i] = entries[i].row;
     }
     lmsi_tables_stage(batch->tables, q, staged);

@@ -99,30 +99,43 @@ static lmsi_hidden resolve_hidden(const lms_contrastive *c, lms_view hidden, siz
     };
 }
 
+lms_status lmsi_states_check(lms_contrastive *c, const lms_contrastive_append_args *s,
+                             lmsi_states *states)
+{
+    lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_slots_check(&c->open, s->slots, s->requests));
+    if (s->requests == 0) return LMS_OK;
+    *states = (lmsi_states){.needed = states_rows(s)};
+    states->rows = s->hidden_rows != 0 ? s->hidden_rows : states->needed;
+    states->stride = s->row_stride != 0 ? s->row_stride : c->desc.width;
+    LMSI_FAIL_IF(states->rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
+                 "hidden_rows: %llu is above 2^31", (unsigned long long)states->rows);
+    LMSI_FAIL_IF(states->needed > states->rows, LMS_E_ARGUMENT,
+                 "hidden_rows: %llu is less than the %llu that the requests need",
+                 (unsigned long long)states->rows, (unsigned long long)states->needed);
+    LMSI_TRY(lmsi_stride_check("row_stride", states->stride, "width", c->desc.width));
+fail:
+    return status;
+}
+
 lms_status lmsi_append_check(lms_contrastive *c, const lmsi_where *where,
                              const lms_contrastive_append_args *s, lmsi_append *append)
 {
     lms_status status = LMS_OK;
+    lmsi_states states;
     LMSI_TRY(lmsi_where_check(&c->op, where, s, "states"));
-    LMSI_TRY(lmsi_slots_check(&c->open, s->slots, s->requests));
+    LMSI_TRY(lmsi_states_check(c, s, &states));
     if (s->requests == 0) return LMS_OK;
-    const uint64_t needed = states_rows(s), rows = s->hidden_rows ? s->hidden_rows : needed;
     *append = (lmsi_append){.h = resolve_hidden(c, s->hidden, s->row_stride),
                             .chosen = c->op.mem[LMSI_CONTRASTIVE_CHOSEN]};
     const lmsi_array hidden = {"hidden",
                                s->hidden,
-                               rows,
-                               append->h.stride,
+                               states.rows,
+                               states.stride,
                                c->desc.width,
                                lmsi_dtype_bytes(c->desc.hidden),
-                               LMSI_READ | (needed > 0 ? LMSI_REQUIRED : 0u),
+                               LMSI_READ | (states.needed > 0 ? LMSI_REQUIRED : 0u),
                                0};
-    LMSI_FAIL_IF(rows > (uint64_t)INT32_MAX + 1, LMS_E_ARGUMENT,
-                 "hidden_rows: %llu is above 2^31", (unsigned long long)rows);
-    LMSI_FAIL_IF(needed > rows, LMS_E_ARGUMENT,
-                 "hidden_rows: %llu is less than the %llu that the requests need",
-                 (unsigned long long)rows, (unsigned long long)needed);
-    LMSI_TRY(lmsi_stride_check("row_stride", append->h.stride, "width", c->desc.width));
     LMSI_TRY(lmsi_arrays_check(c->op.ctx, &hidden, 1, NULL));
     LMSI_TRY(room_check(c, s->slots, s->counts, s->requests));
 fail:
@@ -208,8 +221,8 @@ fail:
     return status;
 }
 
-/* What the rows of logits name. */
-static lms_status requests_check(lms_contrastive *c, lmsi_propose *p)
+/* What the rows of logits name; there is `room` for tables on the host. */
+static lms_status requests_check(lms_contrastive *c, size_t room, lmsi_propose *p)
 {
     const lms_contrastive_propose_args *const a = &p->args;
     const lmsi_search_rows rows = {
@@ -220,6 +233,7 @@ static lms_status requests_check(lms_contrastive *c, lmsi_propose *p)
         .rows = a->requests,
         .logits_rows = p->rows.logits_rows,
         .brought = c->op.mem[LMSI_CONTRASTIVE_BROUGHT],
+        .room = room,
     };
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_search_check(&c->op, &c->requester, &rows, &p->requests));
@@ -230,15 +244,15 @@ fail:
     return status;
 }
 
-lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
-                              const lms_contrastive_propose_args *p, lmsi_propose *propose)
+/* All but the arrays, of which *rows are the candidates'. */
+static lms_status proposal_check(lms_contrastive *c, const lms_contrastive_propose_args *p,
+                                 size_t room, uint64_t *rows, lmsi_propose *propose)
 {
     lms_status status = LMS_OK;
-    LMSI_TRY(lmsi_where_check(&c->op, where, p, "proposal"));
     LMSI_TRY(lmsi_slots_check(&c->open, p->slots, p->requests));
     if (p->requests == 0) return LMS_OK;
-    uint64_t rows = p->candidate_rows;
-    LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, &rows));
+    *rows = p->candidate_rows;
+    LMSI_TRY(candidates_check(c, p->slots, p->first_rows, p->requests, 0, rows));
     *propose = (lmsi_propose){
         .rows = lmsi_rows_of(&c->op, p->requests, p->logits, p->row_stride, p->logits_rows),
         .args = *p};
@@ -246,8 +260,30 @@ lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
                  "logits_rows: %llu is above 2^31",
                  (unsigned long long)propose->rows.logits_rows);
     LMSI_TRY(lmsi_index_check(&propose->rows, "requests", p->index, p->index_device));
-    LMSI_TRY(requests_check(c, propose));
+    LMSI_TRY(requests_check(c, room, propose));
+fail:
+    return status;
+}
+
+lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
+                              const lms_contrastive_propose_args *p, lmsi_propose *propose)
+{
+    lms_status status = LMS_OK;
+    uint64_t rows = 0;
+    LMSI_TRY(lmsi_where_check(&c->op, where, p, "proposal"));
+    LMSI_TRY(proposal_check(c, p, c->requester.table_bytes, &rows, propose));
+    if (p->requests == 0) return LMS_OK;
     LMSI_TRY(propose_arrays_check(c, rows, propose));
+fail:
+    return status;
+}
+
+lms_status lmsi_propose_host_check(lms_contrastive *c, const lms_contrastive_propose_args *p,
+                                   uint64_t *candidate_rows, lmsi_propose *propose)
+{
+    lms_status status = LMS_OK;
+    LMSI_TRY(proposal_check(c, p, SIZE_MAX, candidate_rows, propose));
+    LMSI_TRY(lmsi_stride_check("row_stride", propose->rows.stride, "vocab", c->desc.vocab));
 fail:
     return status;
 }
@@ -283,21 +319,44 @@ fail:
     return status;
 }
 
+/* Slots, and candidate rows. */
+static lms_status selected_check(lms_contrastive *c, const lms_contrastive_select_args *b,
+                                 uint64_t *rows)
+{
+    lms_status status = LMS_OK;
+    LMSI_TRY(lmsi_slots_check(&c->open, b->slots, b->requests));
+    *rows = b->candidate_rows;
+    LMSI_TRY(proposed_check(c, b->slots, b->requests));
+    LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, 1, rows));
+fail:
+    return status;
+}
+
 lms_status lmsi_select_check(lms_contrastive *c, const lmsi_where *where,
                              const lms_contrastive_select_args *b, lmsi_select *select)
 {
     lms_status status = LMS_OK;
+    uint64_t rows = 0;
     LMSI_TRY(lmsi_where_check(&c->op, where, b, "batch"));
-    LMSI_TRY(lmsi_slots_check(&c->open, b->slots, b->requests));
+    LMSI_TRY(selected_check(c, b, &rows));
     if (b->requests == 0) return LMS_OK;
-    uint64_t rows = b->candidate_rows;
-    LMSI_TRY(proposed_check(c, b->slots, b->requests));
-    LMSI_TRY(candidates_check(c, b->slots, b->first_rows, b->requests, 1, &rows));
     *select = (lmsi_select){.h = resolve_hidden(c, b->hidden, b->row_stride),
                             .args = *b,
                             .max_pieces = c->pages_each};
     LMSI_TRY(select_arrays_check(c, rows, select));
     LMSI_TRY(room_check(c, b->slots, NULL, b->requests));
+fail:
+    return status;
+}
+
+lms_status lmsi_select_host_check(lms_contrastive *c, const lms_contrastive_select_args *b,
+                                  lmsi_states *candidates)
+{
+    lms_status status = LMS_OK;
+    LMSI_TRY(selected_check(c, b, &candidates->rows));
+    candidates->needed = candidates->rows;
+    candidates->stride = b->row_stride != 0 ? b->row_stride : c->desc.width;
+    LMSI_TRY(lmsi_stride_check("row_stride", candidates->stride, "width", c->desc.width));
 fail:
     return status;
 }

@@ -168,6 +168,20 @@ lms_status lmsi_propose_check(lms_contrastive *c, const lmsi_where *where,
 lms_status lmsi_select_check(lms_contrastive *c, const lmsi_where *where,
                              const lms_contrastive_select_args *b, lmsi_select *select);
 
+/* For calls on arrays, and part of those above: rows of hidden states, ... */
+typedef struct lmsi_states {
+    uint64_t needed; /* by the requests, ... */
+    uint64_t rows;   /* ... and that there are */
+    uint64_t stride;
+} lmsi_states;
+lms_status lmsi_states_check(lms_contrastive *c, const lms_contrastive_append_args *s,
+                             lmsi_states *states);
+/* ... and what can be wrong beside the arrays. A proposal has room for any tables. */
+lms_status lmsi_propose_host_check(lms_contrastive *c, const lms_contrastive_propose_args *p,
+                                   uint64_t *candidate_rows, lmsi_propose *propose);
+lms_status lmsi_select_host_check(lms_contrastive *c, const lms_contrastive_select_args *b,
+                                  lmsi_states *candidates);
+
 /* A request's first candidate row, where the caller says NULL for all of them. */
 uint32_t lmsi_candidate_row(const lms_contrastive *c, const uint32_t *first_rows,
                             uint32_t request);

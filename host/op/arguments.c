@@ -124,12 +124,24 @@ static int is_own(const lmsi_origin *from, cl_mem buffer)
     return 0;
 }
 
+/* A pointer to what is no buffer: like a caller's buffer, set in every call. */
+static void set_pointer(setter *s, const void *pointer)
+{
+    const cl_uint i = s->next++;
+    const cl_int code = s->from->set_pointer(s->kernel, i, pointer);
+    if (s->code == CL_SUCCESS) s->code = code;
+    s->values->known[i] = 0;
+}
+
 static void set_view(setter *s, const lms_view *view, int is_optional)
 {
     cl_mem buffer = view->buffer != NULL ? view->buffer : s->from->mem[0];
     const cl_ulong offset = view->offset;
-    const cl_uint is_given = view->buffer != NULL;
-    set(s, sizeof buffer, &buffer, is_own(s->from, buffer));
+    const cl_uint is_given = (cl_uint)lmsi_is_given(*view);
+    if (view->svm != NULL)
+        set_pointer(s, view->svm);
+    else
+        set(s, sizeof buffer, &buffer, is_own(s->from, buffer));
     set(s, sizeof offset, &offset, 1);
     if (is_optional) set(s, sizeof is_given, &is_given, 1);
 }

@@ -9,6 +9,7 @@
 #ifndef LMSI_ARGUMENTS_H
 #define LMSI_ARGUMENTS_H
 
+#include "base/extent.h"
 #include "base/memory.h"
 
 #include <stddef.h>
@@ -80,6 +81,7 @@ typedef struct lmsi_origin {
     const cl_mem *mem;
     size_t count;
     const void *record;
+    lmsi_set_pointer set_pointer; /* of the context */
 } lmsi_origin;
 
 /* Sets those that are not what they should be, and keeps `values` true, also where it fails.

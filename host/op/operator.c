@@ -24,7 +24,7 @@ uint32_t lmsi_operator_team(const lmsi_operator *op, size_t kernel)
 lms_status lmsi_operator_set(lmsi_operator *op, size_t first, size_t last, const void *record)
 {
     lms_status status = LMS_OK;
-    const lmsi_origin from = {op->mem, op->buffer_count, record};
+    const lmsi_origin from = {op->mem, op->buffer_count, record, op->ctx->set_pointer};
     for (size_t k = first; k <= last && status == LMS_OK; ++k) {
         if (op->kernels[k] == NULL) continue;
         status = lmsi_arguments_set(op->kernels[k], &op->kernel_table[k],

@@ -18,7 +18,7 @@ static lms_status make_kernel(const lmsi_recording *r, size_t kernel, cl_kernel 
 {
     const lmsi_operator *const op = r->op;
     const lmsi_kernel *const k = &op->kernel_table[kernel];
-    const lmsi_origin from = {op->mem, op->buffer_count, r->record};
+    const lmsi_origin from = {op->mem, op->buffer_count, r->record, op->ctx->set_pointer};
     lms_status status = LMS_OK;
     cl_program program = NULL;
     cl_int code = CL_SUCCESS;

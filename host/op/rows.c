@@ -95,8 +95,8 @@ lms_status lmsi_index_check(const lmsi_rows *r, const char *what, const int32_t 
                             lms_view index_device)
 {
     lms_status status = LMS_OK;
-    const int has_index = index != NULL || index_device.buffer != NULL;
-    LMSI_FAIL_IF(index != NULL && index_device.buffer != NULL, LMS_E_ARGUMENT,
+    const int has_index = index != NULL || lmsi_is_given(index_device);
+    LMSI_FAIL_IF(index != NULL && lmsi_is_given(index_device), LMS_E_ARGUMENT,
                  "index, index_device: at most one of them is given");
     LMSI_TRY(lmsi_indices_check(index, r->rows, r->logits_rows));
     LMSI_FAIL_IF(!has_index && r->logits_rows < r->rows, LMS_E_ARGUMENT,

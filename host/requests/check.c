@@ -105,14 +105,14 @@ static lms_status list_check(const lmsi_requester *q, const lms_tables *t, const
 {
     lms_status status = LMS_OK;
     if (list == 0) return LMS_OK;
-    const int has_values = t->list_values != NULL || t->list_values_device.buffer != NULL;
+    const int has_values = t->list_values != NULL || lmsi_is_given(t->list_values_device);
     LMSI_FAIL_IF((use & WITH_VALUES) && !has_values, LMS_E_ARGUMENT,
                  "tables.edits[%u].%s: list %u needs values, and there are none",
                  (unsigned)entry, name, (unsigned)list - 1);
     if (t->list_ids == NULL || (q->checked[list - 1] & use) == use) return LMS_OK;
     LMSI_TRY(ids_check(q, t, list - 1, use & (IDS | SEQUENCES)));
     q->checked[list - 1] = (uint8_t)(q->checked[list - 1] | use);
-    if (!(use & WITH_VALUES)) return LMS_OK;
+    if (!(use & WITH_VALUES) || t->list_values == NULL) return LMS_OK;
     for (uint32_t i = t->list_offsets[list - 1]; i < t->list_offsets[list]; ++i) {
         const float value = t->list_values[i];
         LMSI_FAIL_IF(value != value && !((use & SEQUENCES) && t->list_ids[i] != LMS_NO_TOKEN),
@@ -161,9 +161,9 @@ static lms_status door_check(const char *name, uint32_t count, const void *host,
                              lms_view device)
 {
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF(host != NULL && device.buffer != NULL, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(host != NULL && lmsi_is_given(device), LMS_E_ARGUMENT,
                  "tables.%s, %s_device: at most one of them is given", name, name);
-    LMSI_FAIL_IF(count > 0 && host == NULL && device.buffer == NULL, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(count > 0 && host == NULL && !lmsi_is_given(device), LMS_E_ARGUMENT,
                  "tables.%s: is not given", name);
 fail:
     return status;
@@ -181,7 +181,7 @@ static lms_status offsets_check(const lms_tables *t)
     LMSI_FAIL_IF(
         on_host != (t->list_ids != NULL), LMS_E_ARGUMENT,
         "tables.list_offsets, list_ids: one of them is on the host, one on the device");
-    LMSI_FAIL_IF(on_host ? t->list_values_device.buffer != NULL : t->list_values != NULL,
+    LMSI_FAIL_IF(on_host ? lmsi_is_given(t->list_values_device) : t->list_values != NULL,
                  LMS_E_ARGUMENT, "tables.list_values: is not where the ids are");
     for (uint32_t i = 0; on_host && i < t->list_count; ++i) {
         LMSI_FAIL_IF(t->list_offsets[i + 1] < t->list_offsets[i], LMS_E_ARGUMENT,
@@ -303,7 +303,7 @@ lms_status lmsi_tables_check(const lmsi_operator *op, lmsi_requester *q, const l
     r->list_ids = t->list_ids_device;
     r->list_values = t->list_values_device;
     r->masks = t->masks_device;
-    r->checks_wants = t->wants_device.buffer != NULL || t->list_ids_device.buffer != NULL;
+    r->checks_wants = lmsi_is_given(t->wants_device) || lmsi_is_given(t->list_ids_device);
     r->edit_count = t->edit_count;
     r->want_count = t->want_count;
     r->list_count = t->list_count;

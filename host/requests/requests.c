@@ -133,7 +133,8 @@ void lmsi_tables_place(const lms_tables *t, const lmsi_table_place *place, lmsi_
     for (size_t i = 0; i < LMSI_TABLE_PARTS; ++i) {
         const size_t bytes = parts[i].count * parts[i].element;
         if (parts[i].host == NULL || bytes == 0) continue;
-        *views[i] = (lms_view){place->brought, at * LMSI_TABLE_ALIGNMENT / parts[i].element};
+        *views[i] =
+            (lms_view){place->brought, at * LMSI_TABLE_ALIGNMENT / parts[i].element, NULL};
         at += (bytes + LMSI_TABLE_ALIGNMENT - 1) / LMSI_TABLE_ALIGNMENT;
     }
     r->bytes = at > first ? at * LMSI_TABLE_ALIGNMENT - behind : 0;
@@ -177,7 +178,7 @@ lms_status lmsi_tables_make(const lmsi_operator *op, const lms_tables *t,
         mem[i] = clCreateBuffer(op->ctx->context, CL_MEM_READ_ONLY,
                                 bytes > 0 ? bytes : parts[i].element, NULL, &code);
         LMSI_CL_NAMED(code, "clCreateBuffer for tables");
-        *views[i] = (lms_view){mem[i], 0};
+        *views[i] = (lms_view){mem[i], 0, NULL};
         if (bytes == 0) continue;
         LMSI_CL(clEnqueueWriteBuffer(op->ctx->queue, mem[i], CL_TRUE, 0, bytes, parts[i].host,
                                      0, NULL, NULL));

@@ -166,11 +166,11 @@ lms_status lmsi_row_check(const lmsi_requester *q, const lmsi_requests *requests
 int lmsi_row_has_request(const lmsi_requests *requests, const lms_row_params *params);
 
 /* ... or a search's request? */
-int lmsi_has_request(const lms_request *request);
+int lmsi_has_request(const lms_request *q);
 
 /* Is record `r` of a search's good? */
 lms_status lmsi_request_check(const lmsi_requester *q, const lmsi_requests *requests,
-                              uint64_t logits_rows, const lms_request *request, uint32_t r);
+                              uint64_t logits_rows, const lms_request *p, uint32_t r);
 
 /* What a search's call says of its rows' requests. */
 typedef struct lmsi_search_rows {
@@ -182,6 +182,7 @@ typedef struct lmsi_search_rows {
     int is_listed;           /* they are not the first of all, but go by numbers */
     uint64_t logits_rows;
     cl_mem brought; /* what is on the host goes there: records or numbers, then tables */
+    size_t room;    /* there, for tables */
 } lmsi_search_rows;
 
 /* Lists the buffer for what is brought, which is number `brought`. */

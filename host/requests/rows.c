@@ -11,7 +11,7 @@
 
 void lmsi_slots_arguments(const lmsi_operator *op, const lmsi_requester *q, lmsi_requests *r)
 {
-    const cl_mem none = op->mem[0];
+    cl_mem none = op->mem[0];
     const lmsi_slots_memory memory = q->slots != NULL
                                          ? lmsi_slots_memory_of(q->slots)
                                          : (lmsi_slots_memory){none, none, none, 1, 0};

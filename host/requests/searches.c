@@ -15,10 +15,10 @@ lms_status lmsi_search_check(const lmsi_operator *op, lmsi_requester *q,
                              const lmsi_search_rows *s, lmsi_requests *requests)
 {
     lms_status status = LMS_OK;
-    const int on_host = s->host != NULL, on_device = s->device.buffer != NULL;
+    const int on_host = s->host != NULL, on_device = lmsi_is_given(s->device);
     const int is_listed = on_device && s->is_listed;
     const size_t each = on_host ? sizeof *s->host : is_listed ? sizeof(cl_uint) : 0;
-    const lmsi_table_place place = {s->brought, s->rows * each, q->table_bytes};
+    const lmsi_table_place place = {s->brought, s->rows * each, s->room};
     const lmsi_array array = {
         "row_requests_device", s->device, s->all_rows, 1, 1, sizeof *s->host, LMSI_READ, 0};
     LMSI_FAIL_IF((on_host || on_device) && q->bits == 0, LMS_E_ARGUMENT,
@@ -27,8 +27,8 @@ lms_status lmsi_search_check(const lmsi_operator *op, lmsi_requester *q,
                  "row_requests, row_requests_device: at most one of them is given");
     LMSI_TRY(lmsi_tables_check(op, q, s->tables, &place, requests));
     LMSI_TRY(lmsi_arrays_check(op->ctx, &array, 1, NULL));
-    requests->row_requests = on_host ? (lms_view){s->brought, 0} : s->device;
-    if (is_listed) requests->row_numbers = (lms_view){s->brought, 0};
+    requests->row_requests = on_host ? (lms_view){s->brought, 0, NULL} : s->device;
+    if (is_listed) requests->row_numbers = (lms_view){s->brought, 0, NULL};
     requests->before = place.behind;
     requests->has_prepared = on_device ? 1 : 0; /* seen by the kernel that prepares rows */
 fail:

@@ -79,10 +79,10 @@ static lms_status doors_check(lms_sampler *s, const lms_sampler_run_args *b,
                                     s->requester.table_bytes};
     cl_uint has_request = 0;
     lms_status status = LMS_OK;
-    LMSI_FAIL_IF((b->params != NULL) == (b->params_device.buffer != NULL), LMS_E_ARGUMENT,
+    LMSI_FAIL_IF((b->params != NULL) == lmsi_is_given(b->params_device), LMS_E_ARGUMENT,
                  "params, params_device: exactly one of them is given, not %s",
                  b->params != NULL ? "both" : "none");
-    LMSI_FAIL_IF((b->uniforms.buffer != NULL) != (b->uniforms_per_row != 0), LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(lmsi_is_given(b->uniforms) != (b->uniforms_per_row != 0), LMS_E_ARGUMENT,
                  "uniforms_per_row: %u is not 0 exactly when uniforms is not given",
                  (unsigned)b->uniforms_per_row);
     LMSI_FAIL_IF(b->uniforms_per_row > INT32_MAX, LMS_E_ARGUMENT,
@@ -132,17 +132,17 @@ static lms_status arrays_check(const lms_sampler *s, const lms_sampler_run_args 
     const size_t count = sizeof arrays / sizeof arrays[0];
     lms_status status = LMS_OK;
     LMSI_TRY(lmsi_stride_check("row_stride", run->rows.stride, "vocab", s->desc.vocab));
-    if (b->probs.buffer != NULL)
+    if (lmsi_is_given(b->probs))
         LMSI_TRY(lmsi_stride_check("probs_stride", stride, "vocab", s->desc.vocab));
-    LMSI_FAIL_IF(top > s->requester.max_top && b->top_tokens.buffer != NULL, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(top > s->requester.max_top && lmsi_is_given(b->top_tokens), LMS_E_ARGUMENT,
                  "top_stride: %llu is above max_top (%u)", (unsigned long long)top,
                  (unsigned)s->requester.max_top);
     LMSI_FAIL_IF(named > LMS_MAX_NAMED, LMS_E_ARGUMENT, "named_stride: %llu is above %u",
                  (unsigned long long)named, LMS_MAX_NAMED);
-    LMSI_FAIL_IF((b->top_tokens.buffer != NULL) != (b->top_values.buffer != NULL),
-                 LMS_E_ARGUMENT, "top_tokens, top_values: one of them is given");
+    LMSI_FAIL_IF(lmsi_is_given(b->top_tokens) != lmsi_is_given(b->top_values), LMS_E_ARGUMENT,
+                 "top_tokens, top_values: one of them is given");
     for (size_t i = 0; i < count; ++i) {
-        LMSI_FAIL_IF(arrays[i].view.buffer != NULL && (arrays[i].bit & ~s->desc.outputs),
+        LMSI_FAIL_IF(lmsi_is_given(arrays[i].view) && (arrays[i].bit & ~s->desc.outputs),
                      LMS_E_ARGUMENT, "%s: the sampler was made without this output",
                      arrays[i].name);
     }
@@ -170,8 +170,8 @@ lms_status lmsi_sampler_run_check(lms_sampler *s, const lmsi_where *where,
     *run = (lmsi_sampler_run){
         .rows = lmsi_rows_of(&s->op, b->rows, b->logits, b->row_stride, b->logits_rows),
         .args = *b,
-        .index = b->index != NULL ? (lms_view){brought, behind} : b->index_device,
-        .params = b->params != NULL ? (lms_view){brought, 0} : b->params_device,
+        .index = b->index != NULL ? (lms_view){brought, behind, NULL} : b->index_device,
+        .params = b->params != NULL ? (lms_view){brought, 0, NULL} : b->params_device,
         .probs_stride = b->probs_stride ? b->probs_stride : s->desc.vocab,
         .top_stride = b->top_stride ? b->top_stride : s->requester.max_top,
         .named_stride = b->named_stride ? b->named_stride : LMS_MAX_NAMED,

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No array of C has more bytes. */
-#define LARGEST_ARRAY ((size_t)PTRDIFF_MAX)
-
 lmsi_host_sizes lmsi_host_sizes_of(const lms_sampler *s, const lms_sample_host_args *b)
 {
     const size_t v = s->desc.vocab, logit = (size_t)lmsi_dtype_bytes(s->desc.logits);
@@ -37,19 +34,16 @@ static lms_status strides_check(const lms_sampler *s, const lms_sample_host_args
     const size_t probs = b->probs_stride ? b->probs_stride : v;
     LMSI_FAIL_IF(stride < v, LMS_E_ARGUMENT, "row_stride: %zu is less than vocab (%zu)", stride,
                  v);
-    LMSI_FAIL_IF(stride > (LARGEST_ARRAY / element - v) / rows, LMS_E_ARGUMENT,
-                 "row_stride: %zu rows of %zu logits overflow", rows, stride);
+    LMSI_TRY(lmsi_host_stride_check("row_stride", "logits", rows, stride, v, element));
     LMSI_FAIL_IF(b->uniforms_per_row > INT32_MAX, LMS_E_ARGUMENT,
                  "uniforms_per_row: %u is above 2^31-1", (unsigned)b->uniforms_per_row);
-    LMSI_FAIL_IF(b->uniforms_per_row > LARGEST_ARRAY / 16 / b->rows, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(b->uniforms_per_row > LMSI_LARGEST_ARRAY / 16 / b->rows, LMS_E_ARGUMENT,
                  "uniforms_per_row: %u rows of %u attempts overflow", (unsigned)b->rows,
                  (unsigned)b->uniforms_per_row);
     if (b->probs == NULL) return LMS_OK;
     LMSI_FAIL_IF(probs < v, LMS_E_ARGUMENT, "probs_stride: %zu is less than vocab (%zu)", probs,
                  v);
-    LMSI_FAIL_IF(probs > (LARGEST_ARRAY / 4 - v) / b->rows, LMS_E_ARGUMENT,
-                 "probs_stride: %u rows of %zu probabilities overflow", (unsigned)b->rows,
-                 probs);
+    LMSI_TRY(lmsi_host_stride_check("probs_stride", "probabilities", b->rows, probs, v, 4));
 fail:
     return status;
 }
@@ -62,27 +56,31 @@ void lmsi_host_arrays(const lms_sampler *s, const lms_sample_host_args *b,
     void *const logits = (void *)(uintptr_t)b->logits;
     void *const uniforms = (void *)(uintptr_t)b->uniforms;
     const lmsi_host_array all[LMSI_HOST_ARRAYS] = {
-        {"logits", logits, &call->logits, z.logits_rows, z.row, z.stride, READ},
-        {"uniforms", uniforms, &call->uniforms, rows, z.attempts, z.attempts, READ},
-        {"tokens", b->tokens, &call->tokens, rows, z.token, z.token, WRITTEN_AND_LAST},
-        {"status", b->status, &call->status, rows, 4, 4, WRITTEN},
-        {"logprob_raw", b->logprob_raw, &call->logprob_raw, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"logprob", b->logprob, &call->logprob, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"kept", b->kept, &call->kept, rows, 4, 4, WRITTEN_IF_SAMPLED},
+        {"logits", logits, &call->logits, z.logits_rows, z.row, z.stride, LMSI_HOST_READ},
+        {"uniforms", uniforms, &call->uniforms, rows, z.attempts, z.attempts, LMSI_HOST_READ},
+        {"tokens", b->tokens, &call->tokens, rows, z.token, z.token,
+         LMSI_HOST_WRITTEN_AND_LAST},
+        {"status", b->status, &call->status, rows, 4, 4, LMSI_HOST_WRITTEN},
+        {"logprob_raw", b->logprob_raw, &call->logprob_raw, rows, 4, 4,
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"logprob", b->logprob, &call->logprob, rows, 4, 4, LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"kept", b->kept, &call->kept, rows, 4, 4, LMSI_HOST_WRITTEN_IF_SAMPLED},
         {"probs", b->probs, &call->probs, rows, z.probs_row, z.probs_stride,
-         WRITTEN_IF_SAMPLED},
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
         {"logprob_edited", b->logprob_edited, &call->logprob_edited, rows, 4, 4,
-         WRITTEN_IF_SAMPLED},
-        {"rank_raw", b->rank_raw, &call->rank_raw, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"rank_edited", b->rank_edited, &call->rank_edited, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"entropy_raw", b->entropy_raw, &call->entropy_raw, rows, 4, 4, WRITTEN_IF_SAMPLED},
-        {"entropy", b->entropy, &call->entropy, rows, 4, 4, WRITTEN_IF_SAMPLED},
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"rank_raw", b->rank_raw, &call->rank_raw, rows, 4, 4, LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"rank_edited", b->rank_edited, &call->rank_edited, rows, 4, 4,
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"entropy_raw", b->entropy_raw, &call->entropy_raw, rows, 4, 4,
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
+        {"entropy", b->entropy, &call->entropy, rows, 4, 4, LMSI_HOST_WRITTEN_IF_SAMPLED},
         {"top_tokens", b->top_tokens, &call->top_tokens, rows, z.top, z.top,
-         WRITTEN_IF_SAMPLED},
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
         {"top_values", b->top_values, &call->top_values, rows, z.top, z.top,
-         WRITTEN_IF_SAMPLED},
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
         {"named_values", b->named_values, &call->named_values, rows, z.named, z.named,
-         WRITTEN_IF_SAMPLED},
+         LMSI_HOST_WRITTEN_IF_SAMPLED},
     };
     memcpy(arrays, all, sizeof all);
 }
@@ -128,56 +126,17 @@ fail:
     return status;
 }
 
-/* Inputs in shared memory are used where they are: CL_MEM_USE_HOST_PTR never writes to a
- * READ_ONLY buffer. Outputs have dense buffers of their own. */
-static lms_status make_buffer(const lms_sampler *s, const lmsi_host_array *a)
-{
-    cl_int code = CL_SUCCESS;
-    const cl_mem_flags place =
-        s->op.ctx->device.unified ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
-    const cl_mem_flags flags = a->use == READ ? CL_MEM_READ_ONLY | place : CL_MEM_READ_WRITE;
-    const size_t bytes = a->use == READ ? (a->rows - 1) * a->stride + a->row : a->rows * a->row;
-    if (a->host == NULL) return LMS_OK;
-    a->view->buffer = clCreateBuffer(s->op.ctx->context, flags, bytes,
-                                     a->use == READ ? a->host : NULL, &code);
-    if (code == CL_SUCCESS) return LMS_OK;
-    return lmsi_fail(code, "%s (%d) from clCreateBuffer for %s: %zu bytes",
-                     lms_status_text(code), (int)code, a->name, bytes);
-}
-
-/* What lies between the rows in the caller's array stays as it is. The tokens are read last and
- * waited for: the queue is in order, and other threads may go on using it. */
-static lms_status read_rows(const lms_sampler *s, const lmsi_host_array *a, size_t first,
-                            size_t rows)
-{
-    lms_status status = LMS_OK;
-    const cl_bool waits = a->use == WRITTEN_AND_LAST ? CL_TRUE : CL_FALSE;
-    const size_t origin[3] = {0, first, 0};
-    const size_t region[3] = {a->row, rows, 1};
-    if (a->stride == a->row) {
-        LMSI_CL(clEnqueueReadBuffer(s->op.ctx->queue, a->view->buffer, waits, first * a->row,
-                                    rows * a->row, (char *)a->host + first * a->row, 0, NULL,
-                                    NULL));
-    } else {
-        LMSI_CL(clEnqueueReadBufferRect(s->op.ctx->queue, a->view->buffer, waits, origin,
-                                        origin, region, a->row, 0, a->stride, 0, a->host, 0,
-                                        NULL, NULL));
-    }
-fail:
-    return status;
-}
-
 /* Run by run of rows that were written. */
 static lms_status read_back(const lms_sampler *s, const lmsi_host_array *a,
                             const int32_t *index)
 {
     lms_status status = LMS_OK;
-    if (a->use == READ || a->host == NULL) return LMS_OK;
-    const int may_skip = a->use == WRITTEN_IF_SAMPLED && index != NULL;
+    if (a->use == LMSI_HOST_READ || a->host == NULL) return LMS_OK;
+    const int may_skip = a->use == LMSI_HOST_WRITTEN_IF_SAMPLED && index != NULL;
     for (size_t row = 0, end = 0; row < a->rows; row = end + 1) {
         end = may_skip ? row : a->rows;
         while (end < a->rows && index[end] != LMS_SKIP_ROW) ++end;
-        if (end > row) LMSI_TRY(read_rows(s, a, row, end - row));
+        if (end > row) LMSI_TRY(lmsi_host_array_read(s->op.ctx, a, row, end - row));
     }
 fail:
     return status;
@@ -205,7 +164,8 @@ static lms_status sample_part(lms_sampler *s, const lms_sample_host_args *b, cl_
         arrays[0].host = NULL;
         call.logits.buffer = logits;
     }
-    for (int i = 0; i < LMSI_HOST_ARRAYS; ++i) LMSI_TRY(make_buffer(s, &arrays[i]));
+    for (int i = 0; i < LMSI_HOST_ARRAYS; ++i)
+        LMSI_TRY(lmsi_host_array_make(s->op.ctx, &arrays[i]));
     status = lms_sampler_run(s, s->op.ctx->queue, &call, 0, NULL, NULL);
     enqueued = status <= 0;
     LMSI_TRY(status);
@@ -213,9 +173,7 @@ static lms_status sample_part(lms_sampler *s, const lms_sample_host_args *b, cl_
 fail:
     /* The caller's arrays may be freed on return. */
     if (status != LMS_OK && enqueued) clFinish(s->op.ctx->queue);
-    for (int i = 0; i < LMSI_HOST_ARRAYS; ++i) {
-        if (arrays[i].host != NULL) lmsi_memory_release(&arrays[i].view->buffer, 1);
-    }
+    for (int i = 0; i < LMSI_HOST_ARRAYS; ++i) lmsi_host_array_release(&arrays[i]);
     return status;
 }
 
@@ -225,7 +183,7 @@ static lms_status make_logits(const lms_sampler *s, const lms_sample_host_args *
     lmsi_host_array arrays[LMSI_HOST_ARRAYS];
     lms_sampler_run_args call = {0};
     lmsi_host_arrays(s, b, &call, arrays);
-    const lms_status status = make_buffer(s, &arrays[0]);
+    const lms_status status = lmsi_host_array_make(s->op.ctx, &arrays[0]);
     *out = call.logits.buffer;
     return status;
 }
@@ -287,7 +245,7 @@ lms_status lms_sample_host(lms_sampler *s, const lms_sample_host_args *batch)
     lms_status status = LMS_OK;
     lms_sample_host_args b, part;
     lmsi_part_limits most;
-    lmsi_requests requests;
+    lmsi_requests requests = {0};
     host_whole whole = {0};
     if (s == NULL) return lmsi_fail(LMS_E_ARGUMENT, "sampler: is NULL");
     if (batch == NULL) return lmsi_fail(LMS_E_ARGUMENT, "batch: is NULL");

@@ -2,23 +2,8 @@
 #ifndef LMSI_HOST_CALL_H
 #define LMSI_HOST_CALL_H
 
+#include "op/host_arrays.h"
 #include "sampler/sampler.h"
-
-/* One array of the caller and the buffer that stands for it during the call. */
-typedef struct lmsi_host_array {
-    const char *name;
-    void *host; /* NULL: not given */
-    lms_view *view;
-    size_t rows;
-    size_t row;    /* bytes of a row that count */
-    size_t stride; /* bytes from row to row in the caller's array */
-    enum {
-        READ,
-        WRITTEN,            /* of every row */
-        WRITTEN_IF_SAMPLED, /* not of skipped rows */
-        WRITTEN_AND_LAST,   /* of every row; read back when all others are */
-    } use;
-} lmsi_host_array;
 
 enum {
     LMSI_HOST_ARRAYS = 16

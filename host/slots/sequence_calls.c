@@ -146,7 +146,7 @@ lms_status lms_slots_close(lms_slots *s, uint64_t name)
     lms_status status = LMS_OK;
     uint32_t slot = 0;
     LMSI_FAIL_IF(s == NULL, LMS_E_ARGUMENT, "slots: is NULL");
-    LMSI_TRY(lmsi_slots_find(s, "name", 0, name, &slot));
+    LMSI_TRY(lmsi_slots_find(s, "name", LMSI_ALONE, name, &slot));
     lmsi_park_pages(s, &s->sequences[slot]);
     s->sequences[slot].name = 0;
     ++s->closed_count;

@@ -4,6 +4,9 @@
 #include "base/status.h"
 #include "slots/sequences.h"
 
+#include <stdio.h>
+#include <string.h>
+
 lms_status lmsi_slots_desc_check(const lms_slots_desc *d)
 {
     lms_status status = LMS_OK;
@@ -25,13 +28,26 @@ fail:
 
 /* --- Names -------------------------------------------------------------------------------- */
 
+#define NAME_BYTES 64u
+
+/* What a message calls item i of `what`: names[3], params[3].request.slot. LMSI_ALONE: there is
+ * no array. */
+static const char *called(const char *what, uint32_t i, char text[NAME_BYTES])
+{
+    const int array = (int)strcspn(what, ".");
+    if (i == LMSI_ALONE) return what;
+    snprintf(text, NAME_BYTES, "%.*s[%u]%s", array, what, (unsigned)i, what + array);
+    return text;
+}
+
 lms_status lmsi_slots_find(const lms_slots *s, const char *what, uint32_t i, uint64_t name,
                            uint32_t *slot)
 {
     const uint32_t place = (uint32_t)name & ((1u << LMS_SLOT_NAME_BITS) - 1);
     lms_status status = LMS_OK;
+    char text[NAME_BYTES];
     LMSI_FAIL_IF(place < 1 || place > s->desc.max_slots || s->sequences[place - 1].name != name,
-                 LMS_E_SLOT, "%s[%u]: no slot of the name %llu is open", what, (unsigned)i,
+                 LMS_E_SLOT, "%s: no slot of the name %llu is open", called(what, i, text),
                  (unsigned long long)name);
     *slot = place - 1;
 fail:
@@ -45,9 +61,10 @@ static lms_status once_check(lms_slots *s, const char *what, uint32_t i, uint64_
 {
     lms_status status = LMS_OK;
     uint32_t slot = 0;
+    char text[NAME_BYTES];
     LMSI_TRY(lmsi_slots_find(s, what, i, name, &slot));
-    LMSI_FAIL_IF(s->sequences[slot].seen == s->checks, LMS_E_SLOT,
-                 "%s[%u]: %llu is there twice", what, (unsigned)i, (unsigned long long)name);
+    LMSI_FAIL_IF(s->sequences[slot].seen == s->checks, LMS_E_SLOT, "%s: %llu is there twice",
+                 called(what, i, text), (unsigned long long)name);
     s->sequences[slot].seen = s->checks;
 fail:
     return status;
@@ -63,6 +80,11 @@ static lms_status count_check(const lms_slots *s, uint32_t count, const char *wh
     LMSI_FAIL_IF(count > 0 && array == NULL, LMS_E_ARGUMENT, "%s: is NULL", what);
 fail:
     return status;
+}
+
+lms_status lmsi_slots_count_check(const lms_slots *s, uint32_t count, const uint64_t *names)
+{
+    return count_check(s, count, "names", names);
 }
 
 static lms_status names_check(lms_slots *s, uint32_t count, const uint64_t *names)
@@ -81,8 +103,9 @@ static lms_status length_check(const lms_slots *s, const char *what, uint32_t i,
                                uint32_t length, uint32_t more)
 {
     lms_status status = LMS_OK;
+    char text[NAME_BYTES];
     LMSI_FAIL_IF(more > s->desc.max_length - length, LMS_E_CONTEXT_FULL,
-                 "%s[%u]: %u tokens and %u more are above max_length (%u)", what, (unsigned)i,
+                 "%s: %u tokens and %u more are above max_length (%u)", called(what, i, text),
                  (unsigned)length, (unsigned)more, (unsigned)s->desc.max_length);
 fail:
     return status;
@@ -132,9 +155,9 @@ static lms_status source_check(const lms_slots *s, const lms_slots_open_args *a,
                                lmsi_token_bytes(s->op.desc.tokens),
                                LMSI_READ,
                                0};
-    LMSI_FAIL_IF(a->tokens != NULL && a->tokens_device.buffer != NULL, LMS_E_ARGUMENT,
+    LMSI_FAIL_IF(a->tokens != NULL && lmsi_is_given(a->tokens_device), LMS_E_ARGUMENT,
                  "tokens_device: is given, and so is tokens");
-    LMSI_FAIL_IF(all > 0 && a->tokens == NULL && a->tokens_device.buffer == NULL,
+    LMSI_FAIL_IF(all > 0 && a->tokens == NULL && !lmsi_is_given(a->tokens_device),
                  LMS_E_ARGUMENT, "tokens: is NULL, and so is tokens_device");
     LMSI_FAIL_IF(a->tokens != NULL && all > s->desc.max_host_tokens, LMS_E_ARGUMENT,
                  "lengths: %llu tokens are on the host, above max_host_tokens (%u)",

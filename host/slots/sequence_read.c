@@ -11,7 +11,7 @@ lms_status lms_slots_length(const lms_slots *s, uint64_t name, uint32_t *length)
     uint32_t slot = 0;
     LMSI_FAIL_IF(s == NULL, LMS_E_ARGUMENT, "slots: is NULL");
     LMSI_FAIL_IF(length == NULL, LMS_E_ARGUMENT, "length: is NULL");
-    LMSI_TRY(lmsi_slots_find(s, "name", 0, name, &slot));
+    LMSI_TRY(lmsi_slots_find(s, "name", LMSI_ALONE, name, &slot));
     *length = s->sequences[slot].length;
 fail:
     return status;
@@ -74,7 +74,7 @@ lms_status lms_slots_export(lms_slots *s, uint64_t name, int32_t *tokens, uint32
     uint32_t slot = 0;
     LMSI_FAIL_IF(s == NULL, LMS_E_ARGUMENT, "slots: is NULL");
     LMSI_TRY(lmsi_child_check());
-    LMSI_TRY(lmsi_slots_find(s, "name", 0, name, &slot));
+    LMSI_TRY(lmsi_slots_find(s, "name", LMSI_ALONE, name, &slot));
     LMSI_FAIL_IF(length == NULL, LMS_E_ARGUMENT, "length: is NULL");
     LMSI_FAIL_IF(tokens == NULL && capacity > 0, LMS_E_ARGUMENT, "tokens: is NULL");
     LMSI_TRY(lmsi_latest_wait(&s->op.latest));

@@ -194,7 +194,7 @@ static lms_status dry_run(lmsi_operator *op)
 {
     lms_slots *const s = (lms_slots *)op;
     cl_command_queue queue = op->ctx->queue;
-    const lms_view data = {op->mem[LMSI_SLOTS_BROUGHT], 0};
+    const lms_view data = {op->mem[LMSI_SLOTS_BROUGHT], 0, NULL};
     static const uint32_t none = 0;
     lms_status status = LMS_OK;
     uint64_t name = 0;

@@ -107,11 +107,15 @@ lms_status lmsi_slots_desc_check(const lms_slots_desc *d);
 lms_status lmsi_open_check(lms_slots *s, const lmsi_where *where, lmsi_slots_call *c);
 lms_status lmsi_slots_append_check(lms_slots *s, const lmsi_where *where, lmsi_slots_call *c);
 lms_status lmsi_roll_back_check(lms_slots *s, const lmsi_where *where, lmsi_slots_call *c);
+/* Of calls on arrays, before their sizes are known: not too many slots, and are there names? */
+lms_status lmsi_slots_count_check(const lms_slots *s, uint32_t count, const uint64_t *names);
 lms_status lmsi_fork_check(lms_slots *s, const lmsi_where *where, lmsi_slots_call *c);
 lms_status lmsi_reorder_check(lms_slots *s, const lmsi_where *where, lmsi_slots_call *c);
 
-/* The slot of a name, number i of those that the caller calls `what`. LMS_E_SLOT: it is not
- * open. */
+/* The slot of a name, number i of those that the caller calls `what`: an array, or a member of
+ * its items, as in "params.request.slot"; LMSI_ALONE: `what` is the name itself. LMS_E_SLOT: it
+ * is not open. */
+#define LMSI_ALONE UINT32_MAX
 lms_status lmsi_slots_find(const lms_slots *s, const char *what, uint32_t i, uint64_t name,
                            uint32_t *slot);
 

@@ -10,6 +10,33 @@ sample() samples, and keeps what it needs for the next call. Sampler is the obje
 devices() lists what there is to sample on.
 """
 
+from ._beam import (
+    BEAM_BAD_REQUEST,
+    BEAM_DONE,
+    BEAM_EARLY_STOPPED,
+    BEAM_EMPTY,
+    BEAM_END_ANY_RANK,
+    BEAM_KEEP_LIVE,
+    BEAM_LENGTH_WITHOUT_END,
+    BEAM_NOT_OPENED,
+    BEAM_PRESETS,
+    BEAM_RENORMALIZE,
+    BEAM_SCORE_ONE,
+    BEAM_STOP_BY_CANDIDATE,
+    Beam,
+    BeamResults,
+    BeamStep,
+)
+from ._contrastive import (
+    CHOICE_BAD_CANDIDATE,
+    CHOICE_BAD_STATE,
+    CHOICE_EMPTY_STATE,
+    CHOICE_NONE,
+    CHOICE_NOT_PROPOSED,
+    Choice,
+    Contrastive,
+    Proposal,
+)
 from ._devices import Context, Device, devices
 from ._library import (
     SPECIFICATION,
@@ -22,6 +49,8 @@ from ._library import (
     SlotsFullError,
     UnsupportedError,
 )
+from ._kept import Params
+from ._outputs import Samples
 from ._params import MIN_P_LAST, PRESETS, TEMPERATURE_LAST, TOP_K_TIES, TOP_P_WHOLE_ROW, row_seed
 from ._requests import (
     ADDITIVE_FIRST,
@@ -46,7 +75,6 @@ from ._sampler import (
     ROW_UNIFORMS_SPENT,
     RowWarning,
     Sampler,
-    Samples,
     clear_cache,
     sample,
 )
@@ -57,8 +85,30 @@ __all__ = [
     "ADDITIVE_FIRST",
     "ADDITIVE_TEMPERED",
     "ArgumentError",
+    "BEAM_BAD_REQUEST",
+    "BEAM_DONE",
+    "BEAM_EARLY_STOPPED",
+    "BEAM_EMPTY",
+    "BEAM_END_ANY_RANK",
+    "BEAM_KEEP_LIVE",
+    "BEAM_LENGTH_WITHOUT_END",
+    "BEAM_NOT_OPENED",
+    "BEAM_PRESETS",
+    "BEAM_RENORMALIZE",
+    "BEAM_SCORE_ONE",
+    "BEAM_STOP_BY_CANDIDATE",
+    "Beam",
+    "BeamResults",
+    "BeamStep",
     "BuildError",
+    "CHOICE_BAD_CANDIDATE",
+    "CHOICE_BAD_STATE",
+    "CHOICE_EMPTY_STATE",
+    "CHOICE_NONE",
+    "CHOICE_NOT_PROPOSED",
+    "Choice",
     "Context",
+    "Contrastive",
     "Device",
     "EDIT_PRESETS",
     "Edits",
@@ -73,8 +123,10 @@ __all__ = [
     "PRESENCE_NOT_OUTPUT",
     "PRESENCE_PROMPT",
     "PRESETS",
+    "Params",
     "REPETITION_NOT_OUTPUT",
     "REPETITION_NOT_PROMPT",
+    "Proposal",
     "ROW_EMPTY",
     "ROW_INF_SEEN",
     "ROW_NAN_SEEN",

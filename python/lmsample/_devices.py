@@ -105,6 +105,9 @@ class Context:
         if name is not None and b"\0" in name:
             raise ValueError("device: has a NUL character in it")
         check(lib.lms_context_open(name, ctypes.byref(handle)))
+        self._own(handle)
+
+    def _own(self, handle: ctypes.c_void_p) -> None:
         self._handle = handle
         self._close = weakref.finalize(self, _destroy, handle.value)
         self._close.atexit = False  # the end of the process frees everything, in its order
@@ -121,6 +124,16 @@ class Context:
 
     def __repr__(self) -> str:
         return f"<lmsample.Context on {self.device}>"
+
+
+def adopt_context(context: int, device: int) -> Context:
+    """On a cl_context and a cl_device_id of another package, given as numbers."""
+    enter()
+    handle = ctypes.c_void_p()
+    check(lib.lms_context_create(context, device, ctypes.byref(handle)))
+    made = Context.__new__(Context)
+    made._own(handle)
+    return made
 
 
 def context_of(device: Union[None, str, Context, Any]) -> Context:

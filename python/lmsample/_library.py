@@ -41,7 +41,7 @@ DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
 TOKEN_DTYPES = {"int32": 1, "int64": 2}
 SKIP_ROW = -1
 
-E_BUSY = 9
+E_SLOT, E_CONTEXT_FULL = 11, 13
 
 #: lms_row_params, the fields of its filters among its own
 ROW_PARAMS = np.dtype(
@@ -189,6 +189,7 @@ class View(ctypes.Structure):
     _fields_ = [
         ("buffer", ctypes.c_void_p),
         ("offset", ctypes.c_size_t),
+        ("svm", ctypes.c_void_p),
     ]
 
 
@@ -252,13 +253,13 @@ class SlotsOpen(ctypes.Structure):
 
 
 class SlotsAppend(ctypes.Structure):
-    """lms_slots_append_args"""
+    """lms_slots_append_host_args"""
 
     _fields_ = [
         ("count", ctypes.c_uint32),
         ("names", ctypes.c_void_p),
         ("counts", ctypes.c_void_p),
-        ("tokens", View),
+        ("tokens", ctypes.c_void_p),
         ("stride", ctypes.c_size_t),
         ("rows", ctypes.c_void_p),
         ("token_rows", ctypes.c_size_t),
@@ -312,6 +313,8 @@ _CLASSES: Dict[int, Type[Error]] = {
     2: ArgumentError,
     3: ArgumentError,
     4: ArgumentError,
+    10: ArgumentError,
+    12: ArgumentError,
     11: SlotError,
     13: SlotsFullError,
     5: NoDeviceError,
@@ -333,7 +336,6 @@ def _path() -> str:
 
 def _declare(library: ctypes.CDLL) -> None:
     pointer, status, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint32
-    events = (count, pointer, pointer)
     signatures: Dict[str, Any] = {
         "lms_specification": (ctypes.c_uint32,),
         "lms_error_message": (ctypes.c_char_p,),
@@ -344,6 +346,7 @@ def _declare(library: ctypes.CDLL) -> None:
             ctypes.POINTER(ctypes.c_uint32),
         ),
         "lms_context_open": (status, ctypes.c_char_p, ctypes.POINTER(pointer)),
+        "lms_context_create": (status, pointer, pointer, ctypes.POINTER(pointer)),
         "lms_context_destroy": (None, pointer),
         "lms_context_device": (pointer, pointer),
         "lms_context_log": (ctypes.c_char_p, pointer),
@@ -356,8 +359,6 @@ def _declare(library: ctypes.CDLL) -> None:
         "lms_sampler_destroy": (None, pointer),
         "lms_sampler_workspace": (ctypes.c_size_t, pointer),
         "lms_sample_host": (status, pointer, ctypes.POINTER(HostBatch)),
-        "lms_context_cl_context": (pointer, pointer),
-        "lms_context_queue": (pointer, pointer),
         "lms_slots_create": (
             status,
             pointer,
@@ -366,20 +367,11 @@ def _declare(library: ctypes.CDLL) -> None:
         ),
         "lms_slots_destroy": (None, pointer),
         "lms_slots_workspace": (ctypes.c_size_t, pointer),
-        "lms_slots_open": (status, pointer, pointer, ctypes.POINTER(SlotsOpen), *events),
-        "lms_slots_append": (status, pointer, pointer, ctypes.POINTER(SlotsAppend), *events),
-        "lms_slots_roll_back": (status, pointer, pointer, count, pointer, pointer, *events),
-        "lms_slots_fork": (status, pointer, pointer, count, pointer, pointer, *events),
-        "lms_slots_reorder": (
-            status,
-            pointer,
-            pointer,
-            count,
-            pointer,
-            View,
-            ctypes.c_int32,
-            *events,
-        ),
+        "lms_slots_open_host": (status, pointer, ctypes.POINTER(SlotsOpen)),
+        "lms_slots_append_host": (status, pointer, ctypes.POINTER(SlotsAppend)),
+        "lms_slots_roll_back_host": (status, pointer, count, pointer, pointer),
+        "lms_slots_fork_host": (status, pointer, count, pointer, pointer),
+        "lms_slots_reorder_host": (status, pointer, count, pointer, pointer, ctypes.c_int32),
         "lms_slots_close": (status, pointer, ctypes.c_uint64),
         "lms_slots_length": (status, pointer, ctypes.c_uint64, ctypes.POINTER(count)),
         "lms_slots_room": (ctypes.c_uint64, pointer),
@@ -392,17 +384,6 @@ def _declare(library: ctypes.CDLL) -> None:
             ctypes.POINTER(count),
             ctypes.POINTER(count),
         ),
-        # OpenCL's own, which the library is linked with.
-        "clCreateBuffer": (
-            pointer,
-            pointer,
-            ctypes.c_uint64,
-            ctypes.c_size_t,
-            pointer,
-            ctypes.POINTER(ctypes.c_int32),
-        ),
-        "clReleaseMemObject": (ctypes.c_int32, pointer),
-        "clFinish": (ctypes.c_int32, pointer),
         "lms_row_seed": (ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64),
         "lms_seed_rows": (None, pointer, ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint64),
     }

@@ -10,8 +10,8 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 import numpy as np
 import numpy.typing as npt
 
+from ._dlpack import as_numpy
 from ._library import ROW_PARAMS, lib
-from ._logits import is_tensor
 
 FloatParam = Union[None, float, Sequence[Optional[float]], npt.NDArray[Any]]
 IntParam = Union[int, Sequence[int], npt.NDArray[Any]]
@@ -59,6 +59,11 @@ def _one_per_row(name: str, values: Array, rows: int) -> Array:
     return values
 
 
+def _are_between(values: Array, least: Any, most: Any) -> bool:
+    """Quicker than to look at each; False of NaN."""
+    return values.size == 0 or bool(values.min() >= least and values.max() <= most)
+
+
 def _check_all(name: str, values: Array, good: Array, rule: str) -> None:
     """Names the first value that is not good."""
     if good.all():
@@ -71,13 +76,13 @@ def _numbers(
     name: str, value: Any, rows: int, kinds: str, what: str, none: Optional[float] = None
 ) -> Array:
     """An array of one of the kinds, of no or one dimension. `none`: what None stands for."""
-    if is_tensor(value):
-        value = _array_of_tensor(name, value)
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: is a masked array, must be a plain one: .filled(...)")
+    value = as_numpy(name, value)
     if not isinstance(value, np.ndarray):
         # As it is: NumPy would make floats of 0 and 2**63 in one list, and numbers of booleans.
-        value = np.asarray(value, dtype=object)
+        plain = _plain_numbers(value, kinds, none) if type(value) in (list, tuple, range) else None
+        value = np.asarray(value, dtype=object) if plain is None else plain
+    elif isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: is a masked array, must be a plain one: .filled(...)")
     values: Array = value
     if values.dtype.kind == "O":
         if none is not None:
@@ -97,6 +102,22 @@ def _numbers(
     return _one_per_row(name, values, rows)
 
 
+def _plain_numbers(value: Any, kinds: str, none: Optional[float]) -> Optional[Array]:
+    """An array of numbers that are Python's own; None: there are others."""
+    types = set(map(type, value))
+    if none is not None and type(None) in types:
+        types.discard(type(None))
+        value = [none if item is None else item for item in value]
+    try:
+        if types <= {int} and types:
+            return np.array(value, np.int64 if min(value) < 0 else np.uint64)
+        if types <= {int, float} and kinds != "iu":
+            return np.array(value, np.float64)
+    except OverflowError:
+        pass
+    return None
+
+
 def _as_float(value: Any) -> float:
     """Infinite what float64 has no room for, so that it is refused as too large."""
     try:
@@ -105,27 +126,23 @@ def _as_float(value: Any) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _array_of_tensor(name: str, tensor: Any) -> Array:
-    if tensor.device.type != "cpu":
-        raise TypeError(f"{name}: is a tensor on {tensor.device}, must be on the CPU: .cpu()")
-    tensor = tensor.detach()
-    array: Array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
-    return array
-
-
 def _floats(name: str, value: object, rows: int, none: float) -> Array:
     return _numbers(name, value, rows, "fiu", "a number", none).astype(np.float64)
 
 
-def _temperature(value: object, rows: int) -> Any:
+def _temperature(value: object, rows: int, name: str = "temperature") -> Any:
     rule = "0 (greedy) or from 2^-64 to 2^64"
-    if type(value) is float:
+    if value is None:
+        return 1.0
+    if type(value) is float or type(value) is int:
+        value = _as_float(value)
         if value == 0.0 or 2.0**-64 <= value <= 2.0**64:
             return value
-        raise _refuse("temperature", None, value, rule)
-    values = _floats("temperature", value, rows, 1.0)
-    good = (values == 0) | ((values >= 2.0**-64) & (values <= 2.0**64))
-    _check_all("temperature", values, good, rule)
+        raise _refuse(name, None, value, rule)
+    values = _floats(name, value, rows, 1.0)
+    if not _are_between(values, 2.0**-64, 2.0**64):
+        good = (values == 0) | ((values >= 2.0**-64) & (values <= 2.0**64))
+        _check_all(name, values, good, rule)
     return values
 
 
@@ -133,11 +150,16 @@ def _share(name: str, value: object, rows: int, ends: str, none: float) -> Any:
     """A share of one. 0 means another thing than the smallest share, and some processes flush
     subnormals: so one that float32 has no normal number for becomes its smallest."""
     rule = f"from 0 to 1 ({ends})"
-    if type(value) is float:
+    if value is None:
+        return none
+    if type(value) is float or type(value) is int:
+        value = _as_float(value)
         if 0.0 <= value <= 1.0:
             return value if value == 0.0 else max(value, _LEAST_NORMAL)
         raise _refuse(name, None, value, rule)
     values = _floats(name, value, rows, none)
+    if _are_between(values, _LEAST_NORMAL, 1.0):
+        return values
     _check_all(name, values, (values >= 0) & (values <= 1), rule)
     return np.where(values == 0, 0.0, np.maximum(values, _LEAST_NORMAL))
 
@@ -163,6 +185,9 @@ def _whole(
             dtype=bool,
         ).reshape(values.shape)
     else:
+        if values.size and int(values.min()) >= least:
+            if most is None or int(values.max()) <= most:
+                return values
         limits = np.iinfo(values.dtype)
         good = np.full(values.shape, most is None or most >= limits.min)
         if least > limits.min:
@@ -176,11 +201,13 @@ def _whole(
 _MOST_TOP_K = 2**31 - 1
 
 
-def _top_k(value: object, rows: int) -> Any:
+def _top_k(value: object, rows: int, name: str = "top_k") -> Any:
     """Any number from the vocabulary's size on is off, so what is too large for the record is,
     too."""
     rule = "a whole number from 0 (off; -1 and None too)"
-    values = _whole("top_k", value, rows, -1, None, rule, 0)
+    if value is None:
+        return 0
+    values = _whole(name, value, rows, -1, None, rule, 0)
     if type(values) is int:
         return min(values, _MOST_TOP_K)
     if values.dtype.kind == "O":
@@ -198,17 +225,34 @@ def _fresh_seed() -> int:
     return int.from_bytes(os.urandom(8), "little") >> 11
 
 
+def _seeds(value: object, rows: int, name: str = "seed") -> Any:
+    """From 0 to 2^64 - 1: an int or an array. None stands for a fresh one, also among others."""
+    if value is None:
+        return _fresh_seed()
+    value = as_numpy(name, value)
+    if type(value) is not int:
+        items: Array = value if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+        if items.dtype.kind == "O" and any(item is None for item in items.flat):
+            filled: Array = np.empty(items.size, dtype=object)
+            filled[:] = [_fresh_seed() if item is None else item for item in items.flat]
+            value = filled.reshape(items.shape)
+    values = _whole(name, value, rows, -(2**63), 2**64 - 1, _SEED_RULE)
+    if type(values) is int:
+        return values % 2**64
+    if values.dtype.kind == "O":
+        wrapped = [int(item) % 2**64 for item in values.reshape(-1)]
+        return np.array(wrapped, np.uint64).reshape(values.shape)
+    return values.astype(np.uint64)
+
+
 def _set_seeds(records: Array, value: object) -> Any:
     """Returns what names the random numbers: the seed of all rows, or an array of each row's."""
     rows = len(records)
-    if value is None:
-        value = _fresh_seed()
-    values = _whole("seed", value, rows, -(2**63), 2**64 - 1, _SEED_RULE)
+    values = _seeds(value, rows)
     if type(values) is not int and values.ndim == 1 and (len(values) == rows or rows == 1):
-        wrapped = values % 2**64 if values.dtype.kind == "O" else values.astype(np.uint64)
-        records["seed"] = wrapped
+        records["seed"] = values
         return records["seed"].copy()
-    seed = int(values if type(values) is int else values.reshape(-1)[0]) % 2**64
+    seed = int(values if type(values) is int else values.reshape(-1)[0])
     lib.lms_seed_rows(records.ctypes.data, rows, seed, 0)
     return seed
 
@@ -238,9 +282,14 @@ def preset_flags(name: str, row: Optional[int] = None) -> int:
     return flags
 
 
-def _flags(value: object, rows: int) -> Any:
+def _step(value: object, rows: int, name: str = "step") -> Any:
+    return _whole(name, value, rows, 0, 2**64 - 2, "a whole number from 0 to 2^64 - 2")
+
+
+def _flags(value: object, rows: int, name: str = "preset") -> Any:
     if isinstance(value, str):
         return preset_flags(value)
+    value = as_numpy(name, value)
     is_array = isinstance(value, np.ndarray) and value.dtype.kind not in "OU"
     if type(value) is not int and not is_array:
         values = _one_per_row("preset", np.asarray(value, dtype=object), rows)
@@ -251,7 +300,7 @@ def _flags(value: object, rows: int) -> Any:
         value = np.empty(len(flags), dtype=object)
         value[:] = flags
         value = value.reshape(values.shape)
-    return _whole("preset", value, rows, 0, 15, "a preset's name or flags from 0 to 15")
+    return _whole(name, value, rows, 0, 15, "a preset's name or flags from 0 to 15")
 
 
 def row_params(
@@ -271,15 +320,17 @@ def row_params(
     records["top_p"] = _share("top_p", top_p, rows, "0: greedy, 1: off", 1.0)
     records["min_p"] = _share("min_p", min_p, rows, "0: off", 0.0)
     if not (isinstance(step, str) and step == "slot"):
-        step_rule = "a whole number from 0 to 2^64 - 2"
-        records["step"] = _whole("step", step, rows, 0, 2**64 - 2, step_rule)
+        records["step"] = _step(step, rows)
     records["flags"] = _flags(preset, rows)
     return records, _set_seeds(records, seed)
 
 
 def row_index(index: object, logits_rows: int) -> Array:
     """Which row of the logits each row reads."""
+    index = as_numpy("index", index)
     values = index if isinstance(index, np.ndarray) else np.asarray(index, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(f"index: has shape {values.shape}, must have one dimension")
     rule = f"a row of the logits, 0 to {logits_rows - 1}, or -1 (skipped)"
@@ -291,7 +342,7 @@ def row_index(index: object, logits_rows: int) -> Array:
 
 def row_uniforms(uniforms: object, rows: int, is_flat: bool) -> Tuple[Array, int]:
     """Random words instead of the generator's: uint32[rows][attempts][4]."""
-    words = np.asarray(uniforms)
+    words: Array = np.asarray(as_numpy("uniforms", uniforms))
     if words.dtype != np.dtype(np.uint32):
         raise TypeError(f"uniforms: has values of type {words.dtype}, must be uint32")
     if is_flat and words.ndim == 2:

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 import numpy as np
 import numpy.typing as npt
 
+from ._dlpack import as_numpy
 from ._library import (
     MASK_BITS,
     MASK_BYTES,
@@ -21,7 +22,6 @@ from ._library import (
     WANTS,
     Tables,
 )
-from ._logits import is_tensor
 from ._params import IntParam, _whole
 
 Array = npt.NDArray[Any]
@@ -55,7 +55,7 @@ _PRESET_FLAGS = 2047 & ~_IGNORE_END
 
 _MOST = 2**32 - 1
 _COUNT = "a whole number from 0 to 2^32 - 1"
-_LISTS = (
+LIST_FIELDS = (
     "bias",
     "sequence_bias",
     "allowed",
@@ -90,16 +90,22 @@ def _count(name: str, value: Any, rule: str = _COUNT) -> int:
 
 def _token(name: str, value: Any) -> int:
     """As 1 + it; 0: none."""
-    if value is None:
+    if value is None or (type(value) is int and value == -1):
         return 0
     return 1 + int(_whole(name, value, 1, 0, 2**20 - 1, "a token"))
 
 
+def listed(name: str, values: Any, what: str = "a sequence") -> List[Any]:
+    try:
+        return list(values)
+    except TypeError:
+        raise TypeError(f"{name}: is a {type(values).__name__}, must be {what}") from None
+
+
 def _ids(name: str, tokens: Any) -> Array:
-    if is_tensor(tokens):
-        tokens = tokens.numpy()
+    tokens = as_numpy(name, tokens)
     if not isinstance(tokens, np.ndarray):
-        tokens = list(tokens)
+        tokens = listed(name, tokens, "a sequence of tokens")
         # Histories are long, and most are lists of int: no look at each, then.
         is_plain = set(map(type, tokens)) <= {int} and max(tokens, default=0) < 2**31
         tokens = np.array(tokens, np.int64 if is_plain and min(tokens, default=0) >= 0 else object)
@@ -117,19 +123,32 @@ def _list(ids: Array, values: Optional[Array] = None) -> TokenList:
 
 
 def _biases(name: str, values: Any, count: int) -> Array:
-    found: Array = np.asarray(values, dtype=np.float32).reshape(-1)
-    if len(found) != count:
-        raise ValueError(f"{name}: has {len(found)} values, must have {count}, one for each token")
+    try:
+        given: Array = np.asarray(as_numpy(name, values), dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: its values must be numbers") from None
+    if len(given) != count:
+        raise ValueError(f"{name}: has {len(given)} values, must have {count}, one for each token")
+    with np.errstate(over="ignore"):
+        found: Array = given.astype(np.float32)
     bad = np.flatnonzero(np.isnan(found))
     if len(bad):
         raise ValueError(f"{name}: value {bad[0]} is NaN, must be a number")
+    bad = np.flatnonzero(np.isinf(found) & ~np.isinf(given))
+    if len(bad):
+        rule = "infinite, or a number that float32 has room for"
+        raise ValueError(f"{name}: value {bad[0]} is {given[bad[0]]}, must be {rule}")
     return found
 
 
 def _bias(value: Any) -> TokenList:
-    tokens, values = (
-        (list(value.keys()), list(value.values())) if isinstance(value, Mapping) else value
-    )
+    pair = (value.keys(), value.values()) if isinstance(value, Mapping) else value
+    pair = listed("bias", pair, "{token: value} or (tokens, values)")
+    if len(pair) != 2:
+        raise ValueError(f"bias: has {len(pair)} parts, must be {{token: value}} or (tokens, values)")
+    tokens, values = pair[0], pair[1]
+    if isinstance(value, Mapping):
+        values = list(values)
     ids = _ids("bias", tokens)
     return _list(ids, _biases("bias", values, len(ids)))
 
@@ -138,7 +157,7 @@ def _sequences(name: str, value: Any) -> Tuple[List[Array], Array]:
     """Each by itself, and one behind the other with NO_TOKEN behind each."""
     parts: List[Array] = []
     end = np.array([NO_TOKEN], np.int32)
-    for number, sequence in enumerate(value):
+    for number, sequence in enumerate(listed(name, value, "a sequence of sequences")):
         ids = _ids(f"{name}[{number}]", sequence)
         if len(ids) == 0:
             raise ValueError(f"{name}[{number}]: is empty, must have at least one token")
@@ -149,6 +168,8 @@ def _sequences(name: str, value: Any) -> Tuple[List[Array], Array]:
 
 def _sequence_bias(value: Any) -> TokenList:
     name = "sequence_bias"
+    if not isinstance(value, Mapping):
+        value = listed(name, value, "{(token, ...): value} or pairs of them")
     sequences = list(value.keys()) if isinstance(value, Mapping) else [item[0] for item in value]
     values = list(value.values()) if isinstance(value, Mapping) else [item[1] for item in value]
     parts, ids = _sequences(name, sequences)
@@ -238,20 +259,20 @@ class Edits:
     """No n tokens of `encoder` may be there."""
     encoder: Optional[Tokens] = None
     forced: Optional[int] = None
-    """The only token that may be."""
+    """The only token that may be; -1: none."""
     top_p_decay: Optional[float] = None
     """0 to 1. top_p is multiplied by it for each generated token, ..."""
     top_p_min: float = 0.0
     """... but not below this, ..."""
     top_p_reset: Optional[int] = None
-    """... and begins anew behind this token."""
+    """... and begins anew behind this token; -1: none."""
     _record: Any = field(init=False, repr=False, default=None)
     _token_lists: Any = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         lists = {
             name: _made_list(name, getattr(self, name))
-            for name in _LISTS
+            for name in LIST_FIELDS
             if getattr(self, name) is not None
         }
         # An empty list is one only of what is allowed.
@@ -385,7 +406,7 @@ class TableSet:
         return number
 
     def _keep(self, array: Array) -> int:
-        kept = np.ascontiguousarray(array)
+        kept = np.require(array, requirements=["C", "A"])
         self._kept.append(kept)
         return int(kept.ctypes.data)
 
@@ -397,7 +418,7 @@ class TableSet:
         self.record.masks = self._keep(array)
         self.record.mask_type = MASK_BITS if array.dtype.itemsize == 4 else MASK_BYTES
         self.record.mask_columns = columns
-        return rows
+        return int(rows)
 
     @property
     def has_dry(self) -> bool:
@@ -431,11 +452,12 @@ class TableSet:
 
 def _mask_array(mask: Any) -> Array:
     """Of two dimensions: int32 or uint32 words, or bytes."""
-    if is_tensor(mask):
-        mask = mask.numpy()
+    kind = type(mask).__name__
+    mask = as_numpy("mask", mask)
     if not isinstance(mask, np.ndarray):
         raise TypeError(
-            f"mask: is a {type(mask).__name__}, must be a NumPy array or a PyTorch tensor"
+            f"mask: is a {kind}, must be a NumPy array, a PyTorch tensor or another array with "
+            "__dlpack__"
         )
     if mask.ndim == 1:
         mask = mask[np.newaxis]
@@ -453,7 +475,8 @@ def _mask_array(mask: Any) -> Array:
 
 
 def _per_row(name: str, value: Any, rows: int, least: int, most: int, rule: str) -> Array:
-    whole = _whole(name, value, rows, least, most, rule)
+    """None among others is the least, which is none."""
+    whole = _whole(name, value, rows, least, most, rule, least)
     array: Array = np.broadcast_to(np.asarray(whole).astype(np.int64).reshape(-1), (rows,))
     return array
 
@@ -480,7 +503,7 @@ def _named_lists(named: Any, rows: int) -> List[Optional[TokenList]]:
     """One for each row: of one list of tokens, or of one for each row."""
     if named is None:
         return [None] * rows
-    items = list(named)
+    items = listed("named", as_numpy("named", named), "tokens, or a sequence of them for each row")
     is_one = all(isinstance(item, (int, np.integer)) for item in items)
     if is_one and items:
         return [_named(items, "named")] * rows
@@ -498,16 +521,21 @@ def _named(tokens: Any, name: str) -> TokenList:
     return _list(ids)
 
 
+def want_flags(of: str, as_logits: bool, ranks_from: int) -> Tuple[int, int]:
+    """Of rows that want lists, and of all rows."""
+    if of not in WANTS:
+        raise ValueError(f"logprobs_of: is {of!r}, must be raw, edited or processed")
+    if as_logits and of == "processed":
+        raise ValueError("as_logits: must be with logprobs_of raw or edited")
+    if ranks_from not in (0, 1):
+        raise ValueError(f"ranks_from: is {ranks_from}, must be 0 or 1")
+    always = WANT_RANK_FROM_0 if ranks_from == 0 else 0
+    return WANTS[of] | (WANT_LOGITS if as_logits else 0), always
+
+
 def _set_wants(records: Array, asked: Asked, tables: TableSet, max_top: int) -> None:
     rows = len(records)
-    if asked.logprobs_of not in WANTS:
-        raise ValueError(f"logprobs_of: is {asked.logprobs_of!r}, must be raw, edited or processed")
-    if asked.as_logits and asked.logprobs_of == "processed":
-        raise ValueError("as_logits: must be with logprobs_of raw or edited")
-    if asked.ranks_from not in (0, 1):
-        raise ValueError(f"ranks_from: is {asked.ranks_from}, must be 0 or 1")
-    flags = WANTS[asked.logprobs_of] | (WANT_LOGITS if asked.as_logits else 0)
-    always = WANT_RANK_FROM_0 if asked.ranks_from == 0 else 0
+    flags, always = want_flags(asked.logprobs_of, asked.as_logits, asked.ranks_from)
     top = 0 if asked.top_logprobs is None else asked.top_logprobs
     rule = f"a whole number from 0 to {max_top}"
     tops = _per_row("top_logprobs", top, rows, 0, max_top, rule)
@@ -531,7 +559,7 @@ def set_requests(
     tables = TableSet(vocab)
     edits: Any = asked.edits
     if edits is not None:
-        each = [edits] * rows if isinstance(edits, Edits) else list(edits)
+        each = [edits] * rows if isinstance(edits, Edits) else listed("edits", edits)
         if len(each) != rows:
             raise ValueError(f"edits: has {len(each)} rows, must have one for each of {rows}")
         records["edits"] = [tables.add_edits(item, row) for row, item in enumerate(each)]
@@ -550,7 +578,7 @@ def set_requests(
 
 def histories_of(history: Any, rows: int) -> List[Optional[Tuple[Array, Array]]]:
     """Prompt and output of each row: a list by itself is what was generated."""
-    items = list(history)
+    items = listed("history", history, "a sequence for each row")
     if len(items) != rows:
         raise ValueError(f"history: has {len(items)} rows, must have one for each of {rows}")
     found: List[Optional[Tuple[Array, Array]]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import threading
 import warnings
@@ -17,12 +18,9 @@ from . import _library
 from ._devices import Context, context_of
 from ._library import (
     DTYPES,
-    LIST_OUTPUT_BITS,
     MAX_LISTS,
     MAX_TOP,
-    NO_TOKEN,
     OLD_OUTPUT_BITS,
-    OUTPUT_BITS,
     REQUESTS_DRY,
     REQUESTS_EDITS,
     SKIP_ROW,
@@ -35,7 +33,8 @@ from ._library import (
     enter,
     lib,
 )
-from ._logits import Logits, dtype_name, prepare
+from ._kept import Params
+from ._logits import Logits, address_of, dtype_name, prepare, quick
 from ._params import (
     FloatParam,
     IntParam,
@@ -47,6 +46,7 @@ from ._params import (
     row_params,
     row_uniforms,
 )
+from ._outputs import ALL_OUTPUTS, FIELDS, Output, Samples, blank, output_names, outputs_of
 from ._requests import Asked, Edits, TableSet, histories_of, set_requests
 from ._slots import Slots, slot_names
 
@@ -69,58 +69,6 @@ class RowWarning(UserWarning):
     """Rows without a token, in a call that returns nothing but tokens."""
 
 
-class Samples(NamedTuple):
-    """What a call returns, row by row. For logits of one dimension each is the value of the
-    one row instead of an array of them; for PyTorch tensors each is a tensor. Not so `seed`,
-    which is as it says. None: was not asked for."""
-
-    tokens: Any
-    """int32 or int64[rows]; -1 where there is none: then status says why."""
-    status: Any
-    """uint32[rows] (PyTorch: int32). ROW_OK, ROW_EMPTY, ... in the low 8 bits, and ROW_NAN_SEEN,
-    ROW_INF_SEEN."""
-    logprobs: Any = None
-    """float32[rows], natural log, in the distribution that the token was drawn from."""
-    raw_logprobs: Any = None
-    """float32[rows], natural log, before temperature and filters."""
-    kept: Any = None
-    """int32[rows], how many tokens the filters kept."""
-    probs: Any = None
-    """float32[rows, vocabulary], the probabilities after temperature and filters."""
-    seed: Any = None
-    """What named the random numbers: the seed of the batch, an int (the caller's, or, without
-    one, the one that was drawn), or uint64[rows], the caller's seeds of the rows."""
-    edited_logprobs: Any = None
-    """float32[rows], natural log, after edits, before temperature and filters."""
-    raw_ranks: Any = None
-    """int32[rows], how many tokens are at least as probable before edits, the token among
-    them."""
-    ranks: Any = None
-    """int32[rows], the same after edits."""
-    raw_entropies: Any = None
-    """float32[rows], of the logits as they are, in nats."""
-    entropies: Any = None
-    """float32[rows], of what the token was drawn from."""
-    top_tokens: Any = None
-    """int32[rows, most], the best tokens of each row; -1 behind the last."""
-    top_logprobs: Any = None
-    """float32[rows, most], theirs; NaN behind the last."""
-    named_logprobs: Any = None
-    """float32[rows, most], of the tokens of `named`; NaN behind the last."""
-
-
-_ALL_OUTPUTS = {**OUTPUT_BITS, **LIST_OUTPUT_BITS}
-
-
-def _output_names(outputs: Union[str, Iterable[str]]) -> Tuple[str, ...]:
-    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-    for name in names:
-        if name not in _ALL_OUTPUTS:
-            *first, last = _ALL_OUTPUTS
-            raise ValueError(f"outputs: has {name!r}, must be of {', '.join(first)} and {last}")
-    return tuple(name for name in _ALL_OUTPUTS if name in names)
-
-
 def _token_name(token_dtype: Any) -> str:
     name = token_dtype
     if type(token_dtype).__module__ == "torch":
@@ -135,48 +83,6 @@ def _token_name(token_dtype: Any) -> str:
     return str(name)
 
 
-def _address(array: _Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
-def _make_outputs(
-    names: Tuple[str, ...], rows: int, vocab: int, tables: Optional[TableSet]
-) -> Dict[str, _Array]:
-    """By the names of Samples. Lists only where a row wants one."""
-    top, named = (tables.top, tables.named) if tables is not None else (0, 0)
-    made: Dict[str, _Array] = {}
-    for name in names:
-        if name in ("kept", "raw_ranks", "ranks"):
-            made[name] = np.empty(rows, np.int32)
-        elif name == "probs":
-            made[name] = np.empty((rows, vocab), np.float32)
-        elif name == "top_logprobs":
-            if top:
-                made["top_tokens"] = np.empty((rows, top), np.int32)
-                made[name] = np.empty((rows, top), np.float32)
-        elif name == "named_logprobs":
-            if named:
-                made[name] = np.empty((rows, named), np.float32)
-        else:
-            made[name] = np.empty(rows, np.float32)
-    return made
-
-
-def _blank(outputs: Dict[str, _Array], rows: _Array) -> None:
-    """What the library does not write: the outputs of rows that are skipped."""
-    for name, array in outputs.items():
-        is_number = name.endswith("logprobs") or name.endswith("entropies")
-        array[rows] = np.nan if is_number else NO_TOKEN if name == "top_tokens" else 0
-
-
-def _returned(array: _Array, logits: Logits, is_flat: bool) -> Any:
-    if logits.torch is not None:
-        if array.dtype == np.uint32:
-            array = array.view(np.int32)
-        tensor = logits.torch.from_numpy(array)
-        return tensor[0] if is_flat else tensor
-    return array[0] if is_flat else array
 
 
 class _Call(NamedTuple):
@@ -208,16 +114,7 @@ def _call_of(
     asked: Asked = Asked(),
     max_top: int = MAX_TOP,
 ) -> _Call:
-    read = prepare(logits, dtype)
-    rows = read.rows if read.repeated is None else read.repeated
-    indices = None if index is None else row_index(index, rows)
-    if indices is not None:
-        rows = len(indices)
-    if read.repeated is not None:
-        # All of the caller's rows are one in memory.
-        indices = np.zeros(rows, np.int32) if indices is None else np.minimum(indices, 0)
-    if read.rows == 0 and rows > 0:  # all of them skipped
-        read = read._replace(memory=np.zeros((1, read.vocab), read.memory.dtype), rows=1)
+    read, rows, indices = _rows_of(quick(logits, dtype) or prepare(logits, dtype), index)
     is_flat = read.is_flat and index is None
     records, seed = row_params(rows, *params)
     words, attempts = None, 0
@@ -249,6 +146,21 @@ def _call_of(
 
 
 _STEP = 5  # of the parameters
+
+
+def _rows_of(read: Logits, index: object) -> Tuple[Logits, int, Optional[_Array]]:
+    """How many rows the call has, and the row of the logits in memory that each reads."""
+    rows = read.rows if read.repeated is None else read.repeated
+    indices = None if index is None else row_index(index, rows)
+    if indices is not None:
+        rows = len(indices)
+    if read.repeated is not None:
+        # All of the caller's rows are one in memory.
+        indices = np.zeros(rows, np.int32) if indices is None else np.minimum(indices, 0)
+    if read.rows == 0 and rows > 0:  # all of them skipped
+        nothing: _Array = np.zeros((1, read.vocab), np.float32)
+        read = read._replace(memory=nothing, address=address_of(nothing), rows=1)
+    return read, rows, indices
 
 
 def _set_slots(records: _Array, asked: Asked, is_flat: bool) -> Any:
@@ -324,11 +236,11 @@ class Sampler:
         self.vocab = _whole("vocab", vocab, 1, 1 << 20)
         self.max_rows = _whole("max_rows", max_rows, 1, (1 << 31) - 1)
         self.dtype = dtype_name(dtype)
-        self.outputs = _output_names(outputs)
+        self.outputs = output_names(outputs)
         self.token_dtype = _token_name(token_dtype)
         self.max_top = _whole("max_top", max_top, 1, MAX_TOP)
         self.slots = slots
-        bits = sum(_ALL_OUTPUTS[name] for name in self.outputs)
+        bits = sum(ALL_OUTPUTS[name] for name in self.outputs)
         self._requests = _request_bits(requests)
         if bits & ~OLD_OUTPUT_BITS or slots is not None:
             self._requests |= REQUESTS_EDITS
@@ -348,6 +260,7 @@ class Sampler:
             max_lists=MAX_LISTS if self._requests else 0,
             slots=None if slots is None else slots._open(),
         )
+        self._describe(desc)
         handle = ctypes.c_void_p()
         enter()
         context = self.context._handle
@@ -358,6 +271,9 @@ class Sampler:
         self._close.atexit = False
         if slots is not None:
             slots._users.add(self)
+
+    def _describe(self, desc: SamplerDesc) -> None:
+        """What samplers of other modules have of their own."""
 
     @property
     def workspace_bytes(self) -> int:
@@ -406,14 +322,31 @@ class Sampler:
         logprobs_of: str = "raw",
         as_logits: bool = False,
         ranks_from: int = 1,
+        params: Optional[Params] = None,
+        out: Any = None,
     ) -> Samples:
         """One token for each row; all of the sampler's outputs. See sample(). What is not there:
 
         step: "slot": the number of tokens that the row's slot has generated; 0 without a slot.
         slots: names of the sampler's slots, one for each row; 0: none.
         append: the slots get the tokens; then each is named once.
+        params: what params() made, in the place of all other arguments but logits, index,
+            uniforms, append and out.
+        out: arrays to write to, of NumPy or PyTorch, with a place for each row or more: one for
+            the tokens, or a dict by the names of Samples, or Samples of an earlier call. Others
+            are made. They are what is returned.
         """
-        params = (temperature, top_k, top_p, min_p, seed, step, preset)
+        if params is not None:
+            given = (temperature, top_k, top_p, min_p, seed, step, preset, edits, mask, mask_index,
+                     unconditional, slots, history, target, top_logprobs, named, logprobs_of,
+                     as_logits, ranks_from)  # fmt: skip
+            if not all(map(operator.is_, given, _NOT_GIVEN)):
+                raise ValueError(
+                    "params: must be the only ones: beside it there are index, uniforms, append "
+                    "and out alone"
+                )
+            return self._sample_kept(logits, params, index, uniforms, append, out)
+        others = (temperature, top_k, top_p, min_p, seed, step, preset)
         asked = Asked(
             edits,
             mask,
@@ -429,29 +362,75 @@ class Sampler:
             as_logits,
             ranks_from,
         )
-        call = _call_of(logits, self.dtype, index, uniforms, params, asked, self.max_top)
+        call = _call_of(logits, self.dtype, index, uniforms, others, asked, self.max_top)
         if call.logits.vocab != self.vocab:
-            raise ValueError(
-                f"logits: has {call.logits.vocab} tokens in a row, the sampler was made for "
-                f"{self.vocab}"
-            )
-        return self._run(call)
+            raise self._wrong_vocab(call.logits)
+        return self._run(call, out)
+
+    def params(self, rows: Optional[int] = None) -> Params:
+        """What is kept of each row between calls: see Params. `rows` None: max_rows."""
+        return Params(self, self.max_rows if rows is None else rows)
+
+    def _sample_kept(
+        self, logits: Any, params: Params, index: Any, uniforms: Any, append: bool, out: Any
+    ) -> Samples:
+        if type(params) is not Params or params._sampler is not self:
+            raise ValueError("params: must be of this sampler: what its params() made")
+        read = quick(logits, self.dtype) or prepare(logits, self.dtype)
+        if read.vocab != self.vocab:
+            raise self._wrong_vocab(read)
+        if read.repeated is not None and params._views["unconditional"].any():
+            read = prepare(np.array(read.memory.repeat(read.repeated, 0)), self.dtype)
+        indices: Optional[_Array] = None
+        rows = read.rows
+        if index is not None or read.repeated is not None or rows == 0:
+            read, rows, indices = _rows_of(read, index)
+        if params._rows != rows:
+            raise ValueError(f"params: has {params._rows} rows, the call has {rows}")
+        if append is not False:
+            if append is not True:
+                raise TypeError(f"append: is {append!r}, must be True or False")
+            if self.slots is None:
+                raise ValueError("append: needs a sampler made with slots")
+        words, attempts = None, 0
+        if uniforms is not None:
+            words, attempts = row_uniforms(uniforms, rows, read.is_flat and index is None)
+        batch = params._ready()
+        sizes = (rows, self.vocab, params._top, params._most_named)
+        made = outputs_of(self.outputs, sizes, self.token_dtype, read.torch, out)
+        if rows > 0:
+            _set_batch(batch, read, indices, words, attempts, made)
+            batch.append = append
+            enter()  # first: in a forked child the lock may be held for ever
+            with self._lock:
+                status = lib.lms_sample_host(self._open(), params._batch_pointer)
+                if status != 0:
+                    check(status)
+        found = [item.value for item in made.values()]
+        if read.is_flat and index is None and out is None:
+            found = [value[0] for value in found]
+        return Samples(**dict(zip(made, found))) if len(found) > 2 else Samples(*found)
+
+    def _wrong_vocab(self, read: Logits) -> ValueError:
+        return ValueError(
+            f"logits: has {read.vocab} tokens in a row, the sampler was made for {self.vocab}"
+        )
 
     def _open(self) -> ctypes.c_void_p:
         if not self._close.alive:
             raise ValueError("the sampler is closed")
         return self._handle
 
-    def _run(self, call: _Call) -> Samples:
+    def _run(self, call: _Call, out: Any = None) -> Samples:
         self._check(call)
         enter()  # first: in a forked child the lock may be held for ever
         with self._lock:
             handle = self._open()
             if call.histories is None or self.slots is None:
-                return _run(handle, call, self.outputs, self.token_dtype)
+                return _run(handle, call, self.outputs, self.token_dtype, out)
             names = _open_histories(self.slots, call)
             try:
-                return _run(handle, call, self.outputs, self.token_dtype)
+                return _run(handle, call, self.outputs, self.token_dtype, out)
             finally:
                 self.slots.close(names)
 
@@ -475,6 +454,13 @@ class Sampler:
                 raise ValueError(f'{name}: needs a sampler made with outputs="{wanted}"')
 
 
+#: What Sampler.sample() has for arguments that kept parameters replace.
+_NOT_GIVEN = (
+    1.0, 0, 1.0, 0.0, None, 0, "vllm", None, None, None, None, None, None, None, None, None, "raw",
+    False, 1,
+)  # fmt: skip
+
+
 def _open_histories(slots: Slots, call: _Call) -> _Array:
     """Opens a slot for each row that has a history, and has the row name it."""
     rows = [row for row, item in enumerate(call.histories) if item is not None]
@@ -496,60 +482,52 @@ def _whole(name: str, value: int, least: int, most: int) -> int:
 
 
 def _run(
-    handle: Optional[ctypes.c_void_p], call: _Call, names: Tuple[str, ...], token_dtype: str
+    handle: Optional[ctypes.c_void_p],
+    call: _Call,
+    names: Tuple[str, ...],
+    token_dtype: str,
+    out: Any = None,
 ) -> Samples:
     """Without rows, no sampler is needed."""
-    logits, rows = call.logits, call.rows
-    tokens: _Array = np.empty(rows, token_dtype)
-    status: _Array = np.empty(rows, np.uint32)
-    outputs = _make_outputs(names, rows, logits.vocab, call.tables)
+    logits, rows, tables = call.logits, call.rows, call.tables
+    top, named = (tables.top, tables.named) if tables is not None else (0, 0)
+    made = outputs_of(names, (rows, logits.vocab, top, named), token_dtype, logits.torch, out)
     if rows > 0:
-        batch = HostBatch(
-            rows=rows,
-            logits=_address(logits.memory),
-            row_stride=logits.row_stride,
-            logits_rows=logits.rows,
-            params=_address(call.params),
-            tokens=_address(tokens),
-            status=_address(status),
-        )
-        if call.indices is not None:
-            batch.index = _address(call.indices)
-            skipped = call.indices == SKIP_ROW
-            if skipped.any():
-                _blank(outputs, skipped)
-        if call.uniforms is not None:
-            batch.uniforms = _address(call.uniforms)
-            batch.uniforms_per_row = call.attempts
-        for name, array in outputs.items():
-            setattr(batch, {**_FIELDS, **_LIST_FIELDS}[name], _address(array))
-        if call.tables is not None:
-            batch.tables = ctypes.addressof(call.tables.finish())
-            batch.append = int(call.asked.append)
-            batch.top_stride = call.tables.top
-            batch.named_stride = call.tables.named
+        batch = HostBatch(rows=rows, params=address_of(call.params))
+        if tables is not None:
+            batch.tables = ctypes.addressof(tables.finish())
+        _set_batch(batch, logits, call.indices, call.uniforms, call.attempts, made)
+        batch.append = int(call.asked.append)
         check(lib.lms_sample_host(handle, ctypes.byref(batch)))
-    found = {"tokens": tokens, "status": status, **outputs}
-    returned = {n: _returned(a, logits, call.is_flat) for n, a in found.items()}
-    return Samples(**returned, seed=call.seed)
+    found = {name: item.value for name, item in made.items()}
+    if call.is_flat and out is None:
+        found = {name: value[0] for name, value in found.items()}
+    return Samples(**found, seed=call.seed)
 
 
-_FIELDS = {
-    "logprobs": "logprob",
-    "raw_logprobs": "logprob_raw",
-    "kept": "kept",
-    "probs": "probs",
-    "edited_logprobs": "logprob_edited",
-    "raw_ranks": "rank_raw",
-    "ranks": "rank_edited",
-    "raw_entropies": "entropy_raw",
-    "entropies": "entropy",
-}
-_LIST_FIELDS = {
-    "top_tokens": "top_tokens",
-    "top_logprobs": "top_values",
-    "named_logprobs": "named_values",
-}
+def _set_batch(
+    batch: HostBatch,
+    logits: Logits,
+    indices: Optional[_Array],
+    words: Optional[_Array],
+    attempts: int,
+    outputs: Dict[str, Output],
+) -> None:
+    """What a call has of its own."""
+    batch.logits = logits.address
+    batch.row_stride = logits.row_stride
+    batch.logits_rows = logits.rows
+    batch.index = None if indices is None else address_of(indices)
+    batch.uniforms = None if words is None else address_of(words)
+    batch.uniforms_per_row = attempts
+    for name, item in outputs.items():
+        setattr(batch, FIELDS[name], item.address)
+    if "top_tokens" in outputs:
+        batch.top_stride = outputs["top_tokens"].columns
+    if "named_logprobs" in outputs:
+        batch.named_stride = outputs["named_logprobs"].columns
+    if indices is not None and len(outputs) > 2:
+        blank(outputs, indices == SKIP_ROW)
 
 
 def _power_of_two(least: int) -> int:
@@ -811,7 +789,7 @@ def sample(
     uniforms were spent. Where the tokens are all that is returned, a RowWarning says that there
     are such rows (not for skipped ones).
     """
-    names = () if outputs is None else _output_names(outputs)
+    names = () if outputs is None else output_names(outputs)
     lists = [("top_logprobs", top_logprobs), ("named_logprobs", named)]
     names += tuple(name for name, value in lists if value is not None and name not in names)
     token_name = _token_name(token_dtype)

@@ -12,26 +12,25 @@ import numpy.typing as npt
 
 from . import _library
 from ._devices import Context, context_of
+from ._dlpack import as_numpy
 from ._library import (
-    E_BUSY,
+    E_SLOT,
     MAX_SLOT_LENGTH,
     MAX_SLOTS,
+    SLOT_PAGE,
+    SlotError,
     SlotsAppend,
     SlotsDesc,
     SlotsOpen,
-    View,
     check,
     enter,
     lib,
 )
-from ._logits import is_tensor
 from ._params import _whole
 from ._requests import Tokens, _ids
 
 _Array = npt.NDArray[Any]
 Names = Union[int, Sequence[int], npt.NDArray[Any]]
-
-_READ_ONLY_COPY = 4 | 32  # CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR
 
 
 def _destroy(handle: Optional[int], context: Context) -> None:
@@ -56,8 +55,8 @@ class Slots:
     vocab: tokens are 0 to vocab - 1.
     max_slots: open at once, 1 to 65536.
     max_length: tokens of one, 1 to 1048576.
-    max_tokens: of all of them together; None: max_slots * max_length. Each takes 20 bytes of
-        the device, in pages of 256.
+    max_tokens: of all of them together, in pages of 256, of which no two slots share one that
+        is not full; None: room for max_slots of max_length. Each takes 20 bytes of the device.
     device: as for Sampler, or its Context: samplers made with the slots use theirs.
 
     Calls of slots, and of the samplers made with them, wait for each other.
@@ -75,7 +74,8 @@ class Slots:
         self.vocab = _size("vocab", vocab, 1, 1 << 20)
         self.max_slots = _size("max_slots", max_slots, 1, MAX_SLOTS)
         self.max_length = _size("max_length", max_length, 1, MAX_SLOT_LENGTH)
-        all_tokens = self.max_slots * self.max_length
+        pages = -(-self.max_length // SLOT_PAGE)  # of each: its last one may be all its own
+        all_tokens = self.max_slots * pages * SLOT_PAGE
         self.max_tokens = all_tokens
         if max_tokens is not None:
             self.max_tokens = _size("max_tokens", max_tokens, 1, all_tokens)
@@ -103,9 +103,6 @@ class Slots:
         if not self._close.alive:
             raise ValueError("the slots are closed")
         return self._handle
-
-    def _queue(self) -> Any:
-        return lib.lms_context_queue(self.context._handle)
 
     def __repr__(self) -> str:
         return (
@@ -154,6 +151,7 @@ class Slots:
             skipped = np.asarray(
                 _whole("ignored", np.asarray(ignored), len(items), 0, 2**32 - 1, rule)
             ).astype(np.uint32)
+            skipped = np.broadcast_to(skipped, (len(items),))
         names: _Array = np.zeros(len(items), np.uint64)
         enter()  # first: in a forked child the lock may be held for ever
         with self._lock:
@@ -205,7 +203,7 @@ class Slots:
         if ignored is not None:
             part = np.ascontiguousarray(ignored[begin:end])
             args.ignored = part.ctypes.data
-        self._enqueue(lib.lms_slots_open, ctypes.byref(args))
+        check(lib.lms_slots_open_host(self._open(), ctypes.byref(args)))
 
     def append(self, names: Names, tokens: Any, counts: Optional[Sequence[int]] = None) -> None:
         """Appends tokens to open slots, each named once.
@@ -215,8 +213,8 @@ class Slots:
             append=True have theirs already.
         """
         which = self._names(names)
-        array: _Array = tokens.numpy() if is_tensor(tokens) else np.asarray(tokens)
-        if array.dtype.kind not in "iu":
+        array: _Array = np.asarray(as_numpy("tokens", tokens))
+        if array.size and array.dtype.kind not in "iu":
             raise TypeError(f"tokens: has values of type {array.dtype}, must be whole numbers")
         if array.ndim < 2:
             array = array.reshape(-1, 1)
@@ -243,27 +241,19 @@ class Slots:
         if len(which) == 0 or array.shape[1] == 0:
             return
         whole = np.ascontiguousarray(array, np.int32)
-        enter()
-        with self._lock, _Buffer(self.context, whole) as buffer:
-            self._append(which, each, buffer, whole.shape)
-
-    def _append(
-        self, names: _Array, counts: Optional[_Array], buffer: Any, shape: Tuple[int, ...]
-    ) -> None:
-        if len(names) > self._most_call:
-            raise ValueError(
-                f"names: has {len(names)}, must have at most {self._most_call} in one call"
-            )
+        self._check_count(which)
         args = SlotsAppend(
-            count=len(names),
-            names=names.ctypes.data,
-            tokens=View(buffer, 0),
-            stride=shape[1],
-            token_rows=shape[0],
+            count=len(which),
+            names=which.ctypes.data,
+            tokens=whole.ctypes.data,
+            stride=whole.shape[1],
+            token_rows=whole.shape[0],
         )
-        if counts is not None:
-            args.counts = counts.ctypes.data
-        self._enqueue(lib.lms_slots_append, ctypes.byref(args))
+        if each is not None:
+            args.counts = each.ctypes.data
+        enter()
+        with self._lock:
+            check(lib.lms_slots_append_host(self._open(), ctypes.byref(args)))
 
     def roll_back(self, names: Names, lengths: Union[int, Sequence[int], _Array]) -> None:
         """Takes the last tokens of slots back, until each has its length, prompt and output
@@ -273,14 +263,14 @@ class Slots:
         each = np.broadcast_to(
             np.asarray(_whole("lengths", lengths, len(which), 0, 2**32 - 1, rule)), (len(which),)
         ).astype(np.uint32)
-        self._call(lib.lms_slots_roll_back, which, each.ctypes.data)
+        self._call(lib.lms_slots_roll_back_host, which, each.ctypes.data)
 
     def fork(self, names: Names) -> _Array:
         """Opens a slot with what each of these has; one may be there more than once. Returns
         uint64[slots], the new names."""
         which = self._names(names)
         made: _Array = np.zeros(len(which), np.uint64)
-        self._call(lib.lms_slots_fork, which, made.ctypes.data)
+        self._call(lib.lms_slots_fork_host, which, made.ctypes.data)
         return made
 
     def reorder(self, names: Names, parents: Union[Sequence[int], _Array]) -> None:
@@ -293,11 +283,8 @@ class Slots:
         ).astype(np.int32)
         if whole.shape != which.shape:
             raise ValueError(f"parents: has shape {whole.shape}, must be {which.shape}")
-        if len(which) == 0:
-            return
-        enter()
-        with self._lock, _Buffer(self.context, np.ascontiguousarray(whole)) as buffer:
-            self._call(lib.lms_slots_reorder, which, View(buffer, 0), 0)
+        whole = np.ascontiguousarray(whole)
+        self._call(lib.lms_slots_reorder_host, which, whole.ctypes.data, 0)
 
     def close(self, names: Optional[Names] = None) -> None:
         """Closes slots, and gives their pages back. Without names: gives everything back, which
@@ -309,11 +296,17 @@ class Slots:
                         sampler.close()
                     self._close()
             return
-        which = self._names(names)
+        which = self._names(names).tolist()
+        found = ctypes.c_uint32()
         enter()
         with self._lock:
+            handle = self._open()
+            for name in which:  # all of them, or none
+                check(lib.lms_slots_length(handle, name, ctypes.byref(found)))
+            if len(set(which)) < len(which):
+                raise SlotError("names: has a slot twice", E_SLOT)
             for name in which:
-                check(lib.lms_slots_close(self._open(), int(name)))
+                check(lib.lms_slots_close(handle, name))
 
     def length(self, name: int) -> int:
         """The most tokens that a slot can have, prompt and output; it has fewer where -1 was
@@ -351,62 +344,32 @@ class Slots:
     def _names(names: Any) -> _Array:
         return slot_names(names)
 
-    def _call(self, function: Any, names: _Array, *arguments: Any) -> None:
+    def _check_count(self, names: _Array) -> None:
         if len(names) > self._most_call:
             raise ValueError(
                 f"names: has {len(names)}, must have at most {self._most_call} in one call"
             )
+
+    def _call(self, function: Any, names: _Array, *arguments: Any) -> None:
+        self._check_count(names)
         if len(names) == 0:
             return
         enter()
         with self._lock:
-            self._enqueue(function, len(names), names.ctypes.data, *arguments)
-
-    def _enqueue(self, function: Any, *arguments: Any) -> None:
-        """Waits where as many calls are unfinished as there can be."""
-        handle, queue = self._open(), self._queue()
-        status = function(handle, queue, *arguments, 0, None, None)
-        if status == E_BUSY:
-            lib.clFinish(queue)
-            status = function(handle, queue, *arguments, 0, None, None)
-        check(status)
+            check(function(self._open(), len(names), names.ctypes.data, *arguments))
 
 
-def slot_names(names: Any) -> _Array:
+def slot_names(names: Any, name: str = "names") -> _Array:
     """uint64[slots], of what open() and fork() gave. Not by NumPy, for which a list of uint64 and
     int is one of floats."""
-    values = names.numpy() if is_tensor(names) else names
+    values = as_numpy(name, names)
     if not isinstance(values, np.ndarray):
         values = np.asarray(values, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim > 1:
-        raise ValueError(f"names: has shape {values.shape}, must have one dimension")
+        raise ValueError(f"{name}: has shape {values.shape}, must have one dimension")
     rule = "a slot's name, or 0"
-    values = values.reshape(-1)
-    whole = np.asarray(_whole("names", values, len(values), 0, 2**64 - 1, rule))
+    whole = np.asarray(_whole(name, values, values.size, 0, 2**64 - 1, rule)).reshape(-1)
     array: _Array = np.ascontiguousarray(whole.astype(np.uint64))
     return array
-
-
-class _Buffer:
-    """An OpenCL buffer with what an array has. Commands that were enqueued keep it."""
-
-    def __init__(self, context: Context, array: _Array) -> None:
-        self._context = context
-        self._array = array
-        self._handle: Any = None
-
-    def __enter__(self) -> Any:
-        code = ctypes.c_int32()
-        self._handle = lib.clCreateBuffer(
-            lib.lms_context_cl_context(self._context._handle),
-            _READ_ONLY_COPY,
-            self._array.nbytes,
-            self._array.ctypes.data,
-            ctypes.byref(code),
-        )
-        check(code.value)
-        return self._handle
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle:
-            lib.clReleaseMemObject(self._handle)

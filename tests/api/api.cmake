@@ -3,7 +3,8 @@ set(LMS_API_DIR ${CMAKE_CURRENT_LIST_DIR})
 file(GLOB LMS_API_CALLS CONFIGURE_DEPENDS ${LMS_API_DIR}/calls/*.c)
 add_library(lms_api_rig STATIC ${LMS_API_CALLS} ${LMS_API_DIR}/rig.c ${LMS_API_DIR}/host_rig.c
             ${LMS_API_DIR}/cache_rig.c ${LMS_API_DIR}/recording_rig.c
-            ${LMS_API_DIR}/request_rig.c ${LMS_API_DIR}/trace.c)
+            ${LMS_API_DIR}/request_rig.c ${LMS_API_DIR}/beam_host_rig.c
+            ${LMS_API_DIR}/contrastive_host_rig.c ${LMS_API_DIR}/trace.c)
 target_include_directories(lms_api_rig PUBLIC ${LMS_API_DIR})
 target_link_libraries(lms_api_rig PUBLIC lms_test_support)
 
@@ -68,6 +69,19 @@ foreach(part api:few slow:all)
     set_tests_properties(${label}/headers PROPERTIES LABELS ${label} TIMEOUT ${LMS_TEST_SECONDS}
         ENVIRONMENT "CC=${CMAKE_C_COMPILER};CXX=${LMS_CXX}")
 endforeach()
+
+# A sanitizer's library would want its flags in these programs.
+if(NOT LMS_SANITIZE)
+    foreach(part api:few slow:all)
+        string(REPLACE ":" ";" part ${part})
+        list(GET part 0 label)
+        list(GET part 1 choice)
+        add_test(NAME ${label}/cpp COMMAND ${LMS_API_DIR}/cpp.sh ${choice} $<TARGET_FILE:lmsample>
+                 ${LMS_API_DIR}/minimal.txt)
+        set_tests_properties(${label}/cpp PROPERTIES LABELS ${label} TIMEOUT ${LMS_TEST_SECONDS}
+            SKIP_REGULAR_EXPRESSION "SKIP: ")
+    endforeach()
+endif()
 
 if(CMAKE_NM)
     add_test(NAME api/symbols COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM}

@@ -134,7 +134,7 @@ lms_sampler_run_args request_run(const request_rig *w, const lms_tables *tables)
                               .top_stride = TOP,
                               .named_stride = NAMED};
     for (size_t i = 0; i < REQUEST_OUTPUTS; ++i) {
-        const lms_view view = {w->out[i], 0};
+        const lms_view view = {w->out[i], 0, NULL};
         memcpy((char *)&a + request_outputs[i].view, &view, sizeof view);
     }
     return a;

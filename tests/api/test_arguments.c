@@ -81,7 +81,8 @@ static void test_buffers_of_the_same_handle(void **state)
         b.rows = 1;
         b.logits_rows = 1;
         b.logits = (lms_view){
-            clCreateBuffer(r->base.context, CL_MEM_COPY_HOST_PTR, sizeof row, row, NULL), 0};
+            clCreateBuffer(r->base.context, CL_MEM_COPY_HOST_PTR, sizeof row, row, NULL), 0,
+            NULL};
         RIG_OK(lms_sampler_run(r->base.object, r->base.queue, &b, 0, NULL, NULL));
         clReleaseMemObject(b.logits.buffer); /* a queue keeps what its commands need */
         clEnqueueReadBuffer(r->base.queue, b.tokens.buffer, CL_TRUE,

@@ -71,12 +71,12 @@ static void test_outputs_of_a_step(void **state)
     for (size_t i = 0; i < WIDTH; ++i) parents[i] = e->parents[0][OLD + i] - OLD + FIRST;
     narrow(&e->tokens[0][OLD], WIDTH, tokens);
     output all[] = {
-        {{NULL, AT + FIRST}, 4, WIDTH, 1, WIDTH, parents},
-        {{NULL, AT + FIRST}, 4, WIDTH, 1, WIDTH, tokens},
-        {{NULL, AT + FIRST}, 4, WIDTH, 1, WIDTH, &e->scores[0][OLD]},
-        {{NULL, AT + FIRST}, 8, WIDTH, 1, WIDTH, &e->fixed[0][OLD]},
-        {{NULL, AT}, 4, 1, 1, 1, &e->done[0][2]},
-        {{NULL, AT}, 4, 1, 1, 1, &e->status[0][2]},
+        {{NULL, AT + FIRST, NULL}, 4, WIDTH, 1, WIDTH, parents},
+        {{NULL, AT + FIRST, NULL}, 4, WIDTH, 1, WIDTH, tokens},
+        {{NULL, AT + FIRST, NULL}, 4, WIDTH, 1, WIDTH, &e->scores[0][OLD]},
+        {{NULL, AT + FIRST, NULL}, 8, WIDTH, 1, WIDTH, &e->fixed[0][OLD]},
+        {{NULL, AT, NULL}, 4, 1, 1, 1, &e->done[0][2]},
+        {{NULL, AT, NULL}, 4, 1, 1, 1, &e->status[0][2]},
     };
     lms_view *const targets[] = {&b.parents,      &b.tokens, &b.scores,
                                  &b.scores_fixed, &b.done,   &b.status};
@@ -108,13 +108,13 @@ static void test_outputs_of_results(void **state)
     lms_beam_results_args o = beam_results_args(r);
     narrow(e->sequences[0], BEAM_SEQUENCES * BEAM_STEPS, tokens);
     output all[] = {
-        {{NULL, AT}, 4, BEAM_REQUESTS, 1, BEAM_REQUESTS, e->counts},
-        {{NULL, AT}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->lengths},
-        {{NULL, AT}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, tokens},
-        {{NULL, AT}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->ratings},
-        {{NULL, AT}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->logprobs},
-        {{NULL, AT}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, e->token_logprobs},
-        {{NULL, AT}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, e->beams},
+        {{NULL, AT, NULL}, 4, BEAM_REQUESTS, 1, BEAM_REQUESTS, e->counts},
+        {{NULL, AT, NULL}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->lengths},
+        {{NULL, AT, NULL}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, tokens},
+        {{NULL, AT, NULL}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->ratings},
+        {{NULL, AT, NULL}, 4, BEAM_SEQUENCES, 1, BEAM_SEQUENCES, e->logprobs},
+        {{NULL, AT, NULL}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, e->token_logprobs},
+        {{NULL, AT, NULL}, 4, BEAM_STEPS, BEAM_SEQUENCES, STRIDE, e->beams},
     };
     lms_view *const targets[] = {&o.counts,   &o.lengths,        &o.tokens, &o.scores,
                                  &o.logprobs, &o.token_logprobs, &o.beams};

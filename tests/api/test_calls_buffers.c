@@ -146,7 +146,7 @@ static call_args roomy_args(const roomy *room, const call_type *type, const call
     change_record(&args, type->apart, CHANGES);
     for (size_t i = 0; i < type->view_count; ++i) {
         const view *const v = &type->views[i];
-        *view_of(&args, v) = (lms_view){is_written(v) ? room->out : room->in, 0};
+        *view_of(&args, v) = (lms_view){is_written(v) ? room->out : room->in, 0, NULL};
     }
     return args;
 }
@@ -164,7 +164,8 @@ static lms_status call_in(const roomy *room, const call_type *type, const call_a
 static lms_status call_in_bytes(const roomy *room, const call_type *type, const call_args *good,
                                 const view *v, size_t offset, size_t bytes)
 {
-    const lms_view given = {rig_buffer(room->r->context, CL_MEM_READ_WRITE, bytes), offset};
+    const lms_view given = {rig_buffer(room->r->context, CL_MEM_READ_WRITE, bytes), offset,
+                            NULL};
     const lms_status status = call_in(room, type, good, v, given);
     clReleaseMemObject(given.buffer);
     return status;
@@ -235,7 +236,7 @@ static void check_overflow(const roomy *room, const call_type *type, const call_
 {
     for (size_t i = 0; i < type->view_count; ++i) {
         const view *const v = &type->views[i];
-        const lms_view given = {is_written(v) ? room->out : room->in, huge};
+        const lms_view given = {is_written(v) ? room->out : room->in, huge, NULL};
         RIG_FAILS(LMS_E_BUFFER_SIZE, call_in(room, type, good, v, given), v->name);
     }
     for (size_t s = 0; s < 2 && type->strides[s].text != NULL; ++s) {
@@ -285,7 +286,7 @@ static void test_sub_buffers(void **state)
             const lms_view given = {clCreateSubBuffer(whole, CL_MEM_READ_WRITE,
                                                       CL_BUFFER_CREATE_TYPE_REGION, &region,
                                                       &code),
-                                    0};
+                                    0, NULL};
             assert_int_equal(code, CL_SUCCESS);
             const lms_status status = call_in(&room, type, &args, v, given);
             if (i % 2 == 1) {

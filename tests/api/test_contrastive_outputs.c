@@ -85,7 +85,7 @@ static void test_outputs(void **state)
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i) {
         make_output(r, &all[i]);
-        *all[i].view = (lms_view){all[i].buffer, AT};
+        *all[i].view = (lms_view){all[i].buffer, AT, NULL};
     }
     p.requests = b.requests = 1;
     p.slots = b.slots = &r->slots[2];

@@ -127,7 +127,8 @@ static void test_many_requests_are_quiet(void **state)
     const cl_mem ints = rig_buffer(r->base.context, CL_MEM_READ_WRITE, MANY * sizeof(cl_int));
     const cl_mem probs =
         rig_buffer(r->base.context, CL_MEM_READ_WRITE, MANY * sizeof(cl_float));
-    const lms_contrastive_append_args s = {MANY, slots, counts, zeros, {r->states, 0}, 0, 0};
+    const lms_contrastive_append_args s = {MANY, slots, counts, zeros, {r->states, 0, NULL},
+                                           0,    0};
     const lms_contrastive_propose_args p = {.requests = MANY,
                                             .slots = slots,
                                             .first_rows = rows,

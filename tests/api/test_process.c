@@ -164,6 +164,11 @@ static void check_sampler(rig *r, lms_recording *recording)
 static void check_beam(beam_rig *r)
 {
     lms_beam *beam = NULL;
+    static const lms_beam_step_host_args step = {0};
+    static const lms_beam_results_host_args output = {0};
+    CHECK_FORKED(lms_beam_open_host(r->base.object, 0, &r->params[0], r->ends));
+    CHECK_FORKED(lms_beam_step_host(r->base.object, &step));
+    CHECK_FORKED(lms_beam_results_host(r->base.object, &output));
     CHECK_FORKED(lms_beam_create(r->base.ctx, &r->base.desc.beam, &beam));
     CHECK(beam == NULL);
     CHECK_FORKED(object_call(&r->base, r->base.object, r->base.queue, 0, 0, NULL, NULL));
@@ -178,6 +183,13 @@ static void check_contrastive(contrastive_rig *r)
 {
     static const unsigned calls[] = {0, 1, 2, CONTRASTIVE_FORK};
     lms_contrastive *search = NULL;
+    static const lms_contrastive_append_host_args states = {0};
+    static const lms_contrastive_propose_host_args proposal = {0};
+    static const lms_contrastive_select_host_args choice = {0};
+    CHECK_FORKED(lms_contrastive_append_host(r->base.object, &states));
+    CHECK_FORKED(lms_contrastive_propose_host(r->base.object, &proposal));
+    CHECK_FORKED(lms_contrastive_select_host(r->base.object, &choice));
+    CHECK_FORKED(lms_contrastive_fork_host(r->base.object, 0, 1, NULL));
     CHECK_FORKED(lms_contrastive_create(r->base.ctx, &r->base.desc.contrastive, &search));
     CHECK(search == NULL);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; ++i) {

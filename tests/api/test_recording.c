@@ -216,7 +216,8 @@ static void test_it_keeps_what_it_needs(void **state)
         b.rows = 1;
         b.logits_rows = 1;
         b.logits = (lms_view){
-            clCreateBuffer(r->base.context, CL_MEM_COPY_HOST_PTR, sizeof row, row, NULL), 0};
+            clCreateBuffer(r->base.context, CL_MEM_COPY_HOST_PTR, sizeof row, row, NULL), 0,
+            NULL};
         RIG_OK(lms_sampler_record(s, queue, &b, &recording));
         clReleaseMemObject(b.logits.buffer);
         clReleaseCommandQueue(queue);

@@ -141,8 +141,8 @@ static void test_parts_that_append(void **state)
     memcpy(params, w->params, sizeof params);
     params[3].request.slot = params[0].request.slot;
     hook_reset();
-    RIG_FAILS(LMS_E_SLOT, lms_sample_host(sampler, &a), "params.request.slot[3]",
-              "is there twice");
+    RIG_FAILS(LMS_E_SLOT, lms_sample_host(sampler, &a),
+              "params[3].request.slot:", "is there twice");
     assert_null(hook_deed());
     assert_lengths(w, 0);
     params[3].request.slot = 0;

@@ -128,7 +128,7 @@ static void test_outputs_land_where_they_should(void **state)
     memset(found, 0x5a, bytes);
     const cl_mem buffer = clCreateBuffer(r->context, CL_MEM_COPY_HOST_PTR, bytes, found, NULL);
     assert_non_null(buffer);
-    b.probs = (lms_view){buffer, AT};
+    b.probs = (lms_view){buffer, AT, NULL};
     b.probs_stride = STRIDE;
     RIG_OK(lms_sampler_run(r->sampler, r->queue, &b, 0, NULL, NULL));
     clEnqueueReadBuffer(r->queue, buffer, CL_TRUE, 0, bytes, found, 0, NULL, NULL);

@@ -186,7 +186,7 @@ static const lms_request *on_host(const asked *a) { return a->device_offset ? NU
 static lms_view on_device(const asked *a)
 {
     const bool is_there = a->by_both_doors || a->device_offset;
-    return (lms_view){is_there ? a->w->rows_on_device : NULL, a->device_offset};
+    return (lms_view){is_there ? a->w->rows_on_device : NULL, a->device_offset, NULL};
 }
 
 static lms_status step(const asked *a)

@@ -109,8 +109,8 @@ static lms_status call(world *w, unsigned step, cl_event *event)
         return lms_slots_fork(w->slots, w->queue, 1, &w->names[0], &w->names[2], 0, NULL,
                               event);
     case 3:
-        return lms_slots_reorder(w->slots, w->queue, 2, two, (lms_view){w->parents, 0}, 0, 0,
-                                 NULL, event);
+        return lms_slots_reorder(w->slots, w->queue, 2, two, (lms_view){w->parents, 0, NULL}, 0,
+                                 0, NULL, event);
     case 4: return open_one(w, event);
     case 5:
         return lms_slots_roll_back(w->slots, w->queue, 1, &w->names[2], back, 0, NULL, event);

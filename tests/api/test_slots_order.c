@@ -143,7 +143,7 @@ static void test_nothing_to_do(void **state)
     RIG_OK(lms_slots_append(slots, w->queue, &more, 0, NULL, &events[1]));
     RIG_OK(lms_slots_roll_back(slots, w->queue, 0, NULL, NULL, 0, NULL, &events[2]));
     RIG_OK(lms_slots_fork(slots, w->queue, 0, NULL, NULL, 0, NULL, &events[3]));
-    RIG_OK(lms_slots_reorder(slots, w->queue, 0, NULL, (lms_view){NULL, 0}, 0, 0, NULL,
+    RIG_OK(lms_slots_reorder(slots, w->queue, 0, NULL, (lms_view){NULL, 0, NULL}, 0, 0, NULL,
                              &events[4]));
     for (int i = 0; i < 5; ++i) rig_wait(events[i]);
     lms_slots_destroy(slots);
@@ -165,8 +165,10 @@ static void test_names_are_never_given_again(void **state)
         RIG_OK(lms_slots_length(slots, names[i], &found));
         assert_int_equal(found, length);
         for (unsigned k = 0; k < i; ++k) {
-            RIG_FAILS(LMS_E_SLOT, lms_slots_length(slots, names[k], &found), "no slot of the");
-            RIG_FAILS(LMS_E_SLOT, append(w, slots, w->queue, names[k], 0, 1), "no slot of the");
+            RIG_FAILS(LMS_E_SLOT, lms_slots_length(slots, names[k], &found),
+                      "name: no slot of the");
+            RIG_FAILS(LMS_E_SLOT, append(w, slots, w->queue, names[k], 0, 1),
+                      "names[0]: no slot of the");
         }
         RIG_OK(lms_slots_close(slots, names[i]));
     }

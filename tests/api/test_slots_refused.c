@@ -180,7 +180,7 @@ static void test_open_tokens(void **state)
     a.tokens_device.buffer = w->small;
     OPEN(LMS_E_BUFFER_SIZE, "tokens_device: ");
     a.tokens = NULL;
-    a.tokens_device = (lms_view){w->device, 1};
+    a.tokens_device = (lms_view){w->device, 1, NULL};
     OPEN(LMS_E_BUFFER_SIZE, "tokens_device: ");
     a.tokens = NULL;
     a.tokens_device.buffer = w->foreign;
@@ -323,7 +323,7 @@ static void test_reorder(void **state)
 {
     const world *const w = *state;
     uint64_t names[4] = {0};
-    lms_view parents = {w->device, 0};
+    lms_view parents = {w->device, 0, NULL};
 #define REORDER lms_slots_reorder(w->slots, w->queue, 2, names, parents, 0, 0, NULL, NULL)
     BAD_NAMES(names, REORDER);
     names[1] = names[0];
@@ -332,9 +332,9 @@ static void test_reorder(void **state)
     REFUSED(LMS_E_CONTEXT_FULL, REORDER, "4 pages of 256"); /* each may get the longer one */
     parents.offset = 1023;
     REFUSED(LMS_E_BUFFER_SIZE, REORDER, "parents: ");
-    parents = (lms_view){w->foreign, 0};
+    parents = (lms_view){w->foreign, 0, NULL};
     REFUSED(LMS_E_ARGUMENT, REORDER, "parents: ");
-    parents = (lms_view){NULL, 0};
+    parents = (lms_view){NULL, 0, NULL};
     REFUSED(LMS_E_ARGUMENT, REORDER, "parents: ");
     assert_same(w);
 }

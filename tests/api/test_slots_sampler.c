@@ -223,7 +223,7 @@ static void test_refused(void **state)
     w->names[1] = w->other;
     RIG_FAILS(LMS_E_ROW_PARAMS, step(w), "params[1].request.slot: ", "is no open slot");
     w->names[1] = w->names[0];
-    RIG_FAILS(LMS_E_SLOT, step(w), "params.request.slot[1]", "is there twice");
+    RIG_FAILS(LMS_E_SLOT, step(w), "params[1].request.slot:", "is there twice");
     w->names[1] = good;
     assert_lengths(w, 0);
     open_one(w, 2 * LMS_SLOT_PAGE);
@@ -255,7 +255,8 @@ static void test_parts_are_refused_as_a_whole(void **state)
               "0 of 6 are free");
     assert_lengths(w, 0);
     params[3].request.slot = w->names[1];
-    RIG_FAILS(LMS_E_SLOT, lms_sample_host(w->sampler, &a), "slot[3]", "is there twice");
+    RIG_FAILS(LMS_E_SLOT, lms_sample_host(w->sampler, &a),
+              "params[3].request.slot:", "is there twice");
     assert_lengths(w, 0);
     params[3].request.slot = 0;
     RIG_OK(lms_sample_host(w->sampler, &a));

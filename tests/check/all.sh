@@ -9,7 +9,7 @@ cd -- "$here/../.." || exit 1
 # name: what it does
 checks="gcc: builds everything with gcc and -Werror
 clang: builds everything with clang and -Werror
-compilers: the example's products and the program by every gcc and clang, for bits and speed
+compilers: the example's products and the demo by every gcc and clang, for bits and speed
 format: C sources are as clang-format lays them out
 tidy: clang-tidy over the C sources
 cppcheck: cppcheck over the C sources

@@ -125,7 +125,7 @@ void bits_array_on_host(bits_array *a, const char *name, bits_type type, size_t 
 
 lms_view bits_array_view(const bits_array *a, size_t first)
 {
-    return (lms_view){a->mem, a->mem ? a->offset + first : 0};
+    return (lms_view){a->mem, a->mem ? a->offset + first : 0, NULL};
 }
 
 static uint64_t word_at(const bits_array *a, size_t i)

@@ -232,7 +232,7 @@ static void step(beam_case *b, beam_call *call)
     batch.requests = call->count;
     batch.slots = call->slots;
     batch.first_rows = call->regular ? NULL : call->first_rows;
-    batch.logits = (lms_view){logits, offset};
+    batch.logits = (lms_view){logits, offset, NULL};
     batch.row_stride = stride;
     batch.logits_rows = call->rows;
     batch.parents = bits_array_view(&out[0], 0);

@@ -206,7 +206,7 @@ static void append(contrastive_case *s, contrastive_call *call)
         states.slots = call->slots;
         states.counts = counts;
         states.first_rows = call->first_rows;
-        states.hidden = (lms_view){hidden, offset};
+        states.hidden = (lms_view){hidden, offset, NULL};
         states.row_stride = stride;
         states.hidden_rows = call->rows;
         device_require(lms_contrastive_append(s->search, c->queue, &states, 0, NULL, &event),
@@ -278,7 +278,7 @@ static void propose(contrastive_case *s, const contrastive_call *call, bits_arra
     proposal.slots = call->slots;
     proposal.first_rows = call->regular ? NULL : call->first_rows;
     proposal.candidate_rows = call->rows;
-    proposal.logits = (lms_view){logits, offset};
+    proposal.logits = (lms_view){logits, offset, NULL};
     proposal.row_stride = stride;
     proposal.logits_rows = rows;
     proposal.index = on_device ? NULL : index;
@@ -328,7 +328,7 @@ static void select_one(contrastive_case *s, const contrastive_call *call,
     batch.slots = call->slots;
     batch.first_rows = call->regular ? NULL : call->first_rows;
     batch.candidate_rows = call->rows;
-    batch.hidden = (lms_view){hidden, offset};
+    batch.hidden = (lms_view){hidden, offset, NULL};
     batch.row_stride = stride;
     batch.tokens = bits_array_view(&proposed[0], 0);
     batch.probs = bits_array_view(&proposed[1], 0);

@@ -179,7 +179,7 @@ typedef struct inputs {
     cl_mem logits, params, index, uniforms;
 } inputs;
 
-static lms_view view(cl_mem mem, size_t at) { return (lms_view){mem, mem ? at : 0}; }
+static lms_view view(cl_mem mem, size_t at) { return (lms_view){mem, mem ? at : 0, NULL}; }
 
 static cl_event enqueue(const bits_case *c, const rows_case *r, const inputs *in,
                         lms_sampler *sampler, uint32_t first, uint32_t rows)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compilers.sh - the example model's arithmetic and the program, by every gcc and clang that is
+# compilers.sh - the example model's arithmetic and the demo, by every gcc and clang that is
 # installed: the same bits and texts, and none needs more than 2.5 times the CPU time of the fastest
 # (gcc 14 once needed twelve times as much). The time is the least of some tries, in turns.
 set -euo pipefail
@@ -39,20 +39,20 @@ judge() {
         }' "$1"
 }
 
-# build COMPILER: the arithmetic by itself, and the program.
+# build COMPILER: the arithmetic by itself, and the demo.
 build() {
     "$1" -std=c11 -O3 -DNDEBUG -ffp-contract=off -D_POSIX_C_SOURCE=200809L -Iexamples \
         -o "$folder/products-$1" tests/check/products.c examples/lm_math.c -lm
     cmake -S . -B "$folder/$1" -DCMAKE_C_COMPILER="$1" -DCMAKE_BUILD_TYPE=Release \
-        -DLMS_BUILD_CLI=ON -DLMS_BUILD_{EXAMPLES,BENCH,TESTS}=OFF
-    cmake --build "$folder/$1" --parallel 2 --target lmsample_program
+        -DLMS_BUILD_EXAMPLES=ON -DLMS_BUILD_{CLI,BENCH,TESTS}=OFF
+    cmake --build "$folder/$1" --parallel 2 --target demo
 }
 
-# generate COMPILER: a line for judge() with the CPU time of texts, in ms.
-generate() {
+# write COMPILER: a line for judge() with the CPU time of texts, in ms.
+write() {
     local time sum TIMEFORMAT=%U
-    local -a words=(generate --seed=1 --min-p=0.1 --length=200 --number=8 "In the beginning")
-    time=$({ time "$folder/$1/prefix/bin/lmsample" "${words[@]}" >"$folder/text-$1"; } 2>&1)
+    local -a words=(--model examples/model --length 200 --compare 0)
+    time=$({ time "$folder/$1/examples/demo" "${words[@]}" | sed '/tokens\/s/d' >"$folder/text-$1"; } 2>&1)
     sum=$(cksum <"$folder/text-$1" | cut -d' ' -f1)
     printf '%s text %s %s\n' "$1" "${time/./}" "$sum"
 }
@@ -66,7 +66,7 @@ rm -f -- "$folder/products" "$folder/texts"
 for ((i = 0; i < tries; i++)); do
     for compiler in "${compilers[@]}"; do
         "$folder/products-$compiler" | sed "s/^/$compiler /" >>"$folder/products"
-        generate "$compiler" >>"$folder/texts"
+        write "$compiler" >>"$folder/texts"
     done
 done
 for file in products texts; do

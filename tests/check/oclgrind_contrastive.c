@@ -168,7 +168,7 @@ static void run_step(searches *s, uint32_t step)
     if (step == 0) {
         proposal.index = first;
     } else {
-        proposal.index_device = (lms_view){s->index, 0};
+        proposal.index_device = (lms_view){s->index, 0, NULL};
     }
     write_logits(s, step);
     printf(" step %u\n", (unsigned)step);

@@ -206,11 +206,11 @@ static void run_batch(shapes *s, const row_case *rows, int way)
     memset(&b, 0, sizeof b);
     for (int r = 0; r < ROWS; ++r) params[r] = rows[r].params;
     b.rows = ROWS;
-    b.logits = (lms_view){s->in[0], GAP};
+    b.logits = (lms_view){s->in[0], GAP, NULL};
     b.row_stride = s->stride;
     if (way == DEVICE_RECORDS) {
-        b.params_device = (lms_view){s->in[1], GAP};
-        b.index_device = (lms_view){s->in[2], GAP};
+        b.params_device = (lms_view){s->in[1], GAP, NULL};
+        b.index_device = (lms_view){s->in[2], GAP, NULL};
     } else {
         b.params = params;
         if (way == UNIFORMS) b.index = host_index;
@@ -219,12 +219,12 @@ static void run_batch(shapes *s, const row_case *rows, int way)
         b.uniforms.buffer = s->in[3];
         b.uniforms_per_row = 2;
     }
-    b.tokens = (lms_view){s->out[0], GAP};
-    b.status = (lms_view){s->out[1], GAP};
-    b.logprob_raw = (lms_view){s->out[2], GAP};
-    b.logprob = (lms_view){s->out[3], GAP};
-    b.kept = (lms_view){s->out[4], GAP};
-    b.probs = (lms_view){s->out[5], GAP};
+    b.tokens = (lms_view){s->out[0], GAP, NULL};
+    b.status = (lms_view){s->out[1], GAP, NULL};
+    b.logprob_raw = (lms_view){s->out[2], GAP, NULL};
+    b.logprob = (lms_view){s->out[3], GAP, NULL};
+    b.kept = (lms_view){s->out[4], GAP, NULL};
+    b.probs = (lms_view){s->out[5], GAP, NULL};
     b.probs_stride = s->stride;
     cl_command_queue queue = lms_context_queue(s->context);
     check(lms_sampler_run(s->sampler, queue, &b, 0, NULL, NULL), "lms_sampler_run");
@@ -293,7 +293,7 @@ static void run_many(shapes *s, const row_case *rows)
     make_buffers(s, rows, HOST_RECORDS);
     cl_mem out[2] = {buffer_of(s, NULL, sizeof tokens), buffer_of(s, NULL, sizeof status)};
     b.rows = MANY;
-    b.logits = (lms_view){s->in[0], GAP};
+    b.logits = (lms_view){s->in[0], GAP, NULL};
     b.logits_rows = ROWS;
     b.row_stride = s->stride;
     b.params = params;

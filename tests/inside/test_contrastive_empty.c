@@ -160,7 +160,7 @@ static void assert_empty_from(const contrastive_rig *r, uint32_t slot, uint32_t 
     propose(r, slot, NULL);
     b.requests = 1;
     b.slots = &slot;
-    b.hidden = (lms_view){r->states, 0};
+    b.hidden = (lms_view){r->states, 0, NULL};
     RIG_OK(lms_contrastive_select(r->base.object, r->base.queue, &b, 0, NULL, NULL));
     assert_int_equal(object_read(&r->base, &found), CL_SUCCESS);
     assert_true(found.penalties[0][0] == 0.0f);
@@ -215,7 +215,7 @@ static void test_terminated_after_a_failed_select(void **state)
     p.requests = b.requests = 2;
     p.slots = b.slots = both;
     p.first_rows = b.first_rows = rows;
-    b.hidden = (lms_view){r->states, 0};
+    b.hidden = (lms_view){r->states, 0, NULL};
     RIG_OK(lms_contrastive_propose(r->base.object, r->base.queue, &p, 0, NULL, NULL));
     clFinish(r->base.queue);
     hook_reset();

@@ -150,7 +150,7 @@ static void assert_sets_what_changes(cl_kernel kernel, const lmsi_kernel *k,
                                      const lmsi_origin *from, lmsi_values *values)
 {
     told other = *(const told *)from->record;
-    const lmsi_origin changed = {from->mem, from->count, &other};
+    const lmsi_origin changed = {from->mem, from->count, &other, from->set_pointer};
     other.m += 1;
     other.out.offset += 1;
     for (unsigned nth = 1; nth <= 4; ++nth) {
@@ -191,11 +191,11 @@ static void test_what_is_set_arrives(void **state)
     out = clCreateBuffer(r->context, CL_MEM_READ_WRITE, sizeof got, NULL, &code);
     assert_int_equal(code, CL_SUCCESS);
     told t = {.n = 5, .m = 7, .out = {out, 3}, .mem = out};
-    const lmsi_origin from = {mem, 2, &t};
+    const lmsi_origin from = {mem, 2, &t, NULL};
     lmsi_values values = {0};
     for (int given = 0; given < 2; ++given) {
         const cl_int expected = given ? 22 : -1;
-        if (given) t.in = (lms_view){mem[SECOND], 0};
+        if (given) t.in = (lms_view){mem[SECOND], 0, NULL};
         RIG_OK(lmsi_arguments_set(kernel, &k, 1, &from, &values));
         assert_int_equal(
             clEnqueueNDRangeKernel(r->queue, kernel, 1, NULL, &one, &one, 0, NULL, NULL), 0);

@@ -73,6 +73,14 @@ static void build_propose(lms_context *ctx) { build(ctx, LMSI_PROPOSE, LMS_FLOAT
 static void build_context(lms_context *ctx) { build(ctx, LMSI_CONTEXT, LMS_FLOAT16, 0); }
 static void build_slots(lms_context *ctx) { build(ctx, LMSI_SLOTS, LMS_FLOAT32, 0); }
 
+/* Teams have other kernels; those of samplers with requests have most of what there is. */
+static void build_requests_of_teams(lms_context *ctx)
+{
+    const lmsi_variant variant = {LMSI_SAMPLE_REQUESTS, LMS_FLOAT32, LMS_INT32, 64, 8};
+    cl_program program = NULL;
+    device_require(lmsi_program_get(ctx, &variant, &program), "lmsi_program_get");
+}
+
 static void test_silence(void **unused)
 {
     (void)unused;
@@ -83,6 +91,7 @@ static void test_silence(void **unused)
     expect_silence("contrastive search's candidates", build_propose);
     expect_silence("contrastive search's contexts", build_context);
     expect_silence("slots", build_slots);
+    expect_silence("requests, by teams", build_requests_of_teams);
 }
 
 static void remove_folder(void)

@@ -18,8 +18,8 @@ typedef struct world {
     cl_command_queue queue;
     lms_slots *slots;
     model m;
-    cl_mem tokens;  /* int[MOST][TOKENS] */
-    cl_mem parents; /* int[MOST] */
+    cl_mem tokens;    /* int[MOST][TOKENS] */
+    lms_view parents; /* int[MOST] */
     uint64_t state;
     unsigned refused, done;
 } world;
@@ -310,10 +310,10 @@ static void do_reorder(world *w)
         const uint32_t length = w->m.sequences[places[i]].most;
         if (length > most) most = length;
     }
-    put(w, w->parents, given, count);
+    put(w, w->parents.buffer, given, count);
     const uint64_t pages = (uint64_t)count * ((most + LMS_SLOT_PAGE - 1) / LMS_SLOT_PAGE);
-    const lms_status status = lms_slots_reorder(
-        w->slots, w->queue, count, names, (lms_view){w->parents, 0}, first, 0, NULL, NULL);
+    const lms_status status =
+        lms_slots_reorder(w->slots, w->queue, count, names, w->parents, first, 0, NULL, NULL);
     if (expect(w, status, pages, true)) model_reorder(&w->m, places, parents, count);
 }
 
@@ -365,13 +365,13 @@ static void run(const char *shape, uint32_t vocab, unsigned turns)
     w.queue = lms_context_queue(w.ctx);
     w.tokens = rig_buffer(lms_context_cl_context(w.ctx), CL_MEM_READ_ONLY,
                           (size_t)MOST * TOKENS * sizeof(int32_t));
-    w.parents =
+    w.parents.buffer =
         rig_buffer(lms_context_cl_context(w.ctx), CL_MEM_READ_ONLY, MOST * sizeof(int32_t));
     RIG_OK(lms_slots_create(w.ctx, &desc, &w.slots));
     play(&w, turns, 20);
     lms_slots_destroy(w.slots);
     clReleaseMemObject(w.tokens);
-    clReleaseMemObject(w.parents);
+    clReleaseMemObject(w.parents.buffer);
     lms_context_destroy(w.ctx);
     unsetenv("LMS_SHAPE");
 }

@@ -11,12 +11,16 @@
 #include "../support/beam_rig.h"
 #include "../support/device.h"
 
+#include <string.h>
+
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 #define ALL_MODES 7u
 
 static lms_context *ctx;
 
-static const uint32_t teams[] = {0, 1, 2, 8, 64, 256};
+/* Each has a program to build, so only slow tests have the last ones. */
+static const uint32_t teams[] = {0, 1, 64, 8, 2, 256};
+static size_t team_count = 4;
 
 static beam_case usual(uint64_t seed)
 {
@@ -45,7 +49,7 @@ static void test_modes(void **unused)
 {
     (void)unused;
     for (uint32_t mode = 0; mode < LMS_BEAM_MODES; ++mode) {
-        for (size_t i = 0; i < LENGTH(teams); ++i) {
+        for (size_t i = 0; i < team_count; ++i) {
             beam_case c = usual(100 + mode);
             c.modes = 1u << mode;
             c.work_items = teams[i];
@@ -97,7 +101,7 @@ static void test_widths(void **unused)
         c.vocab = 100;
         c.plain = i % 2;
         c.serve = 4;
-        c.work_items = teams[i % LENGTH(teams)];
+        c.work_items = teams[i % team_count];
         run(&c);
     }
 }
@@ -130,7 +134,7 @@ static void test_end_tokens(void **unused)
         c.vocab = shapes[i].vocab;
         c.width = shapes[i].width;
         c.end_tokens = shapes[i].ends;
-        c.work_items = teams[i % LENGTH(teams)];
+        c.work_items = teams[i % team_count];
         run(&c);
     }
 }
@@ -145,7 +149,7 @@ static void test_ties(void **unused)
         c.vocab = vocabs[i % LENGTH(vocabs)];
         c.model = BEAM_MODEL_TIES;
         c.serve = 16;
-        c.work_items = teams[i % LENGTH(teams)];
+        c.work_items = teams[i % team_count];
         run(&c);
     }
 }
@@ -162,7 +166,7 @@ static void test_ends_everywhere(void **unused)
         c.serve = 30;
         c.end_tokens = 1 + i % 3;
         c.sigma = 1.0;
-        c.work_items = teams[i % LENGTH(teams)];
+        c.work_items = teams[i % team_count];
         run(&c);
     }
 }
@@ -182,7 +186,7 @@ static void test_long(void **unused)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),        cmocka_unit_test(test_types),
@@ -191,6 +195,8 @@ int main(void)
         cmocka_unit_test(test_ties),         cmocka_unit_test(test_ends_everywhere),
         cmocka_unit_test(test_long),
     };
+    /* LMS_SLOW_TESTS: all of them by all teams */
+    if (argc > 1 && strcmp(argv[1], "slow") == 0) team_count = LENGTH(teams);
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("beam", tests, NULL, NULL);
     lms_context_destroy(ctx);

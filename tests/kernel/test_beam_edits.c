@@ -186,7 +186,7 @@ static void follow(const rig *r)
 {
     for (uint32_t i = 0; i < SEARCHES; ++i) {
         const uint64_t *const names = r->names + first_rows[i];
-        const lms_view parents = {r->parents.mem, first_rows[i]};
+        const lms_view parents = {r->parents.mem, first_rows[i], NULL};
         const lms_slots_append_args args = {
             .count = WIDTH, .names = names, .tokens = {r->tokens.mem, first_rows[i]}};
         device_require(lms_slots_reorder(r->requests.slots, queue_of(), WIDTH, names, parents,

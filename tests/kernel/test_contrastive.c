@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../support/contrastive_rig.h"
 #include "../support/device.h"
@@ -18,7 +19,9 @@
 
 static lms_context *ctx;
 
+/* Each has two programs to build, so only slow tests have the last ones. */
 static const uint32_t teams[] = {0, 64, 1, 32, 2, 8, 256};
+static size_t team_count = 4;
 
 static contrastive_case usual(uint64_t seed)
 {
@@ -44,7 +47,7 @@ static void run(const contrastive_case *c)
 static void test_teams(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < LENGTH(teams); ++i) {
+    for (size_t i = 0; i < team_count; ++i) {
         for (int hostile = 0; hostile < 2; ++hostile) {
             contrastive_case c = usual(100);
             c.work_items = teams[i];
@@ -162,7 +165,7 @@ static void test_candidates(void **unused)
         c.plain = i % 2;
         c.vocab = i % 3 ? 1000 : 40;
         c.rounds = 8;
-        c.work_items = teams[i % LENGTH(teams)];
+        c.work_items = teams[i % team_count];
         run(&c);
     }
 }
@@ -232,7 +235,7 @@ static void test_many(void **unused)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_teams),        cmocka_unit_test(test_neighbours),
@@ -242,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_many),         cmocka_unit_test(test_types),
         cmocka_unit_test(test_shapes),
     };
+    /* LMS_SLOW_TESTS: all of them by all teams */
+    if (argc > 1 && strcmp(argv[1], "slow") == 0) team_count = LENGTH(teams);
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("contrastive", tests, NULL, NULL);
     lms_context_destroy(ctx);

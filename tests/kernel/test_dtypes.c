@@ -9,18 +9,22 @@
 #include "../support/device.h"
 #include "../support/oracle_rows.h"
 
+#include <string.h>
+
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static lms_context *ctx;
 static uint32_t turn;
 
-/* One of each kind: alone, each its own tokens, all at once; float32 has all sizes. */
+/* One of each kind: alone, each its own tokens, all at once; float32 has all sizes. Each has
+ * programs to build, so only slow tests have the last one. */
 static const uint32_t teams[] = {1, 32, 256};
+static size_t team_count = 2;
 
 static void check_all_teams(const batch *b)
 {
     batch_out *const expected = batch_expect(b);
-    for (size_t i = 0; i < LENGTH(teams); ++i) {
+    for (size_t i = 0; i < team_count; ++i) {
         const batch_way way = {
             .work_items = teams[i], .offset = (uint32_t)i % 3, .stride_pad = i % 2 ? 7 : 0};
         if (teams[i] <= device_work_items(ctx)) batch_check(ctx, b, &way, expected);
@@ -96,21 +100,25 @@ static void test_int64(void **unused)
         batch *const b = batch_of_all_kinds(777, 16, dtypes[i], &turn, &state);
         batch_out *const expected = batch_expect(b);
         const batch_way one = {.work_items = 1, .tokens = LMS_INT64, .offset = 3};
-        const batch_way many = {.work_items = 256, .tokens = LMS_INT64};
+        const batch_way many = {.work_items = teams[team_count - 1], .tokens = LMS_INT64};
         batch_check(ctx, b, &one, expected);
-        if (device_work_items(ctx) >= 256 && i == 0) batch_check(ctx, b, &many, expected);
+        if (device_work_items(ctx) >= many.work_items && i == 0) {
+            batch_check(ctx, b, &many, expected);
+        }
         batch_out_free(expected);
         batch_free(b);
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_float16),
         cmocka_unit_test(test_bfloat16),
         cmocka_unit_test(test_int64),
     };
+    /* LMS_SLOW_TESTS: all of them by all teams */
+    if (argc > 1 && strcmp(argv[1], "slow") == 0) team_count = LENGTH(teams);
     ctx = device_open();
     const int failed = cmocka_run_group_tests_name("dtypes", tests, NULL, NULL);
     lms_context_destroy(ctx);

@@ -190,6 +190,79 @@ static void test_long_histories(void **unused)
     }
 }
 
+/* Tokens that are there more often than the lower half of an entry can tell. */
+static void test_many_times(void **unused)
+{
+    static const uint32_t times[] = {2047, 2048, 2049, 2500};
+    enum {
+        KINDS = 4,
+        MOST = 2 * (2047 + 2048 + 2049 + 2500)
+    };
+    int32_t tokens[MOST];
+    uint32_t length = 0, prompt = 0;
+    (void)unused;
+    for (int32_t part = 0; part < 2; ++part) { /* the prompt, then what was generated */
+        for (uint32_t k = 0; k < KINDS; ++k) {
+            for (uint32_t i = 0; i < times[k]; ++i) {
+                tokens[length++] = (int32_t)(k + 2 * (uint32_t)part);
+            }
+        }
+        if (part == 0) prompt = length;
+    }
+    for (uint32_t team = 1; team <= 64; team += 63) {
+        static const uint32_t flags[] = {LMS_EDITS_LLAMA_CPP, LMS_FREQUENCY_NOT_OUTPUT,
+                                         LMS_PRESENCE_PROMPT | LMS_PRESENCE_NOT_OUTPUT,
+                                         LMS_FREQUENCY_PROMPT};
+        uint64_t state = team;
+        batch *const b = batch_new(20, LENGTH(flags), 1, LMS_FLOAT32);
+        b->requests = requests_new();
+        gen_row(GEN_NORMAL_ONE, b->logits, b->vocab, &state);
+        const uint32_t slot = requests_add_slot(b->requests, tokens, length, prompt, 0);
+        for (uint32_t r = 0; r < b->rows; ++r) {
+            lms_row_edits e = LMS_ROW_EDITS_INIT;
+            e.flags = flags[r];
+            e.frequency = 0.001f;
+            e.presence = 0.25f;
+            b->params[r].request.edits = requests_add_edits(b->requests, &e);
+            b->params[r].request.slot = slot;
+        }
+        const batch_way way = {.work_items = team};
+        batch_out *const expected = batch_expect(b);
+        check(b, &way, expected, "many times");
+        batch_out_free(expected);
+        batch_free(b);
+    }
+}
+
+/* Guidance by logits of which most are less than 2^-64, so taken for 0: with a large factor it
+ * shows if they are not. */
+static void test_tiny_guidance(void **unused)
+{
+    static const float factors[] = {1e19f, -1e19f, 1e20f, 3.0f};
+    (void)unused;
+    for (uint32_t team = 1; team <= 64; team += 63) {
+        uint64_t state = 900000 + team;
+        batch *const b = batch_new(50, 40, 2, LMS_FLOAT32);
+        b->requests = requests_new();
+        for (uint32_t i = 0; i < b->logits_rows * b->vocab; ++i) {
+            b->logits[i] = 0x1p-67f * (float)gen_below(10, &state);
+        }
+        for (uint32_t r = 0; r < b->rows; ++r) {
+            lms_row_edits e = LMS_ROW_EDITS_INIT;
+            e.guidance = factors[r % LENGTH(factors)];
+            b->params[r].seed = r;
+            b->params[r].request.edits = requests_add_edits(b->requests, &e);
+            b->params[r].request.unconditional = 1 + (r % 2);
+            b->index[r] = (int32_t)(r / 2 % 2);
+        }
+        const batch_way way = {.work_items = team};
+        batch_out *const expected = batch_expect(b);
+        check(b, &way, expected, "tiny guidance");
+        batch_out_free(expected);
+        batch_free(b);
+    }
+}
+
 /* What a row leaves in its place of the workspace is nothing to the next one: rows of a few
  * slots, with penalties and with another edit in turn, all in one place. */
 static void test_one_place(void **unused)
@@ -309,6 +382,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_mixes_of_teams), cmocka_unit_test(test_large_vocabularies),
         cmocka_unit_test(test_long_histories), cmocka_unit_test(test_one_place),
         cmocka_unit_test(test_empty_lists),    cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_many_times),     cmocka_unit_test(test_tiny_guidance),
     };
     /* LMS_SLOW_TESTS */
     const struct CMUnitTest slow[] = {cmocka_unit_test(test_random)};

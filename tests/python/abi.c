@@ -1,10 +1,5 @@
 /* Prints sizes, offsets and constants of the public headers, one a line. */
-#include <lmsample.h>
-#include <stdio.h>
-
-#define SIZE(type) printf("sizeof %s %zu\n", #type, sizeof(type))
-#define FIELD(type, field) printf("%s %s %zu\n", #type, #field, offsetof(type, field))
-#define VALUE(name) printf("value %s %lld\n", #name, (long long)(name))
+#include "abi.h"
 
 static void row_params(void)
 {
@@ -141,6 +136,7 @@ static void view(void)
     SIZE(lms_view);
     FIELD(lms_view, buffer);
     FIELD(lms_view, offset);
+    FIELD(lms_view, svm);
 }
 
 static void tables(void)
@@ -194,18 +190,6 @@ static void slots_open(void)
     FIELD(lms_slots_open_args, tokens_device);
     FIELD(lms_slots_open_args, token_count);
     FIELD(lms_slots_open_args, names);
-}
-
-static void slots_append(void)
-{
-    SIZE(lms_slots_append_args);
-    FIELD(lms_slots_append_args, count);
-    FIELD(lms_slots_append_args, names);
-    FIELD(lms_slots_append_args, counts);
-    FIELD(lms_slots_append_args, tokens);
-    FIELD(lms_slots_append_args, stride);
-    FIELD(lms_slots_append_args, rows);
-    FIELD(lms_slots_append_args, token_rows);
 }
 
 static void request_values(void)
@@ -287,7 +271,6 @@ static void values(void)
     VALUE(LMS_E_BUFFER_SIZE);
     VALUE(LMS_E_ROW_PARAMS);
     VALUE(LMS_E_ROW_INDEX);
-    VALUE(LMS_E_BUSY);
     VALUE(LMS_E_SLOT);
     VALUE(LMS_E_CONTEXT_FULL);
     VALUE(LMS_E_NO_DEVICE);
@@ -302,20 +285,55 @@ static void values(void)
     VALUE(CL_OUT_OF_HOST_MEMORY);
 }
 
+static void run_args(void)
+{
+    SIZE(lms_sampler_run_args);
+    FIELD(lms_sampler_run_args, rows);
+    FIELD(lms_sampler_run_args, logits);
+    FIELD(lms_sampler_run_args, row_stride);
+    FIELD(lms_sampler_run_args, logits_rows);
+    FIELD(lms_sampler_run_args, params);
+    FIELD(lms_sampler_run_args, params_device);
+    FIELD(lms_sampler_run_args, index);
+    FIELD(lms_sampler_run_args, index_device);
+    FIELD(lms_sampler_run_args, uniforms);
+    FIELD(lms_sampler_run_args, uniforms_per_row);
+    FIELD(lms_sampler_run_args, tokens);
+    FIELD(lms_sampler_run_args, status);
+    FIELD(lms_sampler_run_args, logprob_raw);
+    FIELD(lms_sampler_run_args, logprob);
+    FIELD(lms_sampler_run_args, kept);
+    FIELD(lms_sampler_run_args, probs);
+    FIELD(lms_sampler_run_args, probs_stride);
+    FIELD(lms_sampler_run_args, tables);
+    FIELD(lms_sampler_run_args, append);
+    FIELD(lms_sampler_run_args, logprob_edited);
+    FIELD(lms_sampler_run_args, rank_raw);
+    FIELD(lms_sampler_run_args, rank_edited);
+    FIELD(lms_sampler_run_args, entropy_raw);
+    FIELD(lms_sampler_run_args, entropy);
+    FIELD(lms_sampler_run_args, top_tokens);
+    FIELD(lms_sampler_run_args, top_values);
+    FIELD(lms_sampler_run_args, top_stride);
+    FIELD(lms_sampler_run_args, named_values);
+    FIELD(lms_sampler_run_args, named_stride);
+}
+
 int main(void)
 {
     row_params();
     device();
     sampler_desc();
     host_batch();
+    run_args();
     row_edits();
     row_wants();
     view();
     tables();
     slots_desc();
     slots_open();
-    slots_append();
     values();
     request_values();
+    abi_searches();
     return 0;
 }

@@ -174,11 +174,11 @@ REFUSED = [
     (lambda: np.ones((2, 3), np.uint16), TypeError, 'uint16; if they are bfloat16, .*dtype="bf'),
     (lambda: np.ones((2, 3), complex), TypeError, "complex128"),
     (lambda: np.ones((2, 3), object), TypeError, "object"),
-    (lambda: [1.0, 2.0], TypeError, "logits: is a list, must be a NumPy array or a PyTorch tensor"),
+    (lambda: [1.0, 2.0], TypeError, "logits: is a list, must be a NumPy array, a PyTorch tensor or"),
     (lambda: None, TypeError, "logits: is a NoneType"),
     (lambda: np.ma.array(rows(2, 3), mask=True), TypeError, "masked array.*filled"),
     (lambda: np.float32(1), TypeError, "logits: is a float32"),
-    (lambda: np.array(1, np.float32), ValueError, r"shape \(\), must be \(vocabulary,\) or"),
+    (lambda: np.array(1, np.float32), ValueError, r"shape \(\), must be \(vocabulary,\), \(rows, voc"),
     (lambda: np.ones((2, 3, 4), np.float32), ValueError, r"shape \(2, 3, 4\)"),
     (lambda: np.ones((2, 0), np.float32), ValueError, r"shape \(2, 0\), must have at least one"),
 ]  # fmt: skip

@@ -36,7 +36,7 @@ def test_page(page):
     for line, text in blocks(page):
         missing = [
             module
-            for module in ("torch", "ml_dtypes")
+            for module in ("torch", "ml_dtypes", "pyopencl")
             if f"import {module}" in text and importlib.util.find_spec(module) is None
         ]
         if missing:

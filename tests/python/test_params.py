@@ -56,6 +56,15 @@ def test_kinds_of_numbers():
                 assert (found == expected).all()
 
 
+def test_no_seed_of_some_rows_is_a_fresh_one():
+    found = [lmsample.sample(X, seed=[7, None, 8, None, 9, 10], outputs=()) for _ in range(2)]
+    for fresh in (1, 3):
+        assert found[0].seed[fresh] != found[1].seed[fresh]
+    assert found[0].seed[[0, 2, 4, 5]].tolist() == [7, 8, 9, 10]
+    again = lmsample.sample(X, seed=found[0].seed)
+    assert (again == found[0].tokens).all()
+
+
 def test_none_is_off():
     expected = lmsample.sample(X, seed=7, outputs=("kept", "probs"))
     for name in ("temperature", "top_k", "top_p", "min_p"):
@@ -244,7 +253,7 @@ WRONG = [
     ("temperature", True, "temperature: True is not a number"),
     ("temperature", np.ones(6, bool), "temperature: has values of type bool, must be a number"),
     ("step", None, "step: None is not a whole number"),
-    ("seed", [1, 2, 3, 4, 5, None], "seed: None is not a whole number"),
+    ("seed", [1, 2, 3, 4, 5, 6.0], r"seed: 6\.0 is not a whole number"),
     ("temperature", 1j, "temperature: 1j is not a number"),
     ("top_k", 2.0, r"top_k: 2\.0 is not a whole number"),
     ("top_k", np.array([1.0] * 6), "top_k: has values of type float64, must be a whole number"),

@@ -150,6 +150,23 @@ def test_edits_come_one_after_another():
     check(edits, expected)
 
 
+def test_none_among_others_is_none():
+    mask = np.zeros((2, V), bool)
+    mask[0, 5], mask[1, 6] = True, True
+    with_none = dict(
+        target=[3, None, None], top_logprobs=[None, 2, None], mask_index=[None, 0, 1],
+        unconditional=[None, 0, None], edits=[None, Edits(guidance=2.0), None],
+    )  # fmt: skip
+    spelled = dict(
+        with_none, target=[3, -1, -1], top_logprobs=[0, 2, 0], mask_index=[-1, 0, 1],
+        unconditional=[-1, 0, -1],
+    )  # fmt: skip
+    found = lmsample.sample(X[:3], seed=7, mask=mask, **with_none)
+    expected = lmsample.sample(X[:3], seed=7, mask=mask, **spelled)
+    assert found.tokens.tolist() == expected.tokens.tolist() == [3, 5, 6]
+    np.testing.assert_array_equal(found.top_tokens, expected.top_tokens)
+
+
 def test_rows_that_share_edits_and_rows_that_have_their_own():
     numbers = [None, dict(repetition=1.5), dict(banned=[0, 1, 2]), dict(repetition=1.5), None,
                dict(bias={1: 3.0})]  # fmt: skip
@@ -166,7 +183,7 @@ def test_rows_that_share_edits_and_rows_that_have_their_own():
 def test_engines_values_of_off():
     off = Edits(repetition=None, frequency=0, presence=None, window=-1, ngram=None,
                 dry_multiplier=0.0, dry_range=-1, min_tokens=0, guidance=1, decay_factor=0,
-                forced=None, bias={}, banned=[], bad_words=[])  # fmt: skip
+                forced=-1, top_p_reset=-1, bias={}, banned=[], bad_words=[])  # fmt: skip
     check(off, lambda row: row)
     with pytest.warns(lmsample.RowWarning):
         assert lmsample.sample(X, edits=Edits(allowed=[]), seed=1).tolist() == [-1] * 6
@@ -370,10 +387,12 @@ def test_other_types_of_logits():
     (dict(bias={-1: 1.0}), r"bias\[0\]: is -1, must be a token"),
     (dict(bias=([1, 2], [1.0])), "bias: has 1 values, must have 2"),
     (dict(bias={3: np.nan}), "bias: value 0 is NaN"),
+    (dict(bias={3: 1e300}), r"bias: value 0 is 1e\+300, must be infinite, or a number that"),
+    (dict(bias=[1, 2, 3]), "bias: has 3 parts, must be {token: value}"),
     (dict(bad_words=[[1], []]), r"bad_words\[1\]: is empty"),
     (dict(bad_words=[[1], [2, -3]]), r"bad_words\[1\]\[1\]: is -3, must be a token"),
     (dict(banned=np.zeros((2, 2), int)), r"banned: has shape \(2, 2\)"),
-    (dict(forced=-1), "forced: is -1, must be a token"),
+    (dict(forced=-2), "forced: is -2, must be a token"),
 ])  # fmt: skip
 def test_edits_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
@@ -385,6 +404,10 @@ def test_edits_refused(arguments, message):
     (dict(frequency=True), "frequency: True is not a number"),
     (dict(ngram=1.5), r"ngram: 1\.5 is not a whole number"),
     (dict(banned=[1.5]), r"banned: 1\.5 is not a whole number"),
+    (dict(banned=5), "banned: is a int, must be a sequence of tokens"),
+    (dict(bad_words=[1, 2]), r"bad_words\[0\]: is a int, must be a sequence of tokens"),
+    (dict(bias={5: "x"}), "bias: its values must be numbers"),
+    (dict(bias=5), "bias: is a int, must be"),
 ])  # fmt: skip
 def test_edits_of_a_wrong_type(arguments, message):
     with pytest.raises(TypeError, match=message):
@@ -422,6 +445,10 @@ def test_calls_refused(arguments, message):
 def test_calls_of_a_wrong_type():
     with pytest.raises(TypeError, match="edits: row 1 is a dict, must be lmsample.Edits or None"):
         lmsample.sample(X, edits=[None, {}, None, None, None, None])
+    with pytest.raises(TypeError, match="edits: is a int, must be a sequence"):
+        lmsample.sample(X, edits=5)
+    with pytest.raises(TypeError, match=r"history\[0\]: is a int, must be a sequence of tokens"):
+        lmsample.sample(X, history=[1, 2, 3, 4, 5, 6])
     with pytest.raises(TypeError, match="mask: has values of type float64"):
         lmsample.sample(X, mask=np.zeros((6, V)))
     with pytest.raises(TypeError, match="mask: is a list"):

@@ -259,6 +259,38 @@ def test_slots_refused(context, arguments, message):
         Slots(**{"vocab": V, "device": context, **arguments})
 
 
+def test_there_is_room_for_as_many_as_were_asked_for(context):
+    with_rest = Slots(V, 5, 40, device=context)
+    names = with_rest.open([[1] * 40] * 5)
+    assert [with_rest.length(name) for name in names] == [40] * 5
+    with_rest.close()
+
+
+def test_one_number_of_ignored_tokens_is_for_all(slots):
+    names = slots.open([[1, 2], [3, 4], [5]], ignored=1)
+    slots.close(names)
+    names = slots.open([[1, 2], [3, 4], [5]], ignored=[1])
+    slots.close(names)
+    with pytest.raises(lmsample.ArgumentError, match=r"ignored\[2\]: 2 is above the prompt"):
+        slots.open([[1, 2], [3, 4], [5]], ignored=[2])
+
+
+def test_all_are_closed_or_none(slots):
+    names = slots.open([[1], [2]])
+    for bad in ([names[0], 12345], [names[0], names[1], names[0]]):
+        with pytest.raises(lmsample.SlotError):
+            slots.close(bad)
+        assert [slots.length(name) for name in names] == [1, 1]
+    slots.append([], [])
+    slots.close([])
+    slots.close(names)
+
+
+def test_what_is_no_sequence_is_named(slots):
+    with pytest.raises(TypeError, match=r"prompts\[0\]: is a int, must be a sequence of tokens"):
+        slots.open([1, 2])
+
+
 def test_calls_refused(slots):
     a, b = slots.open([[1, 2], [3]])
     with pytest.raises(ValueError, match=r"prompts\[1\]\[0\]: is -1, must be a token"):

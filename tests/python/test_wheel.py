@@ -70,8 +70,12 @@ def test_name_and_contents(wheel):
         (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         text = archive.read(metadata).decode()
         packed = archive.read("lmsample/LICENSE").decode()
-    sources = {f"lmsample/{path.name}" for path in (SOURCE / "lmsample").glob("*.py")}
-    carried = {"lmsample/py.typed", "lmsample/LICENSE", f"lmsample/{lmsample._library.FILE_NAME}"}
+    sources = {str(path.relative_to(SOURCE)) for path in (SOURCE / "lmsample").rglob("*.py")}
+    sources |= {f"lmsample/tools/templates/{path.name}"
+                for path in (SOURCE / "lmsample/tools/templates").iterdir()}
+    carried = {"lmsample/py.typed", "lmsample/LICENSE", f"lmsample/{lmsample._library.FILE_NAME}",
+               *(f"lmsample/model/{name}"
+                 for name in ("model.safetensors", "tokenizer.json", "README.md"))}
     assert {name for name in names if ".dist-info/" not in name} == sources | carried
     assert "Requires-Python: >=3.9" in text
     assert re.search(r"Requires-Dist: numpy ?\(?>=1.21\b", text)

@@ -19,7 +19,7 @@ typedef struct call {
 
 static lms_view view(call *c, const void *in, void *out, size_t size)
 {
-    if ((!in && !out) || c->status) return (lms_view){NULL, 0};
+    if ((!in && !out) || c->status) return (lms_view){NULL, 0, NULL};
     const void *const data = in ? in : out;
     void *copy = NULL;
     memcpy(&copy, &data, sizeof copy); /* clCreateBuffer reads only, but does not say so */
@@ -29,7 +29,7 @@ static lms_view view(call *c, const void *in, void *out, size_t size)
                                &c->status);
     c->host[i] = out;
     c->size[i] = size;
-    return (lms_view){c->mem[i], 0};
+    return (lms_view){c->mem[i], 0, NULL};
 }
 
 static lms_view input(call *c, const void *in, size_t size) { return view(c, in, NULL, size); }

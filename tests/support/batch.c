@@ -18,7 +18,7 @@
 
 #define OUTPUT(bit, name, floats)                                                              \
     {                                                                                          \
-        bit, #name, offsetof(batch_out, name), offsetof(lms_sampler_run_args, name), floats    \
+        offsetof(batch_out, name), offsetof(lms_sampler_run_args, name), #name, bit, floats    \
     }
 
 const batch_output batch_outputs[BATCH_OUTPUTS] = {

@@ -83,10 +83,10 @@ typedef struct batch_out {
 /* All of them but the token. */
 #define BATCH_OUTPUTS 13u
 typedef struct batch_output {
-    uint32_t wanted; /* LMS_OUT_...; 0: always */
-    const char *name;
     size_t member; /* of batch_out */
     size_t view;   /* of lms_sampler_run_args */
+    const char *name;
+    uint32_t wanted; /* LMS_OUT_...; 0: always */
     bool floats;
 } batch_output;
 extern const batch_output batch_outputs[BATCH_OUTPUTS];

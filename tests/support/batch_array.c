@@ -61,5 +61,5 @@ void batch_array_read(lms_context *ctx, batch_array *a, void *out, const char *n
 
 lms_view batch_array_view(const batch_array *a, size_t first)
 {
-    return (lms_view){a->mem, a->mem ? a->offset + first * a->stride : 0};
+    return (lms_view){a->mem, a->mem ? a->offset + first * a->stride : 0, NULL};
 }

@@ -49,7 +49,7 @@ static cl_mem tokens_buffer(lms_context *ctx, const batch_way *way, const int32_
             narrow[i] = tokens[i];
         }
     }
-    const cl_mem mem =
+    cl_mem mem =
         clCreateBuffer(lms_context_cl_context(ctx), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                        (count + 1) * element, wide, &code);
     device_require(code, "clCreateBuffer");
@@ -124,7 +124,7 @@ static void append_generated(lms_context *ctx, const batch *b, const batch_way *
     enum {
         STRIDE = 32
     };
-    int32_t tokens[PER_CALL * STRIDE];
+    int32_t tokens[PER_CALL * STRIDE] = {0};
     uint32_t at[PER_CALL], counts[PER_CALL], left = 1;
     for (uint32_t i = 0; i < count; ++i) at[i] = b->requests->slots[first + i].prompt;
     for (uint32_t turn = 0; left > 0; ++turn) {
@@ -147,7 +147,7 @@ static void append_generated(lms_context *ctx, const batch *b, const batch_way *
 static void append_junk(lms_context *ctx, const batch *b, const batch_way *way,
                         const batch_opened *opened, const uint64_t *names, uint32_t count)
 {
-    int32_t tokens[PER_CALL * ROOM];
+    int32_t tokens[PER_CALL * ROOM] = {0};
     uint32_t counts[PER_CALL];
     for (uint32_t i = 0; i < count * ROOM; ++i) tokens[i] = (int32_t)(i * 7 % b->vocab);
     for (uint32_t i = 0; i < count; ++i) counts[i] = 1 + i % ROOM;

@@ -144,7 +144,7 @@ static void step_device(beam_rig *r, const step_call *c)
     batch.requests = c->count;
     batch.slots = c->slots;
     batch.first_rows = c->first_rows;
-    batch.logits = (lms_view){logits, c->logits_offset};
+    batch.logits = (lms_view){logits, c->logits_offset, NULL};
     batch.row_stride = c->stride == r->c->vocab && beam_rig_below(r, 2) ? 0 : c->stride;
     batch.logits_rows = beam_rig_below(r, 2) ? c->rows : 0;
     batch.parents = out_array_view(&c->parents);

@@ -133,7 +133,7 @@ static lms_status append_on_device(contrastive_rig *r, const append_call *c)
     states.slots = c->slots;
     states.counts = all_ones(c) && contrastive_rig_below(r, 2) ? NULL : c->counts;
     states.first_rows = c->pooled || contrastive_rig_below(r, 2) ? c->first_rows : NULL;
-    states.hidden = (lms_view){c->hidden.mem, c->hidden.offset};
+    states.hidden = (lms_view){c->hidden.mem, c->hidden.offset, NULL};
     states.row_stride =
         c->hidden.stride == r->c->width && contrastive_rig_below(r, 2) ? 0 : c->hidden.stride;
     states.hidden_rows = contrastive_rig_below(r, 2) ? c->hidden.rows : 0;

@@ -124,14 +124,14 @@ void rig_proposal_run(contrastive_rig *r, const rig_step *s, const rig_choice *b
     call.slots = s->slots;
     call.first_rows = s->first_rows;
     call.candidate_rows = contrastive_rig_below(r, 2) ? s->rows : 0;
-    call.logits = (lms_view){p->logits_mem, p->offset};
+    call.logits = (lms_view){p->logits_mem, p->offset, NULL};
     call.row_stride = p->stride == r->c->vocab && contrastive_rig_below(r, 2) ? 0 : p->stride;
     call.logits_rows =
         p->logits_rows == s->count && contrastive_rig_below(r, 2) ? 0 : p->logits_rows;
     if (p->kind == RIG_INDEX_HOST) call.index = p->index;
     if (p->kind == RIG_INDEX_DEVICE) {
         p->index_mem = input(r, (s->count + 1) * sizeof *p->index, p->index);
-        call.index_device = (lms_view){p->index_mem, 0};
+        call.index_device = (lms_view){p->index_mem, 0, NULL};
     }
     if (before) call.index_device = out_array_view(&before->rows);
     call.tokens = out_array_view(&p->tokens);

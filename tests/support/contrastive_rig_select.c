@@ -144,7 +144,7 @@ bool rig_choice_run(contrastive_rig *r, const rig_step *s, const rig_proposal *p
     call.slots = s->slots;
     call.first_rows = s->first_rows;
     call.candidate_rows = contrastive_rig_below(r, 2) ? s->rows : 0;
-    call.hidden = (lms_view){c->hidden.mem, c->hidden.offset};
+    call.hidden = (lms_view){c->hidden.mem, c->hidden.offset, NULL};
     call.row_stride =
         c->hidden.stride == r->c->width && contrastive_rig_below(r, 2) ? 0 : c->hidden.stride;
     call.tokens = out_array_view(c->own ? &c->tokens : &p->tokens);

@@ -88,7 +88,7 @@ static float guided(float c, float u, float guidance)
 
 static void guide(const oracle_request *r, float *x, uint32_t vocab)
 {
-    float *const u = malloc(vocab * sizeof *u);
+    float *const u = malloc((vocab + (size_t)1) * sizeof *u);
     if (!u) {
         abort();
     }

@@ -62,8 +62,7 @@ float oracle_power(float base, uint32_t exponent);
 float oracle_repeated(float x, float repetition); /* of a logit that is tidy */
 
 /* The `vocab` floats that sections 1 to 11 read in the place of the stored logits. */
-void oracle_edit(const oracle_request *request, const float *logits, uint32_t vocab,
-                 float *edited);
+void oracle_edit(const oracle_request *r, const float *logits, uint32_t vocab, float *x);
 bool oracle_is_banned(const oracle_request *request, uint32_t token);
 /* DRY's longest n of a token, or -1 if none applies. */
 int64_t oracle_dry_length(const oracle_request *request, uint32_t token);

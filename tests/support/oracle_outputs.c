@@ -40,9 +40,8 @@ uint32_t oracle_rank(const oracle_both *row, oracle_of of, uint32_t token, bool 
         if (oracle_is_dead(logits[t])) {
             continue;
         }
-        if (dead || oracle_key(logits[t]) > oracle_key(logits[token])) {
-            count++;
-        } else if (oracle_key(logits[t]) == oracle_key(logits[token]) && !from_0) {
+        if (dead || oracle_key(logits[t]) > oracle_key(logits[token]) ||
+            (oracle_key(logits[t]) == oracle_key(logits[token]) && !from_0)) {
             count++;
         }
     }

@@ -23,7 +23,7 @@ typedef struct oracle_both {
 float oracle_value(const oracle_both *row, oracle_of of, uint32_t token, bool logits);
 /* The rank of a token, in the raw or the edited row. */
 uint32_t oracle_rank(const oracle_both *row, oracle_of of, uint32_t token, bool from_0);
-float oracle_entropy(const oracle_both *row, oracle_of of); /* raw or processed */
+float oracle_entropy(const oracle_both *both, oracle_of of); /* raw or processed */
 /* The best tokens and their values, `capacity` of each; what is behind the last is none. */
 void oracle_top(const oracle_both *row, const lms_row_wants *wants, uint32_t capacity,
                 int32_t *tokens, float *values);

@@ -28,7 +28,7 @@ void out_array_new(lms_context *ctx, out_array *a, const char *name, size_t elem
     device_require(code, "clCreateBuffer");
 }
 
-lms_view out_array_view(const out_array *a) { return (lms_view){a->mem, a->offset}; }
+lms_view out_array_view(const out_array *a) { return (lms_view){a->mem, a->offset, NULL}; }
 
 void out_array_upload(cl_command_queue queue, const out_array *a)
 {

@@ -128,7 +128,7 @@ cl_mem search_requests_buffer(lms_context *ctx, const lms_request *rows, uint32_
     cl_int code = CL_SUCCESS;
     lms_request *const copy = memory_zeroed(count, sizeof *copy);
     memcpy(copy, rows, count * sizeof *copy);
-    const cl_mem mem =
+    cl_mem mem =
         clCreateBuffer(lms_context_cl_context(ctx), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                        count * sizeof *copy, copy, &code);
     device_require(code, "clCreateBuffer");

@@ -165,13 +165,13 @@ lms_beam_step_args beam_step_args(const beam_rig *r, unsigned step)
     b.slots = r->slots;
     b.first_rows = r->first_rows;
     b.logits_rows = BEAM_ROWS;
-    b.logits = (lms_view){r->logits, row * BEAM_VOCAB};
-    b.parents = (lms_view){r->parents, row};
-    b.tokens = (lms_view){r->tokens, row};
-    b.scores = (lms_view){r->scores, row};
-    b.scores_fixed = (lms_view){r->fixed, row};
-    b.done = (lms_view){r->done, request};
-    b.status = (lms_view){r->status, request};
+    b.logits = (lms_view){r->logits, row * BEAM_VOCAB, NULL};
+    b.parents = (lms_view){r->parents, row, NULL};
+    b.tokens = (lms_view){r->tokens, row, NULL};
+    b.scores = (lms_view){r->scores, row, NULL};
+    b.scores_fixed = (lms_view){r->fixed, row, NULL};
+    b.done = (lms_view){r->done, request, NULL};
+    b.status = (lms_view){r->status, request, NULL};
     return b;
 }
 

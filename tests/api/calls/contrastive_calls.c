@@ -81,7 +81,7 @@ ROWS_OF(rows_9, 0, UINT32_MAX, 9)
         OVERLAP(W, L, rows_8, "first_rows[2]: 9"), OVERLAP(W, L, rows_9, "first_rows[2]: 9")
 
 #define BIG ((size_t)1 << 31)
-ROWS_OF(far, 0, 5, (1u << 31) - 2)
+ROWS_OF(far, 0, 5, (1u << 31) - 2, (1u << 31) + 100) /* behind the fork there are four */
 #define CANDIDATE_ROWS(W, L)                                                                   \
     {LMS_E_ARGUMENT, "candidate_rows: 1", "12", {W(candidate_rows, 1)}},                       \
         {LMS_E_ARGUMENT, "candidate_rows: 11", "12", {W(candidate_rows, 11)}},                 \

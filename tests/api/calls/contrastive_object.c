@@ -97,13 +97,13 @@ lms_contrastive_propose_args contrastive_propose_args(const contrastive_rig *r, 
     p.slots = r->slots;
     p.first_rows = r->first_rows;
     p.candidate_rows = CONTRASTIVE_ROWS;
-    p.logits = (lms_view){r->logits, request * CONTRASTIVE_VOCAB};
+    p.logits = (lms_view){r->logits, request * CONTRASTIVE_VOCAB, NULL};
     p.logits_rows = CONTRASTIVE_REQUESTS;
     if (step % 3 == 1) p.index = r->order;
     if (step % 3 == 2) p.index_device.buffer = r->index;
-    p.tokens = (lms_view){r->tokens, row};
-    p.probs = (lms_view){r->probs, row};
-    p.status = (lms_view){r->row_status, request};
+    p.tokens = (lms_view){r->tokens, row, NULL};
+    p.probs = (lms_view){r->probs, row, NULL};
+    p.status = (lms_view){r->row_status, request, NULL};
     return p;
 }
 
@@ -117,16 +117,16 @@ lms_contrastive_select_args contrastive_select_args(const contrastive_rig *r, un
     b.slots = r->slots;
     b.first_rows = r->first_rows;
     b.candidate_rows = CONTRASTIVE_ROWS;
-    b.hidden = (lms_view){r->hidden, row * CONTRASTIVE_WIDTH};
-    b.tokens = (lms_view){r->tokens, row};
-    b.probs = (lms_view){r->probs, row};
-    b.next = (lms_view){r->next, request};
-    b.rows = (lms_view){r->rows, request};
-    b.scores = (lms_view){r->scores, request};
-    b.penalties = (lms_view){r->penalties, request};
-    b.row_scores = (lms_view){r->row_scores, row};
-    b.row_penalties = (lms_view){r->row_penalties, row};
-    b.status = (lms_view){r->status, request};
+    b.hidden = (lms_view){r->hidden, row * CONTRASTIVE_WIDTH, NULL};
+    b.tokens = (lms_view){r->tokens, row, NULL};
+    b.probs = (lms_view){r->probs, row, NULL};
+    b.next = (lms_view){r->next, request, NULL};
+    b.rows = (lms_view){r->rows, request, NULL};
+    b.scores = (lms_view){r->scores, request, NULL};
+    b.penalties = (lms_view){r->penalties, request, NULL};
+    b.row_scores = (lms_view){r->row_scores, row, NULL};
+    b.row_penalties = (lms_view){r->row_penalties, row, NULL};
+    b.status = (lms_view){r->status, request, NULL};
     return b;
 }
 

@@ -124,10 +124,10 @@ lms_sampler_run_args sampler_run_args(const sampler_rig *r, unsigned call)
     lms_sampler_run_args b;
     memset(&b, 0, sizeof b);
     b.rows = SAMPLER_ROWS;
-    b.logits = (lms_view){r->logits, row * r->base.desc.sampler.vocab};
+    b.logits = (lms_view){r->logits, row * r->base.desc.sampler.vocab, NULL};
     b.logits_rows = SAMPLER_ROWS;
     if (on_host) b.params = r->records[call];
-    if (!on_host) b.params_device = (lms_view){r->params, row};
+    if (!on_host) b.params_device = (lms_view){r->params, row, NULL};
     if (call == SAMPLER_DEVICE) b.index_device.buffer = r->index;
     if (call == SAMPLER_HOST || call == SAMPLER_AGAIN || call == SAMPLER_UNIFORMS) {
         b.index = r->order;
@@ -136,13 +136,13 @@ lms_sampler_run_args sampler_run_args(const sampler_rig *r, unsigned call)
         b.uniforms.buffer = r->uniforms;
         b.uniforms_per_row = SAMPLER_ATTEMPTS;
     }
-    b.tokens = (lms_view){r->tokens, row};
-    b.status = (lms_view){r->status, row};
+    b.tokens = (lms_view){r->tokens, row, NULL};
+    b.status = (lms_view){r->status, row, NULL};
     if (call == SAMPLER_SMALL) return b;
-    b.logprob_raw = (lms_view){r->logprob_raw, row};
-    b.logprob = (lms_view){r->logprob, row};
-    b.kept = (lms_view){r->kept, row};
-    b.probs = (lms_view){r->probs, row * SAMPLER_VOCAB};
+    b.logprob_raw = (lms_view){r->logprob_raw, row, NULL};
+    b.logprob = (lms_view){r->logprob, row, NULL};
+    b.kept = (lms_view){r->kept, row, NULL};
+    b.probs = (lms_view){r->probs, row * SAMPLER_VOCAB, NULL};
     return b;
 }
 
