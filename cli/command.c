@@ -5,13 +5,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-const command *const commands[] = {&devices_command,
-                                   &sample_command,
-                                   &explain_command,
-                                   &generate_command,
-                                   &tune_command,
-                                   &completion_command,
-                                   NULL};
+const command *const commands[] = {&devices_command, &sample_command, &tune_command,
+                                   &completion_command, NULL};
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {

@@ -13,8 +13,6 @@ typedef struct command {
 
 extern const command devices_command;
 extern const command sample_command;
-extern const command explain_command;
-extern const command generate_command;
 extern const command tune_command;
 extern const command completion_command;
 

@@ -72,6 +72,12 @@ static const command *find_command(const char *name)
 
 static int no_command(const char *name)
 {
+    if (strcmp(name, "explain") == 0 || strcmp(name, "generate") == 0) {
+        return fail(EXIT_USAGE,
+                    "%s: is in the Python package lmsample, not in this program: "
+                    "python3 -m lmsample %s",
+                    name, name);
+    }
     return fail(EXIT_USAGE, "there is no command \"%s\"; lmsample --help lists them", name);
 }
 

@@ -24,6 +24,7 @@ except ImportError:  # before setuptools 70
 HERE = Path(__file__).resolve().parent
 COPY = "csrc"
 SOURCES = ["CMakeLists.txt", "LICENSE", "cmake", "host", "include", "kernels"]
+MODEL = ["model.safetensors", "tokenizer.json", "README.md"]  # of examples/model
 LIBRARY = "liblmsample.0.dylib" if sys.platform == "darwin" else "liblmsample.so.0"
 OPTIONS = ["TESTS", "BENCH", "EXAMPLES", "CLI"]
 
@@ -57,6 +58,9 @@ class BuildPackage(build_py):
         with tempfile.TemporaryDirectory(prefix="lmsample-build-") as folder:
             shutil.copyfile(build_library(root, folder), package / LIBRARY)
         shutil.copyfile(root / "LICENSE", package / "LICENSE")
+        (package / "model").mkdir(exist_ok=True)
+        for name in MODEL:
+            shutil.copyfile(root / "examples" / "model" / name, package / "model" / name)
 
 
 class BuildWheel(bdist_wheel):
@@ -70,9 +74,9 @@ class SourceDistribution(sdist):
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
         root = source_root()
-        for name in SOURCES:
+        for name in [*SOURCES, *(f"examples/model/{name}" for name in MODEL)]:
             source, target = root / name, Path(base_dir, COPY, name)
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target)
             else:

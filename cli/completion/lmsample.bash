@@ -19,14 +19,6 @@ _lmsample_options()
                 --dry-allowed-length --dry-range --dry-breakers --force --guidance
                 --unconditional --target --top-logprobs --logprobs-of $sampling"
             ;;
-        explain)
-            options="--logits --row --bfloat16 --vocabulary --prompt --model --top --format
-                -o --output --svg --color $sampling"
-            ;;
-        generate)
-            options="-m --model -l --length -n --number --stop --params -b --batch --format
-                --details -o --output --stats $sampling"
-            ;;
         tune) options='-d --device -q --quick --seconds -n --dry-run -j --json --show --reset' ;;
     esac
     options+=' -? --help --usage'
@@ -38,18 +30,15 @@ _lmsample_kind()
     kind='' choices=''
     case $1 in
         sample:-l | *:--logits | *:--params | *:--logprobs | *:--raw-logprobs | *:--kept | \
-            *:--probs | *:--vocabulary | *:--svg | *:-o | *:--output) kind='file' ;;
+            *:--probs | *:-o | *:--output) kind='file' ;;
         sample:--history | sample:--bias | sample:--mask | sample:--allowed | sample:--banned | \
             sample:--bad-words | sample:--end-tokens | sample:--dry-breakers | \
             sample:--unconditional | sample:--target | sample:--edited-logprobs | \
             sample:--ranks | sample:--raw-ranks | sample:--entropy | sample:--raw-entropy)
             kind='file'
             ;;
-        *:-m | *:--model) kind='folder' ;;
         *:-d | *:--device) kind='device' ;;
         sample:-f | sample:--format) kind='choice' choices='text json npy' ;;
-        *:--format) kind='choice' choices='text json' ;;
-        *:--color) kind='choice' choices='auto always never' ;;
         sample:--penalties)
             kind='choice' choices='vllm hugging-face llama.cpp tensorrt-llm sglang mlc'
             ;;
@@ -62,9 +51,8 @@ _lmsample_kind()
             kind='nothing'
             ;;
         completion:arguments) kind='choice' choices='bash zsh fish' ;;
-        *:-[tkpslb] | *:--temperature | *:--top-k | *:--top-p | *:--min-p | *:--seed | *:--step | \
-            *:--draws | *:--batch | *:--row | *:--prompt | *:--top | *:--length | generate:-n | \
-            *:--number | *:--stop | *:--seconds | generate:arguments) kind='nothing' ;;
+        *:-[tkps] | *:--temperature | *:--top-k | *:--top-p | *:--min-p | *:--seed | *:--step | \
+            *:--draws | *:--batch | *:--seconds) kind='nothing' ;;
     esac
 }
 
@@ -110,7 +98,6 @@ _lmsample_offer_values()
     local names
     case $kind in
         file) compopt -o default 2>/dev/null ;;
-        folder) compopt -o dirnames 2>/dev/null ;;
         choice) read -ra names <<<"$choices" && _lmsample_offer "${names[@]}" ;;
         device)
             mapfile -t names < <("${words[0]}" devices --names 2>/dev/null)
@@ -126,7 +113,7 @@ _lmsample()
     _lmsample_words
     current=${words[-1]}
     if ((${#words[@]} == 2)); then
-        read -ra names <<<"devices sample explain generate tune completion --help --version"
+        read -ra names <<<"devices sample tune completion --help --version"
         _lmsample_offer "${names[@]}"
         return
     fi

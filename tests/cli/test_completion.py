@@ -14,7 +14,7 @@ import pytest
 from conftest import open_terminal
 
 PROGRAM = pathlib.Path(os.environ["LMSAMPLE"])
-COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
+COMMANDS = ["devices", "sample", "tune", "completion"]
 PRESETS = ["vllm", "hugging-face", "llama.cpp", "joint"]
 PENALTIES = ["vllm", "hugging-face", "llama.cpp", "tensorrt-llm", "sglang", "mlc"]
 
@@ -142,7 +142,7 @@ def shell(request, tmp_path_factory):
 def test_commands(shell):
     offered = shell.offers("lmsample ", 1)
     assert [word for word in offered if not word.startswith("-")] == sorted(COMMANDS)
-    assert shell.offers("lmsample gen", 1) == ["generate"]
+    assert shell.offers("lmsample sam", 1) == ["sample"]
 
 
 # --- What the scripts have, against --help -----------------------------------------------------
@@ -303,7 +303,6 @@ def test_files_and_folders(shell):
     def names(offered):
         return [word.rstrip("/") for word in offered]
     assert names(shell.offers("lmsample sample --logits lo", 3)) == ["logits.npy", "logs"]
-    assert names(shell.offers("lmsample generate --model lo", 3)) == ["logs"]
     assert shell.offers("lmsample sample --logits with", 3) in (["with blank.npy"],
                                                                ["with\\ blank.npy"])
 

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import PROGRAM, ROOT
 
-COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
+COMMANDS = ["devices", "sample", "tune", "completion"]
 
 
 def run_shell(command, folder):

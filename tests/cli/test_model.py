@@ -1,15 +1,14 @@
-"""The model's folder: where it is looked for, and what is refused."""
+"""The example model's folder: what is refused."""
 
 import json
 import os
 import shutil
 import struct
-import subprocess
 
 import pytest
 
+import example_programs as examples
 import language_model as lm
-from conftest import PROGRAM
 
 
 @pytest.fixture
@@ -23,11 +22,11 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def refused(fails, folder):
-    """refused(part, ...): `generate` ends with 3 and one line that has the parts."""
+def refused(folder):
+    """refused(part, ...): the demo ends with an error that has the parts."""
 
     def run(*parts):
-        return fails(3, parts, "generate", "--model", folder, "hello")
+        return examples.fails("demo", parts, "--compare", 0, model=folder)
 
     return run
 
@@ -37,30 +36,6 @@ def rewrite(folder, change):
     path = folder / "model.safetensors"
     header, data = lm.split_safetensors(path.read_bytes())
     path.write_bytes(lm.join_safetensors(change(header) or header, data))
-
-
-def test_folder_by_name(lmsample, folder):
-    arguments = ["generate", "-t", 0, "-l", 9, "Blessed is"]
-    assert lmsample(*arguments, "-m", folder).out == lmsample(*arguments).out
-
-
-def test_bundled_model_is_missing(tmp_path):
-    """A program that was moved away from its model says where it looked and what to do."""
-    moved = tmp_path / "bin"
-    moved.mkdir()
-    shutil.copy(PROGRAM, moved / "lmsample")
-    done = subprocess.run([moved / "lmsample", "generate", "hello"], capture_output=True,
-                          timeout=60)
-    line = done.stderr.decode()
-    assert done.returncode == 3 and done.stdout == b""
-    assert line.count("\n") == 1 and str(moved) in line and "--model" in line
-    done = subprocess.run([moved / "lmsample", "generate", "-l", "1", "-m", lm.FOLDER, "hello"],
-                          capture_output=True, timeout=60)
-    assert done.returncode == 0
-
-
-def test_no_such_folder(fails):
-    fails(3, ["absent/model.safetensors", "No such file"], "generate", "-m", "absent", "hello")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
@@ -159,14 +134,6 @@ def test_duplicate_keys_deep_inside(refused, folder):
     refused("model.safetensors", "twice")
 
 
-def test_colons_and_quotes_in_strings_are_no_keys(lmsample, folder):
-    def change(header):
-        header["__metadata__"]['a:"b\\'] = "c:\"'\\"
-
-    rewrite(folder, change)
-    lmsample("generate", "-l", 1, "--model", folder, "hello")
-
-
 @pytest.mark.parametrize("text", [
     "", "[]", "{}", '{"merges": 7}', '{"merges": {}}', '{"merges": [7]}', '{"merges": []}',
     '{"merges": [[1]]}', '{"merges": [[1, 2, 3]]}', '{"merges": [[0, 1]]}',
@@ -192,17 +159,3 @@ def test_one_merge_too_few(refused, folder):
     merges = json.loads(path.read_text())["merges"]
     path.write_text(json.dumps({"merges": merges[:-1]}))
     refused("8191", "8192")
-
-
-def test_weights_that_are_no_numbers(lmsample, folder):
-    """No token can be drawn from NaN: exit status 1, and a line that says so."""
-    path = folder / "model.safetensors"
-    header, data = lm.split_safetensors(path.read_bytes())
-    entry = header["final_norm.weight"]
-    begin, end = entry["data_offsets"]
-    bad = struct.pack("<f" if entry["dtype"] == "F32" else "<e", float("nan"))
-    bad *= (end - begin) // len(bad)
-    path.write_bytes(lm.join_safetensors(header, data[:begin] + bad + data[end:]))
-    result = lmsample("generate", "--model", folder, "hello", "there", status=1)
-    assert result.out == "hello\n---\nthere\n"
-    assert result.err.count("\n") == 1 and "NaN" in result.err

@@ -4,7 +4,6 @@ import io
 import os
 import pathlib
 import resource
-import shutil
 import signal
 import stat
 import subprocess
@@ -67,8 +66,6 @@ def test_files_are_compared_not_their_names(fails, tmp_path, other, is_there):
     for one, two in (("d/a", other), (other, str(tmp_path / "d/a"))):
         fails(2, ["--logprobs", two, "--output"], *words, "-o", one, "--logprobs", two)
         fails(2, ["--kept", two, "--probs"], *words, "--probs", two, "--kept", one)
-        fails(2, ["--svg", two, "--output"], "explain", "--logits", "x.npy", "-o", one, "--svg",
-              two)
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == sorted(
         ["to-a", "to-to-a"] + ["a"] * is_there)
     assert not is_there or (tmp_path / "d/a").read_text() == "old"
@@ -77,17 +74,12 @@ def test_files_are_compared_not_their_names(fails, tmp_path, other, is_there):
 def test_what_is_read_is_not_written(fails, tmp_path):
     (tmp_path / "x.npy").write_bytes(logits())
     (tmp_path / "p.json").write_text("{}")
-    (tmp_path / "v.txt").write_text("a")
     os.link(tmp_path / "x.npy", tmp_path / "hard")
     (tmp_path / "soft").symlink_to("x.npy")
     for name in ("x.npy", "hard", "soft", f"../{tmp_path.name}/x.npy"):
         fails(2, ["--output", name, "--logits"], "sample", "-l", "x.npy", "-t", 0, "-o", name)
     fails(2, ["--output", "p.json", "--params"], "sample", "-l", "x.npy", "--params", "p.json",
           "-o", "./p.json")
-    fails(2, ["--output", "p.json", "--params"], "generate", "--params", "p.json", "-o",
-          "./p.json", "a")
-    fails(2, ["--svg", "v.txt", "--vocabulary"], "explain", "--logits", "x.npy", "--vocabulary",
-          "v.txt", "--svg", "v.txt")
     assert (tmp_path / "x.npy").read_bytes() == logits()
     # By redirection, too.
     with open(tmp_path / "x.npy", "rb") as file:
@@ -99,23 +91,6 @@ def test_what_is_read_is_not_written(fails, tmp_path):
                               stdout=file, stderr=subprocess.PIPE, cwd=tmp_path, text=True,
                               check=False)
     assert done.returncode == 2 and "--kept: is \"out\", the file of --output" in done.stderr
-    (tmp_path / "prompts").write_text("The LORD\n")
-    with open(tmp_path / "prompts", "rb") as file:
-        done = subprocess.run([PROGRAM, "generate", "-t", "0", "-l", "1", "-o", "prompts"], stdin=file,
-                              cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "--output: is \"prompts\", the file of standard input" in done.stderr
-    assert (tmp_path / "prompts").read_text() == "The LORD\n"
-
-
-def test_result_does_not_go_to_the_model(fails, tmp_path):
-    model = tmp_path / "model"
-    shutil.copytree(ROOT / "examples/model", model)
-    weights, words = model / "model.safetensors", ["--model", "model", "-t", 0]
-    before = weights.read_bytes()
-    fails(2, ["--output", "--model"], "generate", *words, "-l", 1, "-o", weights, "The LORD")
-    fails(2, ["--output", "--model"], "generate", *words, "-l", 1, "-o", "model/tokenizer.json", "a")
-    fails(2, ["--svg", "--model"], "explain", *words, "--prompt", "a", "--svg", weights)
-    assert weights.read_bytes() == before
 
 
 def test_files_that_may_be_the_same(lmsample, tmp_path):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 from conftest import PROGRAM, build_stand_ins, slow
@@ -192,18 +193,20 @@ def test_show_who_says_it(tuned):
     assert tuned.show() == before
 
 
-def test_a_file_changes_no_token(tuned, lmsample):
-    words = ["explain", "--prompt", "In the", "--temperature", 0.8, "--format", "json"]
+def test_a_file_changes_no_token(tuned, lmsample, tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).standard_normal((9, 3000)).astype("f4"))
+    words = ["sample", "-l", "x.npy", "--temperature", 0.8, "--format", "json"]
     before = lmsample(*words, env=tuned.environment).out
     tuned.write(NARROW, NARROW)
     assert lmsample(*words, env=tuned.environment).out == before
 
 
-def test_bad_shape(tuned, fails):
+def test_bad_shape(tuned, fails, tmp_path):
     environment = {**tuned.environment, "LMS_SHAPE": "team=3"}
     fails(2, ['LMS_SHAPE: is "team=3": team must be a power of two from 1 to 256'], "tune",
           "--show", env=environment)
-    fails(2, ["LMS_SHAPE", "team=3"], "generate", "And", env=environment)
+    np.save(tmp_path / "x.npy", np.zeros((2, 5), np.float32))
+    fails(2, ["LMS_SHAPE", "team=3"], "sample", "-l", "x.npy", env=environment)
     fails(2, ['LMS_SHAPE: is "team=1", must not be set'], "tune",
           env={**environment, "LMS_SHAPE": "team=1"})
 

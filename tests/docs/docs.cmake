@@ -1,6 +1,6 @@
 # The pages of docs/: their command lines print what the page says, and the man pages list every
 # option. (docs/use/python.md is run by the tests of the Python package.)
-foreach(page install command-line)
+foreach(page install command-line tools)
     add_test(NAME docs/${page}
              COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/page.sh ${PROJECT_SOURCE_DIR}/docs/use/${page}.md
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

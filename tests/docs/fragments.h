@@ -34,6 +34,11 @@ extern const uint32_t *slots;
 extern int32_t end_of_text, eos;
 extern cl_mem logits, tokens, status, parents, done, counts, lengths, texts, scores, probs,
     hidden, prompt_states, next, rows;
+/* Arrays in host memory. */
+extern float *host_logits, *host_states, *host_probs;
+extern int32_t *host_parents, *host_tokens, *host_counts, *host_lengths, *host_texts;
+extern uint32_t *host_done;
+extern lms_contrastive_params contrastive_params;
 extern cl_event logits_ready, tokens_ready, step_done, stepped, results_ready, states_ready,
     hidden_ready, proposed, selected;
 

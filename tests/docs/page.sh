@@ -10,7 +10,10 @@ mkdir -p "$folder/bin"
 ln -s "$LMS_PYTHON" "$folder/bin/python3"
 cmake --install "$LMS_BUILD" --prefix "$folder/prefix" >"$folder/install.log"
 export PATH=$folder/prefix/bin:$folder/bin:$PATH PYTHONDONTWRITEBYTECODE=1
-export COLUMNS=80 LC_ALL=C.UTF-8
+export COLUMNS=80 LC_ALL=C.UTF-8 OPENBLAS_NUM_THREADS=1
+# The Python package is the checkout's, on the library that was just built.
+PYTHONPATH=$(pwd)/python LMSAMPLE_LIBRARY=$LMS_BUILD/liblmsample.so.0
+export PYTHONPATH LMSAMPLE_LIBRARY
 unset NO_COLOR
 mkdir "$folder/work"
 cd -- "$folder/work"

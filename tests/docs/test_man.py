@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 MAN = pathlib.Path(__file__).resolve().parents[2] / "docs/reference/man"
-COMMANDS = ["devices", "sample", "explain", "generate", "tune", "completion"]
+COMMANDS = ["devices", "sample", "tune", "completion"]
 COMMON = {"--help", "--usage", "--version"}
 
 
@@ -28,7 +28,7 @@ def options_of_page(name):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_options_are_those_of_help(command):
     described = options_of_page(f"lmsample-{command}.1")
-    if command in ("sample", "explain", "generate"):
+    if command == "sample":
         described |= options_of_page("lmsample.1")
     assert described == options_of_help(command)
 

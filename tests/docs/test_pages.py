@@ -11,15 +11,15 @@ FOLDERS = {path.name for base in (ROOT, ROOT / "kernels") for path in base.iterd
 
 
 def test_explain_prints_what_the_page_shows():
-    # tests/cli/test_explain.py runs the command line and compares with the same file.
-    printed = (ROOT / "tests/cli/explain_prompt.txt").read_text(encoding="utf-8")
-    page = (ROOT / "docs/use/command-line.md").read_text(encoding="utf-8")
-    command = '$ lmsample explain --prompt "The LORD is my" --temperature 0.8 --top-p 0.9 --min-p 0.02 --seed 0\n'
+    # tests/tools/test_explain.py runs the command and compares with the same file.
+    printed = (ROOT / "tests/tools/explain_prompt.txt").read_text(encoding="utf-8")
+    page = (ROOT / "docs/use/tools.md").read_text(encoding="utf-8")
+    command = '$ python3 -m lmsample explain --prompt "The LORD is my" --temperature 0.8 --top-p 0.9 --min-p 0.02 --seed 0\n'
     assert "```\n" + command + printed + "```\n" in page
 
 
 def test_links():
-    folders = ["bench", "docs", "examples", "kernels", "python", "tests"]
+    folders = ["bench", "docs", "examples", "integrations", "kernels", "python", "tests"]
     pages = sorted(ROOT.glob("*.md"))
     for folder in folders:
         pages += sorted((ROOT / folder).rglob("*.md"))
@@ -44,7 +44,7 @@ def test_files_that_pages_name_exist():
 def test_names_that_pages_use_exist():
     """Each name of C, of the environment or of CMake in a page is somewhere in the sources."""
     sources = [ROOT / "CMakeLists.txt", ROOT / "CHANGELOG.md", *(ROOT / "tests/docs").glob("*.h")]
-    for folder in ("include", "host", "kernels", "cli", "cmake", "python", "tests/support", "tests/check"):
+    for folder in ("include", "host", "kernels", "cli", "cmake", "python", "integrations", "tests/support", "tests/check"):
         sources += [file for file in (ROOT / folder).rglob("*") if file.suffix in (".c", ".h", ".cl", ".py", ".cmake", ".sh")]
     name = re.compile(r"\b(?:lms|LMS)_\w+")
     known = {word for file in sources for word in name.findall(file.read_text(encoding="utf-8"))}

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ("demo", "install", "package", "test", "bench", "study", "check")
+COMMANDS = ("demo", "install", "package", "wheel", "test", "bench", "study", "check")
 CHANGES_SOMETHING = ("apt-get", "dpkg", "sudo", "cmake", "make", "ninja", "cc", "gcc", "clang", "pip",
                      "pip3", "ldconfig")
 

@@ -1,0 +1,7 @@
+"""python3 -m lmsample: see tools/command.py."""
+
+import sys
+
+from .tools.command import main
+
+sys.exit(main(program="python3 -m lmsample"))
