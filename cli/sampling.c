@@ -169,44 +169,6 @@ void sampling_tell_seed(const sampling_options *options)
     warn("drawn with --seed %llu", (unsigned long long)options->params.seed);
 }
 
-static void describe_flags(uint32_t flags, char *text, size_t size)
-{
-    const char *separator = "";
-    text[0] = '\0';
-    for (size_t i = 0; i < 4; i++) {
-        if (presets[i].flags == flags) {
-            snprintf(text, size, "%s", presets[i].name);
-            return;
-        }
-    }
-    for (size_t i = 4, used = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        if ((flags & presets[i].flags) == 0) continue;
-        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, presets[i].name);
-        separator = "+";
-    }
-}
-
-void sampling_describe(const lms_row_params *params, char *text, size_t size)
-{
-    char top_k[32] = "", top_p[32] = "", min_p[32] = "", preset[80] = "", flags[64];
-    if (sampling_is_greedy(params)) {
-        snprintf(text, size, "greedy");
-        return;
-    }
-    if (params->filters.top_k > 0)
-        snprintf(top_k, sizeof top_k, ", top-k %d", (int)params->filters.top_k);
-    if (params->filters.top_p < 1)
-        snprintf(top_p, sizeof top_p, ", top-p %g", (double)params->filters.top_p);
-    if (params->filters.min_p > 0)
-        snprintf(min_p, sizeof min_p, ", min-p %g", (double)params->filters.min_p);
-    if (params->filters.flags != LMS_PRESET_VLLM) {
-        describe_flags(params->filters.flags, flags, sizeof flags);
-        snprintf(preset, sizeof preset, ", preset %s", flags);
-    }
-    snprintf(text, size, "temperature %g%s%s%s%s", (double)params->filters.temperature, top_k,
-             top_p, min_p, preset);
-}
-
 int sampling_open(const sampling_options *options, lms_context **context)
 {
     const lms_status status = lms_context_open(options->device, context);

@@ -41,9 +41,6 @@ bool sampling_is_greedy(const lms_row_params *params);
 /* On a terminal, how to have the same again where the seed is a fresh one. */
 void sampling_tell_seed(const sampling_options *options);
 
-/* What is on, such as "temperature 0.8, top-k 50"; "greedy" where no more can matter. */
-void sampling_describe(const lms_row_params *params, char *text, size_t size);
-
 /* Opens the device. Returns an exit status. */
 int sampling_open(const sampling_options *options, lms_context **context);
 

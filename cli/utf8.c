@@ -1,7 +1,5 @@
 #include "utf8.h"
 
-#include <string.h>
-
 /* Bytes that follow a first byte, and the range of the first of them. */
 typedef struct utf8_form {
     unsigned char first, last; /* first bytes of this form */
@@ -36,17 +34,4 @@ size_t utf8_next(const char *bytes, size_t size, bool is_end, bool *is_valid)
     }
     *is_valid = true;
     return form->length;
-}
-
-size_t utf8_repair(const char *bytes, size_t size, char *out)
-{
-    size_t used = 0;
-    for (size_t at = 0; at < size;) {
-        bool is_valid = false;
-        const size_t length = utf8_next(bytes + at, size - at, true, &is_valid);
-        memcpy(out + used, is_valid ? bytes + at : "\xef\xbf\xbd", is_valid ? length : 3);
-        used += is_valid ? length : 3;
-        at += length;
-    }
-    return used;
 }

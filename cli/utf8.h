@@ -11,8 +11,4 @@
  * to tell, and `is_end` does not say that there are none. */
 size_t utf8_next(const char *bytes, size_t size, bool is_end, bool *is_valid);
 
-/* Copies bytes with U+FFFD for what is no character. `out` has room for 3 * size bytes; returns
- * how many were written. */
-size_t utf8_repair(const char *bytes, size_t size, char *out);
-
 #endif

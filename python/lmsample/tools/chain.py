@@ -186,7 +186,7 @@ def ranks_of(logits: Array) -> Tuple[Array, int]:
     return order, int(len(logits) - np.count_nonzero(dead))
 
 
-def _entropy(probs: Array) -> float:
+def entropy_of(probs: Array) -> float:
     positive = probs[probs > 0]
     return max(0.0, float(-np.sum(positive * np.log(positive))))
 
@@ -202,7 +202,7 @@ def _base_of(stages: Sequence[Stage], number: int) -> Stage:
 
 def _measure(stages: List[Stage], number: int) -> None:
     stage = stages[number]
-    stage.entropy = _entropy(stage.probs[: stage.kept])
+    stage.entropy = entropy_of(stage.probs[: stage.kept])
     if number == 0 or stage.kept == 0:
         return
     before = stages[number - 1]

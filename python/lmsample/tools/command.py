@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import List, Optional
 
@@ -41,10 +40,6 @@ def main(words: Optional[List[str]] = None, program: str = "lmsample-tools") -> 
     options = _parser(program).parse_args(words)
     try:
         return int(options.run(options))
-    except BrokenPipeError:
-        # Who reads has gone; what is left is for nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
     except ImportError as error:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._logits import prepare
-from .._params import _fresh_seed
+from .._params import _fresh_seed, row_seed
 from .._sampler import sample
-from .chain import Settings, as_floats
+from .chain import Settings, as_floats, entropy_of
 
 Array = npt.NDArray[Any]
 
@@ -45,29 +45,19 @@ class Comparison:
         return np.exp(self.raw_entropies)
 
 
-def _masses(values: Array, kept: Array) -> Array:
+def _probs(values: Array) -> Array:
+    """Of a row as the model gave it, the largest first; none where no token can be drawn."""
+    live = -np.sort(-values[~np.isnan(values)].astype(np.float64))
+    if len(live) == 0 or live[0] == -np.inf:
+        return np.zeros(0)
+    weights = np.exp(live - live[0]) if live[0] < np.inf else (live == np.inf) * 1.0
+    return np.asarray(weights / weights.sum())
+
+
+def _masses(probs: Array, kept: Array) -> Array:
     """[settings]: what the best `kept` tokens of a row have."""
-    live = values[~np.isnan(values)].astype(np.float64)
-    if len(live) == 0 or live.max() == -np.inf:
-        return np.zeros(len(kept))
-    live = -np.sort(-live)
-    with np.errstate(invalid="ignore"):
-        weights = np.exp(live - live[0]) if live[0] < np.inf else (live == np.inf) * 1.0
-    sums = np.cumsum(weights)
-    return np.where(kept > 0, sums[np.maximum(kept, 1) - 1] / sums[-1], 0.0)
-
-
-def _raw(values: Array) -> Any:
-    """The entropy of a row, and the probability of its best token."""
-    live = values[~np.isnan(values)].astype(np.float64)
-    if len(live) == 0 or live.max() == -np.inf:
-        return 0.0, 0.0
-    with np.errstate(invalid="ignore"):
-        top = live.max()
-        weights = np.exp(live - top) if top < np.inf else (live == np.inf) * 1.0
-    probs = weights / weights.sum()
-    positive = probs[probs > 0]
-    return max(0.0, float(-np.sum(positive * np.log(positive)))), float(probs.max())
+    sums = np.concatenate([[0.0], np.cumsum(probs)])
+    return np.asarray(sums[np.minimum(kept, len(probs))])
 
 
 def compare(
@@ -122,8 +112,10 @@ def compare(
             entropies[number, here] = np.nan_to_num(told.entropies)
         for place in range(count):
             values = as_floats(found.memory[place % found.rows], found.dtype)
-            mass[:, begin + place] = _masses(values, kept[:, begin + place])
-            raw_entropies[begin + place], best[begin + place] = _raw(values)
+            probs = _probs(values)
+            mass[:, begin + place] = _masses(probs, kept[:, begin + place])
+            raw_entropies[begin + place] = entropy_of(probs)
+            best[begin + place] = probs.max(initial=0.0)
     return Comparison(
         title=title,
         settings=list(settings),
@@ -141,6 +133,4 @@ def compare(
 
 
 def _seeds(seed: int, rows: Array) -> Array:
-    from .._params import row_seed
-
     return np.array([row_seed(seed, int(row)) for row in rows], np.uint64)
